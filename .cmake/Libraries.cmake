@@ -1,0 +1,17 @@
+# Libraries from the distribution, found once for all folders. Their headers are system headers: their warnings
+# are not ours.
+find_package(OpenSSL REQUIRED)
+find_package(CURL REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv>=1.44)
+
+# Headers only, with XXH_INLINE_ALL.
+find_path(XXHASH_INCLUDE xxhash.h REQUIRED)
+add_library(cachenode_xxhash INTERFACE)
+target_include_directories(cachenode_xxhash SYSTEM INTERFACE ${XXHASH_INCLUDE})
+
+find_path(LZF_INCLUDE lzf.h PATH_SUFFIXES liblzf REQUIRED)
+find_library(LZF_LIBRARY NAMES lzf REQUIRED)
+add_library(cachenode_lzf INTERFACE)
+target_include_directories(cachenode_lzf SYSTEM INTERFACE ${LZF_INCLUDE})
+target_link_libraries(cachenode_lzf INTERFACE ${LZF_LIBRARY})
