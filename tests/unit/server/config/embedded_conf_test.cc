@@ -6,6 +6,8 @@
 #include <iterator>
 #include <string>
 
+#include "tests/support/source_path.h"
+
 namespace cachenode {
 namespace {
 
@@ -17,7 +19,7 @@ std::string ReadFile(const std::string& path) {
 TEST(EmbeddedConf, EveryFileIsCarriedByteForByte) {
   ASSERT_FALSE(EmbeddedFiles().empty());
   for (const EmbeddedFile& file : EmbeddedFiles()) {
-    EXPECT_EQ(file.bytes, ReadFile(std::string(CACHENODE_SOURCE_DIR "/conf/").append(file.path))) << file.path;
+    EXPECT_EQ(file.bytes, ReadFile(SourcePath("conf/" + std::string(file.path)))) << file.path;
   }
 }
 
