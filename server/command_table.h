@@ -1,0 +1,96 @@
+// All commands of this server, found by name: built once from the families' rows and their renames.
+//
+// Thread-safety: built before the workers start; afterwards only read.
+// Invariants: every command and subcommand has an id below count(), dense, usable as an index into statistics and ACL
+//   bit sets. Names are looked up without regard to case.
+// Limits: kNameMax characters a name.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/command_spec.h"
+#include "storage/base/status.h"
+
+namespace cachenode {
+
+// One command as the dispatcher uses it: its row and what is derived from it.
+struct Command {
+  const CommandSpec* spec = nullptr;
+  uint32_t id = 0;
+  uint32_t flags = 0;              // spec->flags and what key extraction adds (movable keys).
+  uint32_t acl_categories = 0;
+  int16_t arity = 0;
+  // The keys when one fixed range lists them all: first is 0 when there are none or they must be searched.
+  int16_t first_key = 0;
+  int16_t last_key = 0;
+  int16_t key_step = 0;
+  bool keys_need_search = false;
+  CommandHandler handler = nullptr;
+  std::string name;                // As a client calls it: "get", after a rename the new name.
+  std::string full_name;           // "client|list" for a subcommand.
+  const Command* parent = nullptr;
+  std::vector<std::unique_ptr<Command>> subcommands;
+
+  [[nodiscard]] bool Is(CommandFlag flag) const { return (flags & flag) != 0; }
+  [[nodiscard]] bool ArityFits(size_t argument_count) const {
+    const auto count = static_cast<int64_t>(argument_count);
+    return arity >= 0 ? count == arity : count >= -arity;
+  }
+  // The subcommand called `name_of_sub`, null when there is none.
+  [[nodiscard]] const Command* FindSubcommand(std::string_view name_of_sub) const;
+};
+
+class CommandTable {
+ public:
+  static constexpr size_t kNameMax = 32;
+
+  // Takes the rows of all families (families.h). Rows live for ever.
+  explicit CommandTable(std::span<const std::span<const CommandSpec>> families);
+  CommandTable(const CommandTable&) = delete;
+  CommandTable& operator=(const CommandTable&) = delete;
+
+  // Applies `rename-command`: an empty new name removes the command. Before the workers start.
+  // Errors: kConfig when the old name is unknown or the new one taken.
+  Status Rename(std::string_view old_name, std::string_view new_name);
+
+  // The top-level command called `name`, null when unknown. A few dozen instructions.
+  [[nodiscard]] const Command* Find(std::string_view name) const;
+  // Finds "config|get" or "get".
+  [[nodiscard]] const Command* FindByFullName(std::string_view full_name) const;
+  // The subcommand where args[0] is a container, else the command itself; null when either is unknown.
+  [[nodiscard]] const Command* FindForArgs(Args args) const;
+
+  // Top-level commands in the order of their rows.
+  [[nodiscard]] std::span<const std::unique_ptr<Command>> commands() const { return commands_; }
+  // By id, subcommands included.
+  [[nodiscard]] const Command& by_id(size_t id) const { return *by_id_[id]; }
+  [[nodiscard]] size_t count() const { return by_id_.size(); }
+
+ private:
+  struct Slot {
+    uint64_t head = 0;   // First 8 bytes, folded to lower case.
+    uint64_t tail = 0;   // Last 8 bytes, folded.
+    uint32_t length = 0;
+    const Command* command = nullptr;
+  };
+
+  std::unique_ptr<Command> Build(const CommandSpec& spec, const Command* parent);
+  void BuildIndex();
+  [[nodiscard]] bool TryIndex(uint64_t multiplier);
+
+  std::vector<std::unique_ptr<Command>> commands_;
+  std::vector<Command*> by_id_;
+  std::vector<Slot> slots_;
+  uint64_t multiplier_ = 0;
+  uint32_t shift_ = 0;
+};
+
+// The key positions of a request by its command's row. Clears `positions` first.
+KeySearch FindKeysOf(const Command& command, Args args, std::vector<KeyPosition>& positions);
+
+}  // namespace cachenode

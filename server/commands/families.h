@@ -1,0 +1,16 @@
+// The command families of this server, listed by hand: a family is one span of rows, defined at the end of its file.
+// Self-registration is avoided on purpose: a linker drops objects nobody names, and commands would vanish silently.
+#pragma once
+
+#include <span>
+
+#include "server/command_spec.h"
+
+namespace cachenode {
+
+std::span<const CommandSpec> ConnectionCommands();
+
+// Every family above, in the order COMMAND lists them.
+std::span<const std::span<const CommandSpec>> AllFamilies();
+
+}  // namespace cachenode

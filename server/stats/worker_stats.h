@@ -1,0 +1,99 @@
+// What one worker counted: requests, bytes, key look-ups, and per command calls, time and latency distribution. INFO,
+// LATENCY and CONFIG RESETSTAT add up or clear all workers'.
+//
+// Thread-safety: as Counter: written by the owning worker, read by any thread. The error map and the creation of
+//   histograms are guarded by their own leaf mutexes. Reset only under the exclusive world lock.
+// Units: times are cycle-clock ticks (storage/base/cycle_clock.h) unless named otherwise.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/stats/counters.h"
+
+namespace cachenode {
+
+// Log-linear latency distribution of one command: 8 sub-buckets for each power of two of nanoseconds.
+class LatencyHistogram {
+ public:
+  static constexpr size_t kSubBucketBits = 3;
+  static constexpr size_t kBucketCount = 64U << kSubBucketBits;
+
+  void Record(uint64_t nanoseconds) noexcept { buckets_[BucketOf(nanoseconds)].Increment(); }
+  void AddTo(std::array<uint64_t, kBucketCount>& sums) const;
+  void Reset();
+  static size_t BucketOf(uint64_t nanoseconds) noexcept;
+  // Smallest value that no longer belongs to `bucket`, minus one.
+  static uint64_t HighestOf(size_t bucket) noexcept;
+
+ private:
+  std::array<Counter, kBucketCount> buckets_;
+};
+
+struct CommandStats {
+  Counter calls;
+  Counter ticks;
+  Counter rejected;
+  Counter failed;
+  std::atomic<LatencyHistogram*> histogram{nullptr};  // Created at the first call; owned by WorkerStats.
+};
+
+class WorkerStats {
+ public:
+  // Distinct error codes counted per worker; what comes after is counted under "ERRORSTATS_OVERFLOW".
+  static constexpr size_t kErrorCodesMax = 128;
+
+  explicit WorkerStats(size_t command_count);
+  ~WorkerStats();
+  WorkerStats(const WorkerStats&) = delete;
+  WorkerStats& operator=(const WorkerStats&) = delete;
+
+  [[nodiscard]] CommandStats& command(size_t id) { return commands_[id]; }
+  [[nodiscard]] const CommandStats& command(size_t id) const { return commands_[id]; }
+  [[nodiscard]] size_t command_count() const { return commands_.size(); }
+
+  // Counts one error reply by its first word ("ERR", "WRONGTYPE").
+  void CountError(std::string_view reply_text);
+  void AddErrorsTo(std::map<std::string, uint64_t>& sums) const;
+  // Records one call's duration in the histogram of command `id`.
+  void RecordLatency(size_t id, uint64_t nanoseconds);
+  void Reset();
+  void ResetErrors();
+
+  Counter connections_received;
+  Counter commands_processed;
+  Counter input_bytes;
+  Counter output_bytes;
+  Counter reads_processed;
+  Counter writes_processed;
+  Counter keyspace_hits;
+  Counter keyspace_misses;
+  Counter expired_keys;
+  Counter evicted_keys;
+  Counter error_replies;
+  Counter unexpected_error_replies;
+  Counter query_buffer_limit_disconnections;
+  Counter output_buffer_limit_disconnections;
+  Counter loop_iterations;
+  Counter loop_cpu_us_max;        // Longest loop iteration in thread CPU time, microseconds.
+  Counter loop_us_total;
+  Counter command_us_total;
+
+ private:
+  LatencyHistogram* CreateHistogram(CommandStats& stats);
+
+  std::vector<CommandStats> commands_;
+  mutable std::mutex mutex_;                              // Guards the two below.
+  std::map<std::string, uint64_t, std::less<>> errors_;
+  std::vector<std::unique_ptr<LatencyHistogram>> histograms_;
+};
+
+}  // namespace cachenode
