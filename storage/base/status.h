@@ -21,37 +21,37 @@ enum class Err : uint8_t {
   // Errors a client can cause; the wording of each is in protocol/error_text.cc.
   kSyntax,
   kWrongType,
-  kNotInteger,       // Not a 64-bit decimal integer, or out of its range.
+  kNotInteger,  // Not a 64-bit decimal integer, or out of its range.
   kNotFloat,
-  kOverflow,         // Increment or decrement would overflow.
-  kNanOrInfinity,    // Increment would produce NaN or Infinity.
+  kOverflow,       // Increment or decrement would overflow.
+  kNanOrInfinity,  // Increment would produce NaN or Infinity.
   kNoSuchKey,
-  kOutOfRange,       // Value is out of range.
-  kNegative,         // Value is out of range, must be positive.
+  kOutOfRange,  // Value is out of range.
+  kNegative,    // Value is out of range, must be positive.
   kOffsetOutOfRange,
-  kStringTooLong,    // String exceeds maximum allowed size (proto-max-bulk-len).
-  kBitNotInteger,    // Bit is not an integer or out of range.
-  kBitOffset,        // Bit offset is not an integer or out of range.
-  kOutOfMemory,      // Command not allowed when used memory > 'maxmemory'.
+  kStringTooLong,  // String exceeds maximum allowed size (proto-max-bulk-len).
+  kBitNotInteger,  // Bit is not an integer or out of range.
+  kBitOffset,      // Bit offset is not an integer or out of range.
+  kOutOfMemory,    // Command not allowed when used memory > 'maxmemory'.
   kBusyKey,
   kInvalidCursor,
   kInvalidDbIndex,
   kDbOutOfRange,
-  kInvalidExpire,    // Invalid expire time in '<command>' command; the dispatcher adds the command name.
+  kInvalidExpire,  // Invalid expire time in '<command>' command; the dispatcher adds the command name.
   kNoAuth,
   kLoading,
   kNoReplicas,
   kReadOnly,
-  kNoProto,          // Unsupported protocol version.
-  kMisconf,          // Writes stopped after a failed snapshot.
-  kArity,            // Wrong number of arguments; the dispatcher adds the command name.
-  kSameObject,       // Source and destination objects are the same.
+  kNoProto,     // Unsupported protocol version.
+  kMisconf,     // Writes stopped after a failed snapshot.
+  kArity,       // Wrong number of arguments; the dispatcher adds the command name.
+  kSameObject,  // Source and destination objects are the same.
   // Errors that carry their own text.
   kText,
   kIo,
   kCorrupt,
   kConfig,
-  kUnavailable,      // A peer or a store could not be reached or answered an error.
+  kUnavailable,  // A peer or a store could not be reached or answered an error.
   kCancelled,
 };
 
@@ -68,7 +68,8 @@ class [[nodiscard]] Status {
   Status(const Status&) = delete;
   Status& operator=(const Status&) = delete;
   ~Status() {
-    if (HasText()) [[unlikely]] FreeText();
+    if (HasText()) [[unlikely]]
+      FreeText();
   }
 
   static Status Ok() noexcept { return Status(); }
