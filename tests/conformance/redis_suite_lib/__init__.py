@@ -1,0 +1,1 @@
+"""Runs the Redis test suite against another server binary."""
