@@ -1,0 +1,109 @@
+// One client's connection: reads requests, offers them to the dispatcher, sends the replies, and keeps the client
+// within its limits.
+//
+// Thread-safety: owned by one worker. Another thread may read Usage and the session under the exclusive world lock.
+// Invariants:
+//   - Input lies in the worker's shared buffer for the length of one turn; what is unfinished then moves into the
+//     connection's own buffer, which is freed when it is empty.
+//   - Replies leave once a turn, by one write.
+//   - Only the worker destroys a connection, and never from inside one of its calls.
+// Limits: one turn executes kRequestsPerTurn requests or lasts kTurnUs; client-query-buffer-limit and
+//   client-output-buffer-limit close the client; a parked client is read up to kParkedInputMax bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "protocol/resp_parser.h"
+#include "server/net/transport.h"
+#include "server/session.h"
+
+namespace cachenode {
+
+class Worker;
+
+class Connection final : public ClientConnection, private Transport::Listener {
+ public:
+  static constexpr size_t kRequestsPerTurn = 64;
+  static constexpr int64_t kTurnUs = 200;
+  static constexpr size_t kParkedInputMax = 64 * 1024;
+  // Pieces of one write; the rest goes out when the socket takes more.
+  static constexpr size_t kWritePiecesMax = 64;
+
+  Connection(Worker& worker, uint64_t id, std::unique_ptr<Transport> transport);
+  ~Connection() override;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Registers with the loop. Error: kIo.
+  Status Open();
+
+  // ClientConnection.
+  void ScheduleFlush() override;
+  void Park() override;
+  void Resume() override;
+  void ScheduleClose() override;
+  [[nodiscard]] ConnectionUsage Usage() const override;
+  [[nodiscard]] int FileDescriptor() const override { return transport_->descriptor(); }
+
+  // For the worker.
+  [[nodiscard]] Session& session() { return session_; }
+  // Executes waiting input for one turn.
+  void RunTurn();
+  // Sends what can be sent. False when the connection is finished and must be destroyed.
+  [[nodiscard]] bool Flush();
+  // Once a second or so: idle timeout, soft output limit, buffer shrinking, peaks.
+  void Cron(int64_t now_ms);
+  // Bytes this client holds: itself, buffers, replies.
+  [[nodiscard]] size_t MemoryBytes() const;
+
+ private:
+  friend class Worker;
+
+  void OnReadable() override;
+  void OnWritable() override;
+  void OnHangUp() override;
+
+  [[nodiscard]] bool ReadInto(std::span<char> space, size_t& got);
+  void ReadShared();
+  void ReadOwn();
+  // Executes from the front of `input` and returns how many bytes are done with.
+  [[nodiscard]] size_t ExecuteInput(std::string_view input);
+  void KeepInput(std::string_view rest);
+  void DropInput(size_t bytes);
+  void GrowInput(size_t capacity);
+  void CheckQueryLimit();
+  void CheckOutputLimit(int64_t now_ms);
+  void CloseNow();
+  void UpdateWatch();
+  void FailProtocol();
+
+  // Constant after construction.
+  Worker& worker_;
+  const std::unique_ptr<Transport> transport_;
+
+  // Owner worker.
+  Session session_;
+  RespParser parser_;
+  // Own input: [input_begin_, input_end_) of input_ wait to be parsed.
+  std::unique_ptr<char[]> input_;
+  size_t input_capacity_ = 0;
+  size_t input_begin_ = 0;
+  size_t input_end_ = 0;
+  size_t input_peak_ = 0;         // Since the last Cron look.
+  size_t input_peak_recent_ = 0;
+  uint64_t input_bytes_total_ = 0;
+  uint64_t requests_total_ = 0;
+  int64_t soft_limit_since_ms_ = 0;  // 0: below the soft output limit.
+  uint32_t worker_slot_ = 0;         // Place in the worker's list.
+  bool flush_queued_ = false;
+  bool turn_queued_ = false;
+  bool parked_ = false;
+  bool write_blocked_ = false;
+  bool watching_read_ = true;
+};
+
+}  // namespace cachenode

@@ -1,0 +1,153 @@
+// One event loop thread: its connections, its mailbox, its seat in the world lock, its periodic and idle-time work.
+//
+// Thread-safety: everything belongs to the worker's own thread, except mailbox().Post and the atomics it names. Worker 0
+//   runs on the main thread.
+// Invariants: from the first callback of a turn to its end the thread sits inside the world lock; it sleeps outside.
+//   Connections are destroyed only between callbacks.
+// Limits: periodic tasks bound themselves (kCronSliceUs is what they should aim at); idle work gets all time while
+//   nothing else is to do, in slices, and about kIdleWorkPercent of it otherwise.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "protocol/reply_buffer.h"
+#include "protocol/resp_parser.h"
+#include "server/mailbox.h"
+#include "server/net/event_loop.h"
+#include "server/net/listener.h"
+#include "server/net/network_options.h"
+#include "server/server_parts.h"
+#include "server/stats/worker_stats.h"
+#include "server/world_lock.h"
+
+namespace cachenode {
+
+class Connection;
+class Dispatcher;
+class Worker;
+struct Session;
+
+// Work that fills idle time: snapshot walkers, lazy frees.
+class IdleWork {
+ public:
+  virtual ~IdleWork() = default;
+  // Does about 20 us of work, inside the world lock, on worker `worker`. False when nothing is left.
+  virtual bool RunSlice(Worker& worker) = 0;
+};
+
+// Called every 1000/hz ms on each worker, inside the world lock. Bounds its own time.
+using CronTask = std::function<void(Worker& worker, int64_t now_ms)>;
+
+struct WorkerConfig {
+  uint32_t index = 0;
+  NetworkOptions* options = nullptr;
+  Log* log = nullptr;
+  Clock* clock = nullptr;
+};
+
+class Worker final : private TurnObserver {
+ public:
+  static constexpr size_t kReadBufferBytes = 64 * 1024;
+  static constexpr int64_t kCronSliceUs = 1000;
+  static constexpr int64_t kIdleWorkTurnUs = 200;
+  static constexpr uint64_t kIdleWorkPercent = 10;
+
+  // `parts` outlives this. The seat in the world lock is taken here.
+  Worker(const WorkerConfig& config, const ServerParts& parts, WorkerStats& stats);
+  ~Worker() override;
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Makes the loop. Error: kIo.
+  Status Open();
+  // Before Run.
+  void AddCronTask(CronTask task) { cron_tasks_.push_back(std::move(task)); }
+  // Runs the loop on the calling thread until Stop, then flushes what it can and closes all connections.
+  void Run();
+  // Any thread.
+  void Stop();
+  [[nodiscard]] Mailbox& mailbox() { return *mailbox_; }
+
+  // Own thread from here on.
+
+  // Makes a client of an accepted socket that ClientRegistry::Reserve has counted.
+  void Adopt(IncomingConnection incoming);
+  // Idle work runs until its RunSlice says false. `work` outlives that.
+  void AddIdleWork(IdleWork& work);
+  // Calls `action` once, `delay_ms` from now or later, on this worker. For blocking timeouts and pauses.
+  void ScheduleWake(int64_t at_ms);
+
+  [[nodiscard]] uint32_t index() const { return config_.index; }
+  // Unix time, read once per turn.
+  [[nodiscard]] int64_t now_us() const { return now_us_; }
+  [[nodiscard]] int64_t now_ms() const { return now_us_ / 1000; }
+  [[nodiscard]] EventLoop& loop() { return *loop_; }
+  [[nodiscard]] const ServerParts& parts() const { return parts_; }
+  [[nodiscard]] NetworkOptions& options() { return *config_.options; }
+  [[nodiscard]] Log& log() { return *config_.log; }
+  [[nodiscard]] WorkerStats& stats() { return stats_; }
+  [[nodiscard]] Dispatcher& dispatcher() { return *dispatcher_; }
+  [[nodiscard]] WorldLock::Seat& seat() { return *seat_; }
+  [[nodiscard]] ChunkPool& chunks() { return chunks_; }
+  [[nodiscard]] RequestBatch& batch() { return batch_; }
+  [[nodiscard]] std::span<char> read_buffer() { return {read_buffer_.get(), kReadBufferBytes}; }
+
+  // From connections.
+  void QueueFlush(Connection& connection);
+  void QueueTurn(Connection& connection);
+  // Lets a waiting world writer pass. Between connections, holding nothing.
+  void YieldToWriter() { parts_.world->Yield(*seat_); }
+  // All parked clients try again.
+  void ResumeParked();
+
+ private:
+  void OnTurnBegin() override;
+  void OnEventsHandled(bool had_events) override;
+  void OnTurnEnd() override;
+
+  void RunQueuedTurns();
+  void FlushQueued();
+  void Destroy(Connection* connection);
+  void RunCron();
+  void ClientsCron(int64_t now_ms);
+  void RunIdleWork(bool had_events);
+  void UpdateAwake();
+  void MeasureTurn();
+
+  // Constant after Open.
+  const WorkerConfig config_;
+  const ServerParts& parts_;
+  WorkerStats& stats_;
+  WorldLock::Seat* seat_ = nullptr;
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<AsyncSignal> wake_;
+  std::unique_ptr<Mailbox> mailbox_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::vector<CronTask> cron_tasks_;
+  // Any thread.
+  std::atomic<bool> stop_{false};
+  // Own thread.
+  std::unique_ptr<Timer> cron_timer_;
+  std::unique_ptr<char[]> read_buffer_;
+  ChunkPool chunks_;
+  RequestBatch batch_;
+  std::vector<Connection*> connections_;
+  std::vector<Connection*> flush_queue_;
+  std::vector<Connection*> turn_queue_;
+  std::vector<IdleWork*> idle_work_;
+  size_t clients_cron_cursor_ = 0;
+  int64_t now_us_ = 0;
+  uint64_t turn_begin_ticks_ = 0;
+  int64_t idle_credit_ticks_ = 0;
+  int64_t cpu_sample_us_ = 0;
+  uint64_t cpu_sample_ticks_ = 0;
+  bool mail_left_ = false;
+};
+
+}  // namespace cachenode
