@@ -1,0 +1,92 @@
+"""Starts and stops servers for tests: ours, and the distribution's redis-server as the reference."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from resp import Closed, Connection
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+START_SECONDS = 30.0
+STOP_SECONDS = 30.0
+
+
+def find_reference():
+    """The reference server's program, or None. Debian's redis-tools has it as redis-check-rdb: what it does
+    depends on the name it is started under."""
+    return shutil.which("redis-server") or shutil.which("redis-check-rdb")
+
+
+class StartFailed(Exception):
+    pass
+
+
+class ServerProcess:
+    """A server in a folder of its own, on a Unix socket. Use as a context manager: leaving stops it.
+
+    `command` is the argument list before our directives, `program` the file to execute when it differs from
+    command[0]. A server that a sanitizer stopped, or that ends with a status other than 0, shows in `failure`.
+    """
+
+    def __init__(self, command, directives=(), program=None):
+        self.command = list(command)
+        self.directives = list(directives)
+        self.program = program
+        self.failure = None
+        self.folder = None
+        self.process = None
+
+    def __enter__(self):
+        self.folder = tempfile.mkdtemp(prefix="cachenode-test-")
+        self.socket = os.path.join(self.folder, "socket")
+        self.log = os.path.join(self.folder, "log")
+        arguments = ["--port", "0", "--unixsocket", self.socket, "--dir", self.folder, "--save", ""]
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                self.command + arguments + self.directives, executable=self.program, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, cwd=self.folder)
+        try:
+            self.wait_until_ready()
+        except StartFailed:
+            self.__exit__()
+            raise
+        return self
+
+    def wait_until_ready(self):
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise StartFailed("ended with status %d at start:\n%s" % (self.process.returncode, self.log_tail()))
+            try:
+                connection = Connection(self.socket, timeout=START_SECONDS)
+                ready = connection.call("PING").kind == "+"
+                connection.close()
+                if ready:
+                    return
+            except (OSError, Closed):
+                pass
+            time.sleep(0.01)
+        raise StartFailed("not ready within %.0f s:\n%s" % (START_SECONDS, self.log_tail()))
+
+    def log_tail(self):
+        with open(self.log, "r", errors="replace") as log:
+            return "".join(log.readlines()[-60:])
+
+    def connect(self, timeout=10.0):
+        return Connection(self.socket, timeout)
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                self.failure = "did not stop within %.0f s of SIGTERM" % STOP_SECONDS
+        if self.process.returncode != 0 and self.failure is None:
+            self.failure = "ended with status %d:\n%s" % (self.process.returncode, self.log_tail())
+        shutil.rmtree(self.folder, ignore_errors=True)
