@@ -1,0 +1,96 @@
+// The running node's configuration: the current values, and CONFIG GET, SET, RESETSTAT and REWRITE as functions.
+//
+// Thread-safety: the current Config is immutable and swapped. Current() may be called by a worker while it is inside
+//   the world flag (or holds the world lock); the reference is good until the flag is left. Other threads use Share().
+//   Set, Rewrite and Subscribe belong to the holder of the world lock, or to the start before workers run.
+// Invariant: Current() never shows half of a CONFIG SET.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "server/config/config.h"
+#include "server/config/option_table.h"
+#include "storage/base/status.h"
+
+namespace cachenode {
+
+// A part of the server that acts when options change. Called under the world lock (at the start: before any client).
+class ConfigApplier {
+ public:
+  virtual ~ConfigApplier() = default;
+  // Makes the options of `group` work as `after` says. On failure nothing has changed, and the error's text is the
+  // reason as a client reads it ("Unable to listen on this port. Check server logs."). When a later part refuses the
+  // same CONFIG SET, this is called once more with `before` and `after` exchanged.
+  virtual Status Apply(ApplyGroup group, const Config& before, const Config& after) = 0;
+};
+
+// Who asks for a change; decides about protected options.
+struct ConfigCaller {
+  bool is_local = false;    // Loopback or Unix socket.
+  bool is_loading = false;  // A data set is being loaded.
+};
+
+struct ConfigPair {
+  std::string name;
+  std::string value;
+};
+
+class ConfigStore {
+ public:
+  struct Start {
+    Config config;
+    Config defaults;
+    std::string file_path;  // Absolute; empty when the node runs without a file.
+  };
+  explicit ConfigStore(Start start);
+  ConfigStore(const ConfigStore&) = delete;
+  ConfigStore& operator=(const ConfigStore&) = delete;
+
+  [[nodiscard]] const Config& Current() const noexcept { return *current_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::shared_ptr<const Config> Share() const;
+  [[nodiscard]] const Config& Defaults() const noexcept { return defaults_; }
+  [[nodiscard]] const std::string& FilePath() const noexcept { return file_path_; }
+
+  // `applier` outlives this object. Parts of one group are called in the order they subscribed.
+  void Subscribe(ApplyGroup group, ConfigApplier& applier);
+  // Calls every subscriber once with the values of the start. The first error ends it.
+  Status ApplyAll();
+
+  // CONFIG GET: options whose name or alias matches a glob pattern, each under the name that matched, each once.
+  [[nodiscard]] std::vector<ConfigPair> Get(std::span<const std::string_view> patterns) const;
+  // CONFIG SET of name, value, name, value...: all or none. An error's text is the whole reply.
+  Status Set(std::span<const std::string_view> pairs, const ConfigCaller& caller);
+  // Changes that come from the server itself (hz by DEBUG, maxmemory of a node type): no check of mutability.
+  Status SetInternally(std::string_view name, std::string_view value);
+
+  // CONFIG REWRITE. `user_lines`: the "user ..." lines of the ACL, without the word. With `all`, options at their
+  // default are written too (DEBUG CONFIG-REWRITE-FORCE-ALL). An error's text is the whole reply. Blocks on the disk.
+  Status Rewrite(std::span<const std::string> user_lines, bool all) const;
+
+ private:
+  struct Change;
+  Status Check(std::span<const std::string_view> pairs, const ConfigCaller& caller, std::vector<Change>& changes) const;
+  Status Publish(Config next, std::span<const Change> changes);
+  Status ApplyGroups(std::span<const Change> changes, const Config& before, const Config& after, size_t& failed) const;
+
+  // Constant after construction.
+  const Config defaults_;
+  const std::string file_path_;
+  // Written by the world lock's holder.
+  std::array<std::vector<ConfigApplier*>, kApplyGroupCount> appliers_;
+  std::atomic<const Config*> current_;
+  // Guarded by share_lock_. Shared because a background job may outlive any number of changes.
+  mutable std::mutex share_lock_;
+  std::shared_ptr<const Config> shared_;
+};
+
+}  // namespace cachenode
