@@ -1,0 +1,139 @@
+// Access to one key of one database: whether it exists, what it holds, and every change to it.
+//
+// A slot is what Shard::Find answers. All mutation of the keyspace goes through slots, so that saving for a running
+// snapshot, memory accounting, deadlines, change counts and observers cannot be forgotten: nobody calls them.
+// Thread-safety: used only while the key's shard lock is held; dies before the lock is released.
+// Lifetime: the key's bytes given to Find and the AccessContext outlive the slot. A slot stays usable across changes
+//   made through other slots (it finds its entry again); views it handed out do not survive any change to the shard.
+// Errors: changes answer Err::kOutOfMemory when the shard's arena or the heap is full; nothing changed then.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "storage/access_context.h"
+#include "storage/base/byte_block.h"
+#include "storage/base/result.h"
+#include "storage/entry_view.h"
+#include "storage/shard_router.h"
+#include "storage/value/string_value.h"
+
+namespace cachenode {
+
+class Shard;
+class Table;
+struct Bucket;
+
+class KeySlot {
+ public:
+  // --- Looking ---------------------------------------------------------------------------------------------------
+
+  [[nodiscard]] bool Exists() const noexcept { return Entry() != nullptr; }
+  [[nodiscard]] std::string_view key() const noexcept { return key_; }
+  [[nodiscard]] uint32_t db() const noexcept { return db_; }
+  // The rest of this section requires Exists(), except where it says otherwise.
+  [[nodiscard]] ValueType type() const noexcept;
+  [[nodiscard]] std::string_view EncodingName() const noexcept;
+  // Unix milliseconds; -1 when the key has no deadline.
+  [[nodiscard]] int64_t expire_at_ms() const noexcept;
+  // Seconds since the last access; meaningful under an LRU policy.
+  [[nodiscard]] uint32_t IdleSeconds() const noexcept;
+  // The logarithmic access counter, decayed to now; meaningful under an LFU policy.
+  [[nodiscard]] uint8_t LfuCounter() const noexcept;
+  // Bytes this key takes: entry slot, owned heap and its share of the index. O(1) for strings.
+  [[nodiscard]] size_t MemoryBytes() const noexcept;
+  [[nodiscard]] EntryView View() const noexcept;
+
+  // Err::kWrongType when the key exists and holds another type; Ok for a missing key.
+  [[nodiscard]] Status Require(ValueType wanted) const noexcept {
+    if (Exists() && type() != wanted) return Err::kWrongType;
+    return Status::Ok();
+  }
+
+  // --- Strings; each requires Exists() and type() == kString unless it says otherwise ----------------------------
+
+  // The bytes; an integer is written into `scratch`. The view dies with the next change or the lock.
+  [[nodiscard]] std::string_view ReadString(StringScratch& scratch) const noexcept;
+  [[nodiscard]] size_t StringSize() const noexcept;
+  // Err::kNotInteger unless the string is a canonical decimal int64.
+  [[nodiscard]] Result<int64_t> AsInt64() const;
+  // One more reference to the string's block, whose bytes stay as they are now for as long as it is held; empty when
+  // the string is small and lies in the entry. Pass `bytes_min` to pin only strings of at least that size.
+  [[nodiscard]] ByteBlockRef PinString(size_t bytes_min = 0) const noexcept;
+
+  // Replaces whatever the key held, or creates it. Also for a missing key or another type. `bytes` must not point into
+  // this shard.
+  [[nodiscard]] Status WriteString(std::string_view bytes, Expiry expiry);
+  [[nodiscard]] Status WriteInt64(int64_t number, Expiry expiry);
+  // As WriteString, taking over a block that nobody else holds (RDB load, large SET without a copy).
+  [[nodiscard]] Status WriteBlock(ByteBlockRef block, Expiry expiry);
+  // Makes the string exactly `size_bytes` long, keeping what it had and filling new bytes with zero, and answers all of
+  // it, writable until the next change. Creates a missing key. The deadline stays. For SETRANGE, SETBIT, BITFIELD: room
+  // grows ahead of need, a block shared with a reply or a snapshot is copied first. OBJECT ENCODING says raw afterwards.
+  [[nodiscard]] Result<std::span<char>> EditString(size_t size_bytes);
+  // Adds `bytes` at the end and answers the new length. Creates a missing key (as WriteString would, encoding
+  // included). The deadline stays. `bytes` must not point into this shard.
+  [[nodiscard]] Result<size_t> AppendString(std::string_view bytes);
+
+  // --- Any type --------------------------------------------------------------------------------------------------
+
+  // Sets the deadline, Unix milliseconds in [0, kExpireAtMsMax]; a past one makes the key expired, not erased.
+  [[nodiscard]] Status SetExpire(int64_t expire_at_ms);
+  // Removes the deadline; a key without one stays as it is.
+  [[nodiscard]] Status Persist();
+  // Erases the key with its value. A missing key stays missing. Large values are freed here; see TakeBlock.
+  void Erase();
+  // Erases the key and hands its block out, so that UNLINK can free it elsewhere; empty for small values.
+  [[nodiscard]] ByteBlockRef EraseAndTakeBlock();
+  // Moves value and deadline to `destination`, replacing what it held, and erases this key (RENAME, MOVE). The slots
+  // differ in shard, database or key. Both shard locks are held. Recency moves along.
+  [[nodiscard]] Status MoveTo(KeySlot& destination);
+  // Writes an independent copy of value and deadline to `destination` (COPY). Requires that the two differ.
+  [[nodiscard]] Status CopyTo(KeySlot& destination) const;
+  // Recency as RESTORE IDLETIME / FREQ and the RDB loader give it.
+  void SetIdleSeconds(uint32_t seconds) noexcept;
+  void SetLfuCounter(uint8_t counter) noexcept;
+  // Records an access, as Find with ctx.touch does (TOUCH, and reads after a Find without touch).
+  void Touch() noexcept;
+
+  // --- For value types other than strings ------------------------------------------------------------------------
+
+  // The value's bytes in the entry: writable in place after BeginChange, same size, same encoding.
+  [[nodiscard]] std::span<const char> RawValue() const noexcept;
+  // Announces an in-place change (observer, snapshot, change count) and answers the same bytes, writable. The heap
+  // bytes the value owned before are given to AdjustExternal afterwards when they changed.
+  [[nodiscard]] std::span<char> BeginChange();
+  void AdjustExternal(int64_t delta_bytes) noexcept;
+  // Replaces the value by `size_bytes` of the given type and encoding and answers where to write them. What the old
+  // value owned outside the entry is freed, unless `keep_external`, when the new bytes take it over. The caller then
+  // writes all bytes and calls AdjustExternal with what a new value owns. Requires size_bytes <= kInlineValueBytesMax.
+  [[nodiscard]] Result<char*> ReplaceValue(ValueType type, Encoding encoding, size_t size_bytes, Expiry expiry,
+                                           bool keep_external = false);
+  static constexpr size_t kInlineValueBytesMax = 2048;
+
+ private:
+  friend class Shard;
+
+  KeySlot(Shard& shard, uint32_t db, KeyHash hash, std::string_view key, const AccessContext& context) noexcept
+      : shard_(&shard), context_(&context), key_(key), hash_(hash), db_(db) {}
+
+  // The entry's first byte, or null; finds it again if the shard changed since.
+  [[nodiscard]] char* Entry() const noexcept;
+
+  Shard* shard_;
+  const AccessContext* context_;
+  std::string_view key_;
+  KeyHash hash_;
+  uint32_t db_;
+  // Where the entry is, as of layout version `version_` of the shard.
+  mutable uint32_t slot_ = 0;
+  mutable uint64_t version_ = 0;
+  mutable Table* table_ = nullptr;
+  mutable Bucket* head_ = nullptr;    // First bucket of the chain: carries epoch and ttl hint.
+  mutable Bucket* bucket_ = nullptr;  // The bucket of the chain that holds the entry.
+  mutable char* entry_ = nullptr;
+};
+
+}  // namespace cachenode

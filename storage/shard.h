@@ -1,0 +1,125 @@
+// One slice of all databases: a lock and everything it guards.
+//
+// Thread-safety: the functions that require the lock say so; under the world lock nobody else runs and the lock need not
+//   be taken. Counters marked relaxed may be read by any thread at any time. With one worker the lock is elided.
+// Invariants: a key lives in the shard its hash names, in one table per database; everything a shard owns is in its
+//   ShardStore, which FLUSHALL replaces as a whole.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "storage/access_context.h"
+#include "storage/base/function_ref.h"
+#include "storage/entry_view.h"
+#include "storage/key_slot.h"
+#include "storage/shard_lock.h"
+#include "storage/shard_router.h"
+#include "storage/shard_store.h"
+#include "storage/snapshot_observer.h"
+
+namespace cachenode {
+
+class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
+ public:
+  Shard(uint32_t id, const ShardStoreOptions& options, bool threaded);
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  [[nodiscard]] uint32_t id() const noexcept { return id_; }
+
+  // --- The lock --------------------------------------------------------------------------------------------------
+
+  // Sleeps if it must: nothing else may be held.
+  void Lock() noexcept CACHENODE_ACQUIRE();
+  // Spins only. For sets of locks, background work and eviction.
+  [[nodiscard]] bool TryLockSpinning() noexcept CACHENODE_TRY_ACQUIRE(true);
+  [[nodiscard]] bool TryLock() noexcept CACHENODE_TRY_ACQUIRE(true);
+  void Unlock() noexcept CACHENODE_RELEASE();
+  // After a failed TryLockSpinning, with nothing held: sleeps until the lock was seen free.
+  void WaitUntilFree() noexcept { lock_.WaitUntilFree(); }
+  // Tells the analysis that the caller holds this lock or the world lock.
+  void AssertHeld() const noexcept CACHENODE_ASSERT_HELD(this) {}
+
+  // --- Keys; all under the lock ----------------------------------------------------------------------------------
+
+  // The key's slot, existing or not. Erases an expired key on the way (see ExpiredKeys) and records the access.
+  // Requires that `hash` is KeyHash::Of(key), names this shard, and db < database_count.
+  [[nodiscard]] KeySlot Find(uint32_t db, KeyHash hash, std::string_view key, const AccessContext& context) noexcept
+      CACHENODE_REQUIRES(this);
+
+  // Makes room for `key_count` keys at once; for loading. Ignored when the table is larger already.
+  [[nodiscard]] Status ReserveKeys(uint32_t db, uint64_t key_count) CACHENODE_REQUIRES(this);
+
+  // Calls `visit` for every key of the buckets from `position` on until `visit` answered false at a bucket's end or
+  // `buckets_max` were looked at. Returns the position to go on from; kPositionEnd at the end. Expired keys included.
+  [[nodiscard]] uint64_t VisitBuckets(uint32_t db, uint64_t position, uint64_t buckets_max,
+                                      FunctionRef<bool(const EntryView&)> visit) const CACHENODE_REQUIRES(this);
+  // A key drawn fairly, expired or not; false when the database has none here. The view dies with the next change.
+  [[nodiscard]] bool RandomKey(uint32_t db, Random& random, EntryView& view) const CACHENODE_REQUIRES(this);
+
+  // --- Prefetching; no lock, but inside the world flag --------------------------------------------------------------
+
+  // Stage 1: the key's bucket. Stage 2, a few hundred cycles later: the entry its tag points at.
+  void PrefetchBucket(uint32_t db, KeyHash hash) const noexcept { store_->PrefetchBucket(db, hash); }
+  void PrefetchEntry(uint32_t db, KeyHash hash) const noexcept { store_->PrefetchEntry(db, hash); }
+
+  // --- Background slices; all under the lock. Each does a bounded piece of work ------------------------------------
+
+  // Erases keys whose deadline is at or before context.now_ms, at most `keys_max`. Returns how many; fewer than asked
+  // means nothing more is due here.
+  uint32_t ExpireSlice(const AccessContext& context, uint32_t keys_max) CACHENODE_REQUIRES(this);
+  // A lower bound of the earliest deadline in this shard, any database; INT64_MAX when no key has one. Relaxed.
+  [[nodiscard]] int64_t EarliestExpiryMs() const noexcept { return store_->EarliestExpiryMs(); }
+  // Goes on with resizes, frees detached tables, gives empty pages back: about `units` buckets or pages of work.
+  // True while more waits.
+  bool MaintainSlice(uint32_t units) CACHENODE_REQUIRES(this);
+  // Moves entries out of sparsely used pages, looking at about `buckets_max` buckets from where it last stopped.
+  // Returns the entries moved; `wrapped` is set when a round over all databases ended.
+  uint64_t DefragSlice(uint32_t buckets_max, bool& wrapped) CACHENODE_REQUIRES(this);
+  // Hands unsaved buckets to the running snapshot until about `entries_max` entries went or `cursor.done`. Returns the
+  // entries handed over. No snapshot running: sets done.
+  uint64_t WalkUnsaved(SnapshotCursor& cursor, uint64_t entries_max) CACHENODE_REQUIRES(this);
+  // Whether writing to the key would have to save a bucket for the running snapshot first.
+  [[nodiscard]] bool IsUnsaved(uint32_t db, KeyHash hash) const noexcept CACHENODE_REQUIRES(this);
+
+  // --- Figures; relaxed ---------------------------------------------------------------------------------------------
+
+  [[nodiscard]] uint64_t KeyCount(uint32_t db) const noexcept { return store_->KeyCount(db); }
+  [[nodiscard]] uint64_t VolatileCount(uint32_t db) const noexcept { return store_->VolatileCount(db); }
+  [[nodiscard]] MemoryFigures Memory() const noexcept { return store_->Memory(); }
+  // Changes made to keys here since the start: "dirty" for save points.
+  [[nodiscard]] uint64_t ChangeCount() const noexcept { return change_count_.load(std::memory_order_relaxed); }
+
+ private:
+  friend class KeySlot;
+  friend class Keyspace;
+
+  void CountChange() noexcept {
+    change_count_.store(change_count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+
+  ShardLock lock_;
+  const uint32_t id_;
+  const bool threaded_;
+  std::atomic<uint64_t> change_count_{0};
+  std::unique_ptr<ShardStore> store_;
+};
+
+// Holds one shard's lock for a scope; the thread holds no other.
+class CACHENODE_SCOPED_CAPABILITY ShardGuard {
+ public:
+  explicit ShardGuard(Shard& shard) noexcept CACHENODE_ACQUIRE(shard) : shard_(shard) { shard_.Lock(); }
+  ~ShardGuard() CACHENODE_RELEASE() { shard_.Unlock(); }
+  ShardGuard(const ShardGuard&) = delete;
+  ShardGuard& operator=(const ShardGuard&) = delete;
+
+ private:
+  Shard& shard_;
+};
+
+}  // namespace cachenode

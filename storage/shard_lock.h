@@ -1,0 +1,61 @@
+// The lock of one shard: four bytes, a short spin, then the thread sleeps in the kernel.
+//
+// Thread-safety: any thread. Not recursive, not fair. Locks of several shards are taken in ascending shard order.
+// Rule: a thread that must sleep while it holds other locks gives those up first (TryLockSpinning, then release
+//   everything, WaitUntilFree, start again); Lock() sleeps and therefore asks that nothing is held. Debug builds check
+//   both and stop the process with the two shard numbers.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "storage/base/thread_annotations.h"
+
+namespace cachenode {
+
+class CACHENODE_CAPABILITY("shard") ShardLock {
+ public:
+  ShardLock() = default;
+  ShardLock(const ShardLock&) = delete;
+  ShardLock& operator=(const ShardLock&) = delete;
+
+  [[nodiscard]] bool TryLock() noexcept CACHENODE_TRY_ACQUIRE(true) {
+    uint32_t expected = kFree;
+    return word_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire, std::memory_order_relaxed);
+  }
+  // Spins about kSpins pauses. False when the lock was taken all that time.
+  [[nodiscard]] bool TryLockSpinning() noexcept CACHENODE_TRY_ACQUIRE(true);
+  // Spins, then sleeps until the lock is its own.
+  void Lock() noexcept CACHENODE_ACQUIRE();
+  void Unlock() noexcept CACHENODE_RELEASE() {
+    if (word_.exchange(kFree, std::memory_order_release) == kContended) [[unlikely]] Wake();
+  }
+  // Sleeps until the lock was seen free, without taking it. May return early.
+  void WaitUntilFree() noexcept;
+  [[nodiscard]] bool IsHeld() const noexcept { return word_.load(std::memory_order_relaxed) != kFree; }
+
+  static constexpr int kSpins = 100;
+
+ private:
+  static constexpr uint32_t kFree = 0;
+  static constexpr uint32_t kHeld = 1;
+  static constexpr uint32_t kContended = 2;  // Held, and somebody may sleep.
+
+  void Wake() noexcept;
+  void Sleep(uint32_t seen) noexcept;
+
+  std::atomic<uint32_t> word_{kFree};
+};
+
+static_assert(sizeof(ShardLock) == 4);
+
+// Debug-only bookkeeping of the shard locks the calling thread holds; empty functions in release builds.
+namespace lock_order {
+// Stops the process when `shard` is not above every shard held, or when `will_sleep` and anything is held.
+void BeforeLock(uint32_t shard, bool will_sleep) noexcept;
+void Locked(uint32_t shard) noexcept;
+void Unlocked(uint32_t shard) noexcept;
+[[nodiscard]] uint32_t HeldCount() noexcept;
+}  // namespace lock_order
+
+}  // namespace cachenode
