@@ -20,7 +20,7 @@
 namespace cachenode {
 
 // Where the node listens and how long it waits for clients.
-struct NetworkOptions {
+struct NetworkDirectives {
   int64_t port = 0;
   std::vector<std::string> bind;  // As written: "*", "-::1", "10.0.0.1".
   std::string bind_source_addr;
@@ -37,7 +37,7 @@ struct NetworkOptions {
 };
 
 // What clients may do and how much memory they may hold.
-struct ClientOptions {
+struct ClientDirectives {
   std::string requirepass;                                                        // Empty: no password.
   std::array<OutputBufferLimit, kOutputClassCount> client_output_buffer_limit{};  // By OutputClass.
   int64_t client_query_buffer_limit = 0;
@@ -54,7 +54,7 @@ struct ClientOptions {
 };
 
 // The process among the other processes of the machine.
-struct ProcessOptions {
+struct ProcessDirectives {
   bool daemonize = false;
   Supervision supervised{};
   std::string pidfile;
@@ -83,7 +83,7 @@ struct ProcessOptions {
 };
 
 // What is written down about the running node.
-struct LogOptions {
+struct LogDirectives {
   LogLevel loglevel{};
   std::string logfile;
   bool syslog_enabled = false;
@@ -98,7 +98,7 @@ struct LogOptions {
 };
 
 // Databases, workers, memory limit, expiry and eviction.
-struct KeyspaceOptions {
+struct KeyspaceDirectives {
   int64_t databases = 0;
   int64_t io_threads = 0;  // Workers.
   bool io_threads_do_reads = false;
@@ -130,7 +130,7 @@ struct KeyspaceOptions {
 };
 
 // Up to which size a value keeps its compact form.
-struct EncodingOptions {
+struct EncodingDirectives {
   int64_t hash_max_listpack_entries = 0;
   int64_t hash_max_listpack_value = 0;
   int64_t list_max_listpack_size = 0;  // Elements; -1 to -5: 4 to 64 KB.
@@ -146,7 +146,7 @@ struct EncodingOptions {
 };
 
 // When, how and where data sets are saved and loaded.
-struct SnapshotOptions {
+struct SnapshotDirectives {
   std::vector<SavePoint> save;
   std::string dbfilename;
   bool rdbcompression = false;
@@ -164,7 +164,7 @@ struct SnapshotOptions {
 };
 
 // Where a data set is restored from at the start, and how the store is reached (persistence/s3/s3_options.h).
-struct S3DirectiveOptions {
+struct S3Directives {
   std::string s3_snapshot_location;  // arn:aws:s3:::bucket/key, s3://bucket/key, bucket/key; empty: none.
   std::string s3_endpoint;
   std::string s3_region;
@@ -185,17 +185,17 @@ struct S3DirectiveOptions {
   int64_t s3_max_attempts = 0;     // 0: by the environment.
 };
 
-struct Config : NetworkOptions,
-                ClientOptions,
-                ProcessOptions,
-                LogOptions,
-                KeyspaceOptions,
-                EncodingOptions,
-                SnapshotOptions,
-                S3DirectiveOptions,
-                AppendOnlyOptions,
-                ReplicationOptions,
-                ClusterOptions,
-                TlsOptions {};
+struct Config : NetworkDirectives,
+                ClientDirectives,
+                ProcessDirectives,
+                LogDirectives,
+                KeyspaceDirectives,
+                EncodingDirectives,
+                SnapshotDirectives,
+                S3Directives,
+                AppendOnlyDirectives,
+                ReplicationDirectives,
+                ClusterDirectives,
+                TlsDirectives {};
 
 }  // namespace cachenode

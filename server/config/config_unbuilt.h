@@ -12,7 +12,7 @@
 namespace cachenode {
 
 // The append-only file.
-struct AppendOnlyOptions {
+struct AppendOnlyDirectives {
   bool appendonly = false;
   std::string appendfilename;
   std::string appenddirname;
@@ -28,7 +28,7 @@ struct AppendOnlyOptions {
 };
 
 // Primaries and replicas.
-struct ReplicationOptions {
+struct ReplicationDirectives {
   ReplicaOf replicaof;
   std::string masterauth;
   std::string masteruser;
@@ -56,7 +56,7 @@ struct ReplicationOptions {
 };
 
 // Cluster mode.
-struct ClusterOptions {
+struct ClusterDirectives {
   bool cluster_allow_pubsubshard_when_down = false;
   bool cluster_allow_reads_when_down = false;
   bool cluster_allow_replica_migration = false;
@@ -79,7 +79,7 @@ struct ClusterOptions {
 };
 
 // Encrypted connections.
-struct TlsOptions {
+struct TlsDirectives {
   TlsAuthClients tls_auth_clients{};
   std::string tls_ca_cert_dir;
   std::string tls_ca_cert_file;
