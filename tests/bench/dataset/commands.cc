@@ -1,4 +1,4 @@
-#include "commands.h"
+#include "tests/bench/dataset/commands.h"
 
 #include <algorithm>
 #include <array>

@@ -24,7 +24,7 @@
 #include <thread>
 #include <vector>
 
-#include "commands.h"
+#include "tests/bench/dataset/commands.h"
 
 namespace cachenode::bench {
 namespace {
