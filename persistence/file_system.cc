@@ -1,0 +1,77 @@
+#include "persistence/file_system.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+namespace cachenode {
+namespace {
+
+constexpr mode_t kSnapshotMode = 0644;
+
+template <typename Call>
+auto Retry(Call call) noexcept {
+  auto answer = call();
+  while (answer == -1 && errno == EINTR) answer = call();
+  return answer;
+}
+
+}  // namespace
+
+FileSystem& FileSystem::Real() noexcept {
+  static FileSystem real;
+  return real;
+}
+
+int FileSystem::OpenToRead(const std::string& path) noexcept {
+  return Retry([&] { return open(path.c_str(), O_RDONLY | O_CLOEXEC); });
+}
+
+int FileSystem::OpenToWrite(const std::string& path) noexcept {
+  return Retry([&] { return open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kSnapshotMode); });
+}
+
+ssize_t FileSystem::Read(int file, char* into, size_t size_bytes) noexcept {
+  return Retry([&] { return read(file, into, size_bytes); });
+}
+
+ssize_t FileSystem::ReadAt(int file, char* into, size_t size_bytes, int64_t offset) noexcept {
+  return Retry([&] { return pread(file, into, size_bytes, offset); });
+}
+
+ssize_t FileSystem::Write(int file, const char* from, size_t size_bytes) noexcept {
+  return Retry([&] { return write(file, from, size_bytes); });
+}
+
+int FileSystem::Sync(int file) noexcept {
+  return Retry([&] { return fsync(file); });
+}
+
+int FileSystem::SyncRange(int file, int64_t offset, int64_t size_bytes) noexcept {
+  if (Retry([&] { return fdatasync(file); }) != 0) return -1;
+  // Only advice: keeping a snapshot out of the page cache leaves that to the rest of the machine.
+  (void)posix_fadvise(file, offset, size_bytes, POSIX_FADV_DONTNEED);
+  return 0;
+}
+
+int FileSystem::Rename(const std::string& from, const std::string& to) noexcept {
+  return rename(from.c_str(), to.c_str());
+}
+
+int FileSystem::SyncDirectory(const std::string& directory) noexcept {
+  const int file = Retry([&] { return open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  if (file < 0) return -1;
+  const int answer = Sync(file);
+  const int error = errno;
+  close(file);
+  errno = error;
+  return answer;
+}
+
+int FileSystem::Unlink(const std::string& path) noexcept { return unlink(path.c_str()); }
+
+void FileSystem::Close(int file) noexcept { close(file); }
+
+}  // namespace cachenode

@@ -1,0 +1,106 @@
+// Cuts the bytes of an RDB file into records and checks their checksum; decoding values is the codec's work.
+//
+// Thread-safety: one thread at a time. Reading may block in the source.
+// Invariants: memory held is one block, which grows past its normal size only for a single larger record and then at
+//   most to twice the bytes that really arrived, so a lying length allocates nothing.
+// Errors: kCorrupt with the file offset and the reason; the source's own errors; kOutOfMemory; what the observer
+//   answers. After an error the reader is finished.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "persistence/byte_stream.h"
+#include "persistence/rdb_batch.h"
+#include "persistence/rdb_cursor.h"
+#include "persistence/rdb_format.h"
+#include "storage/base/result.h"
+
+namespace cachenode {
+
+enum class RdbVersionCheck : uint8_t {
+  kRelaxed,  // Any version loads as long as every type and opcode in the file is known.
+  kStrict,   // Versions newer than those this server knows are refused at once.
+};
+
+struct RdbReaderOptions {
+  RdbVersionCheck version_check = RdbVersionCheck::kRelaxed;
+  bool verify_checksum = true;
+  // SELECTDB at or beyond this is an error.
+  uint32_t database_count = UINT32_MAX;
+  size_t block_bytes = size_t{1} << 20;
+};
+
+// Told about what is not a key, in file order, from the thread that reads.
+class RdbObserver {
+ public:
+  virtual ~RdbObserver() = default;
+  virtual void OnAux(std::string_view name, std::string_view value) = 0;
+  // Hints of the writer, already capped by the bytes left in the file.
+  virtual void OnResizeDb(uint32_t db, uint64_t key_count, uint64_t expiring_count) = 0;
+  // A function library. An error ends the reading.
+  virtual Status OnFunction(std::string_view source) = 0;
+};
+
+class RdbReader {
+ public:
+  // Source and observer must outlive the reader.
+  RdbReader(ByteSource& source, RdbObserver& observer, const RdbReaderOptions& options);
+
+  // Reads magic and version. Called once, first.
+  Status ReadHeader();
+  // Starts in the middle of a file whose header was read elsewhere: at `offset`, where a record or an opcode begins,
+  // up to the end of the source, which is not the end of the file.
+  void StartFragment(int version, RdbDialect dialect, uint64_t offset);
+
+  // Replaces the content of `batch` by the next records. False when the end was reached and the checksum is right; the
+  // batch then is empty. A batch may hold no records when the block held only opcodes.
+  Result<bool> ReadBatch(RdbBatch& batch);
+
+  [[nodiscard]] int version() const noexcept { return version_; }
+  [[nodiscard]] RdbDialect dialect() const noexcept { return dialect_; }
+  // Bytes taken from the file so far, including those not yet cut into records.
+  [[nodiscard]] uint64_t bytes_read() const noexcept { return block_offset_ + carry_.size(); }
+  // The checksum of everything consumed so far.
+  [[nodiscard]] uint64_t checksum() const noexcept { return checksum_; }
+
+ private:
+  enum class Item : uint8_t { kDone, kShort, kEnd, kFailed };
+
+  Status Fill(RdbBatch& batch, size_t size_wanted);
+  Status CutItems(RdbBatch& batch, size_t& consumed);
+  Status GrowFor(RdbBatch& batch, uint64_t bytes_missing);
+  Item ReadItem(RdbCursor& cursor, RdbBatch& batch, size_t start);
+  bool ReadOpcode(RdbOpcode opcode, RdbCursor& cursor);
+  bool ReadRecord(uint8_t type_byte, RdbCursor& cursor, RdbBatch& batch, size_t start);
+  bool ReadAux(RdbCursor& cursor);
+  bool ReadResizeDb(RdbCursor& cursor);
+  bool ReadFunction(RdbCursor& cursor);
+  bool ReadSelectDb(RdbCursor& cursor);
+  Item ReadEnd(RdbCursor& cursor, const RdbBatch& batch, size_t start);
+  bool RefuseType(uint8_t type_byte, size_t start);
+  // A kCorrupt text with the place in the file.
+  [[nodiscard]] Status CorruptAt(uint64_t offset, std::string_view reason) const;
+  [[nodiscard]] bool BytesLeftKnown() const noexcept { return source_.SizeBytes() >= 0; }
+  [[nodiscard]] uint64_t SourceBytesLeft() const noexcept;
+
+  ByteSource& source_;
+  RdbObserver& observer_;
+  const RdbReaderOptions options_;
+
+  int version_ = 0;
+  RdbDialect dialect_ = RdbDialect::kRedis;
+  bool fragment_ = false;
+  bool source_ended_ = false;
+  bool finished_ = false;
+  uint64_t source_bytes_read_ = 0;
+  uint64_t block_offset_ = 0;  // File offset of the first byte of `carry_` or of the block being cut.
+  std::string carry_;          // Bytes read but not yet consumed.
+  uint64_t checksum_ = 0;
+  uint32_t db_ = 0;
+  RdbRecord pending_;          // What opcodes said about the next key.
+  Status failure_;
+};
+
+}  // namespace cachenode
