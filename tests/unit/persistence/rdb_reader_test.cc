@@ -278,7 +278,7 @@ TEST(RdbReader, NamesThePlaceOfEveryError) {
   EXPECT_EQ(ErrorOf("REDIS0009\x08"), "offset 9: unknown value type 8 in an RDB file of version 9");
   EXPECT_EQ(ErrorOf("REDIS0008\x06"), "offset 9: unknown value type 6 in an RDB file of version 8");
   EXPECT_EQ(ErrorOf("REDIS0009\xFE\x05"), "offset 11: the file ends inside the item that begins at offset 11");
-  EXPECT_EQ(ErrorOf("REDIS0009\x00\x01k\x0Ashort"s), "offset 9: a length of the item here asks for 5 bytes more than the file has");
+  EXPECT_EQ(ErrorOf("REDIS0009\x00\x01k\x0Ashort"s), "offset 18: the file ends inside the item that begins at offset 9");
   EXPECT_EQ(ErrorOf("REDIS0009\x00\x82k"s), "offset 11: unknown length form");
   EXPECT_EQ(ErrorOf("REDIS0009\x00\xC4k"s), "offset 11: unknown string encoding");
   EXPECT_EQ(ErrorOf("REDIS0009\x00\xC3\x01\x81\x00\x00\x00\xFF\x00\x00\x00\x00k"s),
