@@ -50,14 +50,17 @@ class ReplyBuffer {
   // Bulk strings from this size on are worth a pin instead of a copy.
   static constexpr size_t kPinBytesMin = 16 * 1024;
 
+  // Sent pieces that may stay listed while others wait behind them.
+  static constexpr size_t kSentSegmentsMax = 64;
+
   // A place in the stream, to which RollbackTo returns.
   struct Mark {
     uint64_t position;
   };
   // Room kept for a header whose count is not known yet.
   struct Slot {
-    uint64_t position;  // Of the first byte behind the header.
-    char* place;
+    uint64_t segment;  // Number of the piece that begins behind the header, counted since construction.
+    char* place;       // Where that piece begins.
   };
 
   explicit ReplyBuffer(ChunkPool& pool) noexcept : pool_(pool) {}
@@ -94,12 +97,12 @@ class ReplyBuffer {
   // Keeps room for a header; FillSlot puts it in later. Unfilled slots send nothing.
   [[nodiscard]] Slot ReserveSlot();
   static constexpr size_t kSlotBytes = 24;
-  // `header` has at most kSlotBytes. The slot must not lie before a mark that was rolled back to, nor be sent already.
+  // `header` has at most kSlotBytes. Nothing was consumed or rolled back since the slot was reserved.
   void FillSlot(const Slot& slot, std::string_view header);
 
   [[nodiscard]] Mark MarkHere() const noexcept { return {consumed_ + SizeBytes()}; }
-  // Drops everything appended after `mark`. Requires that none of it was consumed and no slot before it was filled
-  // since.
+  // Drops everything appended after `mark`. Requires that none of it was consumed and that no slot before the mark is
+  // still open.
   void RollbackTo(Mark mark) noexcept;
 
   // Bytes waiting to be sent.
@@ -136,7 +139,8 @@ class ReplyBuffer {
   void AppendSlow(std::string_view bytes);
   void DropFrontSegment() noexcept;
   void DropBackSegment() noexcept;
-  void FinishIfEmpty() noexcept;
+  void EraseSentSegments() noexcept;
+  void ReleaseAll() noexcept;
 
   ChunkPool& pool_;
   char* cursor_ = nullptr;      // Next byte to write in the open chunk.
@@ -145,6 +149,8 @@ class ReplyBuffer {
   char* open_chunk_ = nullptr;
   std::vector<Segment> segments_;  // Sealed pieces; those before first_segment_ are gone.
   size_t first_segment_ = 0;
+  uint64_t erased_segments_ = 0;   // Entries that left the front of segments_.
+  bool slot_is_open_run_ = false;  // The open run stands behind a slot: sealed even when it is empty.
   size_t sealed_bytes_ = 0;
   size_t pinned_bytes_ = 0;  // Capacity of pinned blocks.
   size_t chunk_count_ = 0;   // Chunks held, the open one included.

@@ -63,7 +63,7 @@ class Random {
 
 // Fills `into` from the kernel's generator, fit for secrets. Stops the process if the kernel refuses.
 void FillWithKernelRandom(std::span<unsigned char> into) noexcept;
-// `count` random bytes as 2 * count lower-case hexadecimal digits at `out`: run ids, ACL GENPASS.
+// Fills `out` with random lower-case hexadecimal digits from the kernel: run ids, ACL GENPASS.
 void FillWithRandomHex(std::span<char> out) noexcept;
 
 }  // namespace cachenode
