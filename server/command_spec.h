@@ -30,13 +30,13 @@ enum CommandFlag : uint32_t {
   kPubSub = 1 << 4,
   kNoScript = 1 << 5,
   kBlocking = 1 << 6,
-  kLoading = 1 << 7,         // Allowed while a data set loads.
+  kLoading = 1 << 7,  // Allowed while a data set loads.
   kStale = 1 << 8,
   kSkipMonitor = 1 << 9,
   kSkipSlowlog = 1 << 10,
   kAsking = 1 << 11,
   kFast = 1 << 12,
-  kNoAuth = 1 << 13,         // Allowed before authentication.
+  kNoAuth = 1 << 13,  // Allowed before authentication.
   kMayReplicate = 1 << 14,
   kNoMandatoryKeys = 1 << 15,
   kNoMulti = 1 << 16,
@@ -45,8 +45,9 @@ enum CommandFlag : uint32_t {
   kNoAsyncLoading = 1 << 19,
   kProtected = 1 << 20,
   // Ours, not shown by COMMAND.
-  kExclusive = 1 << 24,      // Runs under the world lock: touches every shard, other sessions or shared configuration.
-  kSelfLocking = 1 << 25,    // Visits shards on its own, one at a time (SCAN, RANDOMKEY, DBSIZE); none is locked before.
+  kExclusive = 1 << 24,    // Runs under the world lock: touches every shard, other sessions or shared configuration.
+  kRedacted = 1 << 26,     // Arguments may hold secrets: the slow log shows none.
+  kSelfLocking = 1 << 25,  // Visits shards on its own, one at a time (SCAN, RANDOMKEY, DBSIZE); none is locked before.
 };
 
 // ACL categories a row names itself. keyspace-wide ones that follow from flags (read, write, admin, dangerous with
@@ -76,29 +77,45 @@ enum AclCategory : uint32_t {
 };
 
 enum class CommandGroup : uint8_t {
-  kGeneric, kString, kList, kSet, kSortedSet, kHash, kPubSub, kTransactions, kConnection, kServer, kScripting,
-  kHyperLogLog, kCluster, kSentinel, kGeo, kStream, kBitmap, kModule,
+  kGeneric,
+  kString,
+  kList,
+  kSet,
+  kSortedSet,
+  kHash,
+  kPubSub,
+  kTransactions,
+  kConnection,
+  kServer,
+  kScripting,
+  kHyperLogLog,
+  kCluster,
+  kSentinel,
+  kGeo,
+  kStream,
+  kBitmap,
+  kModule,
 };
 
 // What COMMAND DOCS tells. All texts are ours. `arguments` is the argument grammar in the notation of
 // server/commands/argument_grammar.h: "key:key@0 value:string [condition:oneof(nx:pure-token=NX xx:pure-token=XX)]".
 struct CommandDoc {
   std::string_view summary;
-  std::string_view since;             // "1.0.0"
-  std::string_view complexity;        // "O(1)"
+  std::string_view since;       // "1.0.0"
+  std::string_view complexity;  // "O(1)"
   std::string_view arguments = {};
-  std::string_view tips = {};         // Comma separated.
+  std::string_view tips = {};  // Comma separated.
   std::string_view deprecated_since = {};
   std::string_view replaced_by = {};
-  std::string_view history = {};      // "7.0.0 Added X.|7.2.0 Added Y."
+  std::string_view history = {};  // "7.0.0 Added X.|7.2.0 Added Y."
 };
 
 struct CommandSpec {
   std::string_view name;  // Without the container's name.
   int16_t arity = 0;
-  uint32_t flags = 0;     // CommandFlag bits.
+  uint32_t flags = 0;  // CommandFlag bits.
   KeySpecs keys = {};
-  uint32_t acl = 0;       // AclCategory bits.
+  uint32_t acl = 0;  // AclCategory bits.
   CommandHandler handler = nullptr;
   CommandGroup group = CommandGroup::kGeneric;
   CommandDoc doc = {};

@@ -14,6 +14,7 @@ class ConfigStore;
 class Dispatcher;
 class Keyspace;
 class LatencyMonitor;
+struct NodeState;
 class PersistenceService;
 class ServerControl;
 class SlowLog;
@@ -21,19 +22,20 @@ class StatsHub;
 class WorldLock;
 
 struct ServerParts {
+  NodeState* state = nullptr;  // server/node_state.h: loading, failing snapshots, debug switches.
   Clock* clock = nullptr;
-  ConfigStore* config = nullptr;            // server/config/config_store.h: options and their current values.
-  const CommandTable* commands = nullptr;   // server/command_table.h
-  Keyspace* keyspace = nullptr;             // storage/keyspace.h
-  WorldLock* world = nullptr;               // server/world_lock.h: how a command gets the whole node to itself.
-  ClientRegistry* clients = nullptr;        // server/client_registry.h: every session by id.
-  StatsHub* stats = nullptr;                // server/stats/stats_hub.h: all workers' counters added up.
-  SlowLog* slowlog = nullptr;               // server/stats/slowlog.h
-  LatencyMonitor* latency = nullptr;        // server/stats/latency_monitor.h
+  ConfigStore* config = nullptr;              // server/config/config_store.h: options and their current values.
+  const CommandTable* commands = nullptr;     // server/command_table.h
+  Keyspace* keyspace = nullptr;               // storage/keyspace.h
+  WorldLock* world = nullptr;                 // server/world_lock.h: how a command gets the whole node to itself.
+  ClientRegistry* clients = nullptr;          // server/client_registry.h: every session by id.
+  StatsHub* stats = nullptr;                  // server/stats/stats_hub.h: all workers' counters added up.
+  SlowLog* slowlog = nullptr;                 // server/stats/slowlog.h
+  LatencyMonitor* latency = nullptr;          // server/stats/latency_monitor.h
   PersistenceService* persistence = nullptr;  // server/persistence_service.h: save, load, their state and policy.
-  ServerControl* control = nullptr;         // server/server_control.h: shutdown, restart, pause, debug switches.
-  BackgroundPool* background = nullptr;     // server/background_pool.h
-  Dispatcher* dispatcher = nullptr;         // Of worker 0; for harnesses and scripts.
+  ServerControl* control = nullptr;           // server/server_control.h: shutdown, restart, pause, debug switches.
+  BackgroundPool* background = nullptr;       // server/background_pool.h
+  Dispatcher* dispatcher = nullptr;           // Of worker 0; for harnesses and scripts.
 };
 
 }  // namespace cachenode

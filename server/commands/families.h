@@ -8,6 +8,7 @@
 
 namespace cachenode {
 
+std::span<const CommandSpec> CommandCommands();
 std::span<const CommandSpec> ConnectionCommands();
 
 // Every family above, in the order COMMAND lists them.

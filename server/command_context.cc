@@ -1,0 +1,45 @@
+#include "server/command_context.h"
+
+#include <array>
+
+#include "server/config/config_store.h"
+#include "storage/base/bytes.h"
+
+namespace cachenode {
+namespace {
+
+bool CountsFrequency(MaxmemoryPolicy policy) {
+  return policy == MaxmemoryPolicy::kAllkeysLfu || policy == MaxmemoryPolicy::kVolatileLfu;
+}
+
+uint64_t KernelSeed() {
+  std::array<unsigned char, 8> bytes{};
+  FillWithKernelRandom(bytes);
+  return LoadLittleEndian<uint64_t>(bytes.data());
+}
+
+}  // namespace
+
+CommandContext::CommandContext(const ServerParts& parts, WorkerStats& stats, uint32_t worker_index)
+    : parts_(parts), stats_(stats), worker_index_(worker_index), events_(stats), random_(KernelSeed()) {
+  access_.observer = &events_;
+  access_.random = &random_;
+}
+
+void CommandContext::BeginTurn(int64_t now_ms) {
+  config_ = &parts_.config->Current();
+  access_.SetNow(now_ms);
+  access_.lfu = CountsFrequency(config_->maxmemory_policy);
+  access_.lfu_options = {static_cast<int>(config_->lfu_log_factor), static_cast<int>(config_->lfu_decay_time)};
+  inspect_access_ = access_;
+  inspect_access_.touch = false;
+}
+
+void CommandContext::Bind(Session& session) {
+  session_ = &session;
+  access_.touch = !session.no_touch;
+  reply_.emplace(session.replies, session.resp_version == 3 ? RespVersion::kResp3 : RespVersion::kResp2);
+  reply_->SetDoubleRule(config_->engine_version.double_rule());
+}
+
+}  // namespace cachenode

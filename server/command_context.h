@@ -1,0 +1,149 @@
+// What a handler works with: its client, its reply, the keys it named, and the parts of the node.
+//
+// Thread-safety: belongs to one worker's dispatcher; valid for the handler's call. Handlers keep no reference to it.
+// Invariants: the shards of the request's keys are locked (or the world is) while the handler runs; keys reached
+//   otherwise need ForEachShardLocked, or a row marked kExclusive.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "protocol/resp_writer.h"
+#include "server/config/config.h"
+#include "server/key_events.h"
+#include "server/key_spec.h"
+#include "server/server_parts.h"
+#include "server/session.h"
+#include "server/stats/worker_stats.h"
+#include "server/world_lock.h"
+#include "storage/access_context.h"
+#include "storage/base/random.h"
+#include "storage/key_slot.h"
+#include "storage/keyspace.h"
+
+namespace cachenode {
+
+class CommandTable;
+struct Command;
+
+class CommandContext {
+ public:
+  CommandContext(const ServerParts& parts, WorkerStats& stats, uint32_t worker_index);
+  CommandContext(const CommandContext&) = delete;
+  CommandContext& operator=(const CommandContext&) = delete;
+
+  // --- For handlers --------------------------------------------------------------------------------------------------
+
+  [[nodiscard]] RespWriter& reply() { return *reply_; }
+  [[nodiscard]] Session& session() { return *session_; }
+  [[nodiscard]] const Config& config() const { return *config_; }
+  [[nodiscard]] const ServerParts& parts() const { return parts_; }
+  [[nodiscard]] const CommandTable& commands() const { return *parts_.commands; }
+  [[nodiscard]] Keyspace& keyspace() { return *parts_.keyspace; }
+  [[nodiscard]] const Command& command() const { return *command_; }
+  [[nodiscard]] WorkerStats& stats() { return stats_; }
+  [[nodiscard]] KeyEvents& events() { return events_; }
+  [[nodiscard]] Random& random() { return random_; }
+  [[nodiscard]] uint32_t worker_index() const { return worker_index_; }
+  [[nodiscard]] uint32_t db() const { return session_->database; }
+  // Unix milliseconds, the same for all of a request.
+  [[nodiscard]] int64_t now_ms() const { return access_.now_ms; }
+  // The worker's seat in the world lock; null in harnesses without threads.
+  [[nodiscard]] WorldLock::Seat* seat() { return seat_; }
+  // How walkers over shards must lock: the world is held by rows marked kExclusive.
+  [[nodiscard]] Locking locking() const { return holds_world_ ? Locking::kWorldHeld : Locking::kTakeShardLocks; }
+  // Clocks, policy and observer for direct calls into the keyspace.
+  [[nodiscard]] const AccessContext& access() const { return access_; }
+
+  // The key for a reading command: counts a hit or a miss and records the access.
+  [[nodiscard]] KeySlot FindForRead(std::string_view key);
+  // The key for a writing command: records the access, counts nothing.
+  [[nodiscard]] KeySlot FindForWrite(std::string_view key) { return FindIn(db(), key, access_); }
+  // The key for a command that only inspects it (TTL, TYPE, OBJECT): the access leaves no trace; no statistics.
+  [[nodiscard]] KeySlot Inspect(std::string_view key) { return FindIn(db(), key, inspect_access_); }
+  // The key in another database (MOVE, COPY); its shard is the same for every database.
+  [[nodiscard]] KeySlot FindInDatabase(uint32_t db, std::string_view key) { return FindIn(db, key, access_); }
+
+  // CLIENT NO-TOUCH took effect, or RESET undid it.
+  void SetTouch(bool touch) { access_.touch = touch; }
+
+  // Tells of `event` ("set") at `key` of the client's database. After the change, still under its lock.
+  void Notify(NotifyFlag event_class, std::string_view event, std::string_view key) {
+    events_.Happened(event_class, event, db(), key);
+  }
+  void NotifyIn(uint32_t db, NotifyFlag event_class, std::string_view event, std::string_view key) {
+    events_.Happened(event_class, event, db, key);
+  }
+
+  // --- For the dispatcher --------------------------------------------------------------------------------------------
+
+  void SetSeat(WorldLock::Seat* seat) { seat_ = seat; }
+  void BeginTurn(int64_t now_ms);
+  // Points the context at `session` until the next Bind.
+  void Bind(Session& session);
+  void BeginCommand(const Command& command) {
+    command_ = &command;
+    key_cursor_ = 0;
+  }
+  void SetHoldsWorld(bool holds) { holds_world_ = holds; }
+  // The request's keys with their hashes, so that handlers need not hash again.
+  struct HashedKey {
+    const char* data;
+    KeyHash hash;
+  };
+  void SetKeys(std::span<const HashedKey> keys) { keys_ = keys; }
+
+ private:
+  [[nodiscard]] KeyHash HashOf(std::string_view key);
+  [[nodiscard]] KeySlot FindIn(uint32_t db, std::string_view key, const AccessContext& access) {
+    const KeyHash hash = HashOf(key);
+    return parts_.keyspace->ShardOf(hash).Find(db, hash, key, access);
+  }
+
+  // Constant after construction.
+  const ServerParts& parts_;
+  WorkerStats& stats_;
+  const uint32_t worker_index_;
+  WorldLock::Seat* seat_ = nullptr;
+  // Changed per turn, session and request.
+  KeyEvents events_;
+  Random random_;
+  AccessContext access_;
+  AccessContext inspect_access_;
+  const Config* config_ = nullptr;
+  Session* session_ = nullptr;
+  const Command* command_ = nullptr;
+  std::optional<RespWriter> reply_;
+  std::span<const HashedKey> keys_;
+  size_t key_cursor_ = 0;
+  bool holds_world_ = false;
+};
+
+inline KeyHash CommandContext::HashOf(std::string_view key) {
+  // Handlers ask for keys in the order of the arguments, so the next one is nearly always right.
+  if (key_cursor_ < keys_.size() && keys_[key_cursor_].data == key.data()) [[likely]] {
+    return keys_[key_cursor_++].hash;
+  }
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    if (keys_[i].data != key.data()) continue;
+    key_cursor_ = i + 1;
+    return keys_[i].hash;
+  }
+  return KeyHash::Of(key);
+}
+
+inline KeySlot CommandContext::FindForRead(std::string_view key) {
+  KeySlot slot = FindIn(db(), key, access_);
+  if (slot.Exists()) {
+    stats_.keyspace_hits.Increment();
+  } else {
+    stats_.keyspace_misses.Increment();
+    Notify(kNotifyKeyMiss, "keymiss", key);
+  }
+  return slot;
+}
+
+}  // namespace cachenode

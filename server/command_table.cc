@@ -1,0 +1,160 @@
+#include "server/command_table.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "storage/base/bytes.h"
+
+namespace cachenode {
+namespace {
+
+constexpr uint64_t kFold = 0x2020202020202020ULL;  // Sets the lower-case bit of every byte.
+constexpr uint32_t kSlotBits = 12;
+
+uint64_t LoadFolded(const char* bytes, size_t length) {
+  uint64_t word = 0;
+  std::memcpy(&word, bytes, length);
+  return word | kFold;
+}
+
+struct FoldedName {
+  uint64_t head;
+  uint64_t tail;
+};
+
+FoldedName Fold(std::string_view name) {
+  if (name.size() >= 8) {
+    return {LoadFolded(name.data(), 8), LoadFolded(name.data() + name.size() - 8, 8)};
+  }
+  // Two overlapping loads cover 4 to 7 bytes, so no length-dependent copy loop is needed.
+  if (name.size() >= 4) {
+    uint32_t low = 0;
+    uint32_t high = 0;
+    std::memcpy(&low, name.data(), 4);
+    std::memcpy(&high, name.data() + name.size() - 4, 4);
+    const uint64_t word = (static_cast<uint64_t>(high) << 32 | low) | kFold;
+    return {word, word};
+  }
+  uint64_t word = 0;
+  for (const char byte : name) word = word << 8 | static_cast<uint8_t>(byte);
+  word |= kFold;
+  return {word, word};
+}
+
+uint64_t SlotOf(FoldedName name, size_t length, uint64_t multiplier, uint32_t shift) {
+  return ((name.head ^ (name.tail << 1) ^ length) * multiplier) >> shift;
+}
+
+// Derives the fixed key range of a row; rows with several or non-trivial specifications are searched at run time.
+void DeriveKeys(Command& command) {
+  const std::span<const KeySpec> specs = command.spec->keys.all();
+  if (specs.empty()) return;
+  const KeySpec& first = specs.front();
+  const bool fixed = first.begin == KeySpec::Begin::kIndex && first.find == KeySpec::Find::kRange && first.limit <= 1;
+  command.keys_need_search = specs.size() > 1 || !fixed || (first.flags & (kKeyNotKey | kKeyIncomplete)) != 0;
+  for (const KeySpec& spec : specs) {
+    const bool movable = spec.begin != KeySpec::Begin::kIndex || spec.find != KeySpec::Find::kRange;
+    if (movable && (spec.flags & kKeyNotKey) == 0) command.flags |= kMovableKeys;
+  }
+  if (!fixed) return;
+  command.first_key = first.begin_index;
+  command.last_key = first.last_key >= 0 ? static_cast<int16_t>(first.begin_index + first.last_key) : first.last_key;
+  command.key_step = first.step;
+}
+
+}  // namespace
+
+const Command* Command::FindSubcommand(std::string_view name_of_sub) const {
+  for (const std::unique_ptr<Command>& candidate : subcommands) {
+    if (EqualsIgnoreCase(candidate->name, name_of_sub)) return candidate.get();
+  }
+  return nullptr;
+}
+
+CommandTable::CommandTable(std::span<const std::span<const CommandSpec>> families) {
+  for (const std::span<const CommandSpec> family : families) {
+    for (const CommandSpec& spec : family) commands_.push_back(Build(spec, nullptr));
+  }
+  BuildIndex();
+}
+
+std::unique_ptr<Command> CommandTable::Build(const CommandSpec& spec, const Command* parent) {
+  auto command = std::make_unique<Command>();
+  command->spec = &spec;
+  command->id = static_cast<uint32_t>(by_id_.size());
+  command->flags = spec.flags;
+  command->acl_categories = AclCategoriesOf(spec);
+  command->arity = spec.arity;
+  command->handler = spec.handler;
+  command->name = std::string(spec.name);
+  command->full_name = parent == nullptr ? command->name : parent->full_name + "|" + command->name;
+  command->parent = parent;
+  DeriveKeys(*command);
+  by_id_.push_back(command.get());
+  for (const CommandSpec& sub : spec.subcommands) command->subcommands.push_back(Build(sub, command.get()));
+  return command;
+}
+
+Status CommandTable::Rename(std::string_view old_name, std::string_view new_name) {
+  const auto found = std::find_if(commands_.begin(), commands_.end(),
+                                  [&](const auto& command) { return EqualsIgnoreCase(command->name, old_name); });
+  if (found == commands_.end()) return Status::WithText(Err::kConfig, "No such command in rename-command");
+  if (!new_name.empty() && Find(new_name) != nullptr) {
+    return Status::WithText(Err::kConfig, "Target command name already exists");
+  }
+  (*found)->name = std::string(new_name);  // An empty name is left out of the index.
+  BuildIndex();
+  return Status::Ok();
+}
+
+void CommandTable::BuildIndex() {
+  // The multiplier is searched until no two names meet in a slot; deterministic, and a few tries suffice because the
+  // table is much larger than the number of commands.
+  constexpr uint64_t kFirst = 0x9E3779B97F4A7C15ULL;
+  shift_ = 64 - kSlotBits;
+  for (uint64_t attempt = 0;; ++attempt) {
+    if (TryIndex(kFirst + attempt * 2)) return;
+  }
+}
+
+bool CommandTable::TryIndex(uint64_t multiplier) {
+  slots_.assign(size_t{1} << kSlotBits, Slot{});
+  for (const std::unique_ptr<Command>& command : commands_) {
+    if (command->name.empty()) continue;
+    const FoldedName folded = Fold(command->name);
+    Slot& slot = slots_[SlotOf(folded, command->name.size(), multiplier, shift_)];
+    if (slot.command != nullptr) return false;
+    slot = {folded.head, folded.tail, static_cast<uint32_t>(command->name.size()), command.get()};
+  }
+  multiplier_ = multiplier;
+  return true;
+}
+
+const Command* CommandTable::Find(std::string_view name) const {
+  if (name.empty()) return nullptr;
+  const FoldedName folded = Fold(name);
+  const Slot& slot = slots_[SlotOf(folded, name.size(), multiplier_, shift_)];
+  if (slot.head != folded.head || slot.tail != folded.tail || slot.length != name.size()) return nullptr;
+  // Folding maps a few non-letters onto each other, and long names have a middle: compare exactly in the end.
+  return EqualsIgnoreCase(slot.command->name, name) ? slot.command : nullptr;
+}
+
+const Command* CommandTable::FindByFullName(std::string_view full_name) const {
+  const size_t bar = full_name.find('|');
+  const Command* command = Find(full_name.substr(0, bar));
+  if (command == nullptr || bar == std::string_view::npos) return command;
+  return command->FindSubcommand(full_name.substr(bar + 1));
+}
+
+const Command* CommandTable::FindForArgs(Args args) const {
+  if (args.empty()) return nullptr;
+  const Command* command = Find(args[0]);
+  if (command == nullptr || command->subcommands.empty() || args.size() < 2) return command;
+  return command->FindSubcommand(args[1]);
+}
+
+KeySearch FindKeysOf(const Command& command, Args args, std::vector<KeyPosition>& positions) {
+  return FindKeys(command.spec->keys, args, positions);
+}
+
+}  // namespace cachenode

@@ -1,0 +1,230 @@
+// The commands a client uses on its own connection: PING, ECHO, SELECT, AUTH, HELLO, RESET, QUIT.
+#include <string>
+#include <string_view>
+
+#include "protocol/resp_writer.h"
+#include "server/arg_parser.h"
+#include "server/client_identity.h"
+#include "server/command_context.h"
+#include "server/command_table.h"
+#include "server/commands/families.h"
+#include "storage/base/bytes.h"
+
+namespace cachenode {
+namespace {
+
+// PING [message] -> PONG, or the message as a bulk string.
+Status Ping(CommandContext& context, Args args) {
+  if (args.size() > 2) return Err::kArity;
+  if (args.size() == 1) {
+    context.reply().Pong();
+  } else {
+    context.reply().Bulk(args[1]);
+  }
+  return Status::Ok();
+}
+
+// ECHO message -> the message.
+Status Echo(CommandContext& context, Args args) {
+  context.reply().Bulk(args[1]);
+  return Status::Ok();
+}
+
+// QUIT -> OK, and the connection ends once it left.
+Status Quit(CommandContext& context, Args /*args*/) {
+  context.reply().Ok();
+  context.session().closing = Closing::kAfterReply;
+  return Status::Ok();
+}
+
+// RESET -> RESET; the connection is as it was when it was made.
+Status Reset(CommandContext& context, Args /*args*/) {
+  ResetSession(context.session(), context.config());
+  context.reply().SetVersion(RespVersion::kResp2);
+  context.SetTouch(true);
+  context.reply().SimpleString("RESET");
+  return Status::Ok();
+}
+
+// SELECT index -> OK.
+Status Select(CommandContext& context, Args args) {
+  const Result<int64_t> index = ParseInt64Within(args[1], INT32_MIN, INT32_MAX);
+  if (!index) return Err::kNotInteger;
+  if (*index < 0 || *index >= static_cast<int64_t>(context.keyspace().database_count())) return Err::kDbOutOfRange;
+  context.session().database = static_cast<uint32_t>(*index);
+  context.reply().Ok();
+  return Status::Ok();
+}
+
+// AUTH [username] password -> OK.
+Status Auth(CommandContext& context, Args args) {
+  if (args.size() > 3) return Err::kSyntax;
+  const Config& config = context.config();
+  if (args.size() == 2 && config.requirepass.empty()) {
+    return Status::Text(
+        "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
+        "configuration is correct?");
+  }
+  const std::string_view user = args.size() == 3 ? args[1] : std::string_view("default");
+  Status status = Authenticate(context.session(), config, user, args.back());
+  if (!status.ok()) return status;
+  context.reply().Ok();
+  return Status::Ok();
+}
+
+// What HELLO was asked to do.
+struct HelloRequest {
+  int64_t version = 0;  // 0: stay.
+  bool has_auth = false;
+  bool has_name = false;
+  std::string_view user;
+  std::string_view password;
+  std::string_view name;
+};
+
+Status ParseHello(Args args, HelloRequest& request) {
+  if (args.size() >= 2) {
+    const Result<int64_t> version = ParseInt64(args[1]);
+    if (!version) return Status::Text("ERR Protocol version is not an integer or out of range");
+    if (*version < 2 || *version > 3) return Err::kNoProto;
+    request.version = *version;
+  }
+  ArgParser parser(args, 2);
+  while (parser.HasNext()) {
+    if (parser.Match("auth", 2)) {
+      request.has_auth = true;
+      request.user = parser.NextString();
+      request.password = parser.NextString();
+    } else if (parser.Match("setname", 1)) {
+      request.has_name = true;
+      request.name = parser.NextString();
+    } else {
+      return Status::Text("ERR Syntax error in HELLO option '" + std::string(parser.NextString()) + "'");
+    }
+  }
+  return parser.Finish();
+}
+
+Status RefuseHelloWithoutAuth(const Config& config) {
+  const std::string_view form = config.engine_version.AtLeast(7, 2) ? "HELLO <proto> AUTH" : "HELLO AUTH";
+  return Status::Text("NOAUTH HELLO must be called with the client already authenticated, otherwise the " +
+                      std::string(form) +
+                      " <user> <pass> option can be used to authenticate the client and select the RESP protocol "
+                      "version at the same time");
+}
+
+void WriteHello(CommandContext& context) {
+  RespWriter& reply = context.reply();
+  const Session& session = context.session();
+  reply.MapHeader(7);
+  reply.Bulk("server");
+  reply.Bulk("redis");
+  reply.Bulk("version");
+  reply.Bulk(context.config().engine_version.RedisVersionText());
+  reply.Bulk("proto");
+  reply.Integer(session.resp_version);
+  reply.Bulk("id");
+  reply.Integer(static_cast<int64_t>(session.id));
+  reply.Bulk("mode");
+  reply.Bulk("standalone");
+  reply.Bulk("role");
+  reply.Bulk("master");
+  reply.Bulk("modules");
+  reply.EmptyArray();
+}
+
+// HELLO [protover [AUTH username password] [SETNAME name]] -> map of what the server is.
+Status Hello(CommandContext& context, Args args) {
+  HelloRequest request;
+  if (Status error = ParseHello(args, request); !error.ok()) return error;
+  Session& session = context.session();
+  if (request.has_auth) {
+    Status error = Authenticate(session, context.config(), request.user, request.password);
+    if (!error.ok()) return error;
+  }
+  if (!session.authenticated) return RefuseHelloWithoutAuth(context.config());
+  if (request.has_name) {
+    if (Status error = SetClientName(session, request.name); !error.ok()) return error;
+  }
+  if (request.version != 0) {
+    session.resp_version = static_cast<uint8_t>(request.version);
+    context.reply().SetVersion(request.version == 3 ? RespVersion::kResp3 : RespVersion::kResp2);
+  }
+  WriteHello(context);
+  return Status::Ok();
+}
+
+constexpr CommandSpec kConnectionCommands[] = {
+    {.name = "auth",
+     .arity = -2,
+     .flags = kAllowBusy | kFast | kLoading | kNoAuth | kNoScript | kStale | kRedacted,
+     .acl = kAclConnection,
+     .handler = Auth,
+     .group = CommandGroup::kConnection,
+     .doc = {.summary = "Logs the connection in.",
+             .since = "1.0.0",
+             .complexity = "O(N)",
+             .arguments = "[username:string!6.0.0] password:string"}},
+    {.name = "echo",
+     .arity = 2,
+     .flags = kFast | kLoading | kStale,
+     .acl = kAclConnection,
+     .handler = Echo,
+     .group = CommandGroup::kConnection,
+     .doc = {.summary = "Answers with what it was given.",
+             .since = "1.0.0",
+             .complexity = "O(1)",
+             .arguments = "message:string"}},
+    {.name = "hello",
+     .arity = -1,
+     .flags = kAllowBusy | kFast | kLoading | kNoAuth | kNoScript | kStale | kRedacted,
+     .acl = kAclConnection,
+     .handler = Hello,
+     .group = CommandGroup::kConnection,
+     .doc = {.summary = "Chooses the protocol version and tells what the server is.",
+             .since = "6.0.0",
+             .complexity = "O(1)",
+             .arguments = "[arguments:block(protover:integer [auth:block(username:string password:string)=AUTH] "
+                          "[clientname:string=SETNAME])]"}},
+    {.name = "ping",
+     .arity = -1,
+     .flags = kFast,
+     .acl = kAclConnection,
+     .handler = Ping,
+     .group = CommandGroup::kConnection,
+     .doc = {.summary = "Answers PONG, or what it was given.",
+             .since = "1.0.0",
+             .complexity = "O(1)",
+             .arguments = "[message:string]",
+             .tips = "request_policy:all_shards,response_policy:all_succeeded"}},
+    {.name = "quit",
+     .arity = -1,
+     .flags = kAllowBusy | kFast | kLoading | kNoAuth | kNoScript | kStale,
+     .acl = kAclConnection,
+     .handler = Quit,
+     .group = CommandGroup::kConnection,
+     .doc = {.summary = "Ends the connection.", .since = "1.0.0", .complexity = "O(1)", .deprecated_since = "7.2.0"}},
+    {.name = "reset",
+     .arity = 1,
+     .flags = kAllowBusy | kFast | kLoading | kNoAuth | kNoScript | kStale,
+     .acl = kAclConnection,
+     .handler = Reset,
+     .group = CommandGroup::kConnection,
+     .doc = {.summary = "Puts the connection back to how it was made.", .since = "6.2.0", .complexity = "O(1)"}},
+    {.name = "select",
+     .arity = 2,
+     .flags = kAllowBusy | kFast | kLoading | kStale,
+     .acl = kAclConnection,
+     .handler = Select,
+     .group = CommandGroup::kConnection,
+     .doc = {.summary = "Changes the database the connection works on.",
+             .since = "1.0.0",
+             .complexity = "O(1)",
+             .arguments = "index:integer"}},
+};
+
+}  // namespace
+
+std::span<const CommandSpec> ConnectionCommands() { return kConnectionCommands; }
+
+}  // namespace cachenode

@@ -1,0 +1,15 @@
+#include "server/commands/families.h"
+
+#include <vector>
+
+namespace cachenode {
+
+std::span<const std::span<const CommandSpec>> AllFamilies() {
+  static const std::vector<std::span<const CommandSpec>> kFamilies = {
+      CommandCommands(),
+      ConnectionCommands(),
+  };
+  return kFamilies;
+}
+
+}  // namespace cachenode

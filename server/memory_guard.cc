@@ -1,0 +1,70 @@
+#include "server/memory_guard.h"
+
+#include <algorithm>
+
+#include "server/command_context.h"
+#include "storage/base/memory.h"
+
+namespace cachenode {
+namespace {
+
+EvictionPolicy PolicyOf(MaxmemoryPolicy policy) {
+  switch (policy) {
+    case MaxmemoryPolicy::kVolatileLru:
+      return EvictionPolicy::kVolatileLru;
+    case MaxmemoryPolicy::kVolatileLfu:
+      return EvictionPolicy::kVolatileLfu;
+    case MaxmemoryPolicy::kVolatileRandom:
+      return EvictionPolicy::kVolatileRandom;
+    case MaxmemoryPolicy::kVolatileTtl:
+      return EvictionPolicy::kVolatileTtl;
+    case MaxmemoryPolicy::kAllkeysLru:
+      return EvictionPolicy::kAllKeysLru;
+    case MaxmemoryPolicy::kAllkeysLfu:
+      return EvictionPolicy::kAllKeysLfu;
+    case MaxmemoryPolicy::kAllkeysRandom:
+      return EvictionPolicy::kAllKeysRandom;
+    case MaxmemoryPolicy::kNoEviction:
+      return EvictionPolicy::kNoEviction;
+    case MaxmemoryPolicy::kAllkeysS3Fifo:
+      return EvictionPolicy::kAllKeysLru;
+    case MaxmemoryPolicy::kVolatileS3Fifo:
+      return EvictionPolicy::kVolatileLru;
+  }
+  return EvictionPolicy::kNoEviction;
+}
+
+}  // namespace
+
+EvictionOptions EvictionOptionsOf(const CommandContext& context) {
+  const Config& config = context.config();
+  return {.policy = PolicyOf(config.maxmemory_policy), .samples = static_cast<uint32_t>(config.maxmemory_samples)};
+}
+
+uint64_t MemoryGuard::CountedBytes(const ServerParts& parts) {
+  const MemoryFigures figures = parts.keyspace->Memory();
+  return memory::UsedBytes() + figures.entry_bytes + figures.index_bytes;  // Blocks of values are in UsedBytes.
+}
+
+bool MemoryGuard::MakeRoom(CommandContext& context) {
+  if (requests_left_ > 0) {
+    --requests_left_;
+    return true;
+  }
+  const uint64_t limit = context.config().maxmemory;
+  if (CountedBytes(parts_) <= limit) {
+    // Far from the limit a few requests cannot cross it by more than their own size.
+    const bool near = CountedBytes(parts_) + limit / 64 > limit;
+    requests_left_ = near ? 0 : kRequestsPerMeasure;
+    return true;
+  }
+  const EvictionOptions options = EvictionOptionsOf(context);
+  if (options.policy == EvictionPolicy::kNoEviction) return false;
+  for (uint32_t evicted = 0; evicted < kEvictionsPerRequest; ++evicted) {
+    if (evictor_.EvictOne(*parts_.keyspace, options, context.access(), context.random()) != Evicted::kOne) break;
+    if (CountedBytes(parts_) <= limit) return true;
+  }
+  return CountedBytes(parts_) <= limit;
+}
+
+}  // namespace cachenode

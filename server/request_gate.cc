@@ -1,0 +1,72 @@
+#include "server/request_gate.h"
+
+#include <string>
+
+#include "server/command_context.h"
+#include "server/node_state.h"
+#include "server/server_control.h"
+
+namespace cachenode {
+namespace {
+
+bool IsLocal(const Session& session) {
+  return session.is_unix_socket || session.is_internal || session.peer_address.starts_with("127.") ||
+         session.peer_address.starts_with("[::1]");
+}
+
+bool IsAllowed(DangerousAccess access, const Session& session) {
+  return access == DangerousAccess::kYes || (access == DangerousAccess::kLocalOnly && IsLocal(session));
+}
+
+}  // namespace
+
+void RequestGate::BeginTurn(const Config& config, int64_t now_ms) {
+  config_ = &config;
+  now_ms_ = now_ms;
+  conditions_ = 0;
+  const NodeState& state = *parts_.state;
+  if (state.loading.load(std::memory_order_relaxed)) conditions_ |= kLoadingNow;
+  if (state.snapshots_failing.load(std::memory_order_relaxed)) conditions_ |= kSnapshotsFailing;
+  if (config.maxmemory != 0) conditions_ |= kMemoryLimited;
+  if (parts_.control == nullptr) return;
+  if (parts_.control->PauseModeAt(now_ms) != PauseMode::kOff) conditions_ |= kPaused;
+}
+
+Status RequestGate::CheckProtected(const Session& session, const Command& command) const {
+  const bool is_module = command.spec->group == CommandGroup::kModule;
+  const DangerousAccess access = is_module ? config_->enable_module_command : config_->enable_debug_command;
+  if (IsAllowed(access, session)) return Status::Ok();
+  const std::string name = is_module ? "MODULE" : "DEBUG";
+  const std::string option = is_module ? "enable-module-command" : "enable-debug-command";
+  return Status::Text("ERR " + name + " command not allowed. If the " + option +
+                      " option is set to \"local\", you can run it from a local connection, otherwise you need to set "
+                      "this option in the configuration file, and then restart the server.");
+}
+
+bool RequestGate::MustWait(const Command& command) const {
+  const PauseMode mode = parts_.control->PauseModeAt(now_ms_);
+  if (mode == PauseMode::kAll) return true;
+  return mode == PauseMode::kWrites && (command.flags & (kWrite | kMayReplicate)) != 0;
+}
+
+RequestGate::Decision RequestGate::Check(CommandContext& context, const Session& session, const Command& command) {
+  if (command.Is(kProtected)) {
+    Status error = CheckProtected(session, command);
+    if (!error.ok()) return {Verdict::kRefuse, std::move(error)};
+  }
+  if (!session.authenticated && !command.Is(kNoAuth)) return {Verdict::kRefuse, Err::kNoAuth};
+  if (conditions_ == 0) return {};
+  const bool writes = command.Is(kWrite);
+  if ((conditions_ & kMemoryLimited) != 0) {
+    const bool fits = memory_.MakeRoom(context);
+    if (!fits && command.Is(kDenyOom)) return {Verdict::kRefuse, Err::kOutOfMemory};
+  }
+  if ((conditions_ & kSnapshotsFailing) != 0 && writes && config_->stop_writes_on_bgsave_error) {
+    return {Verdict::kRefuse, Err::kMisconf};
+  }
+  if ((conditions_ & kLoadingNow) != 0 && !command.Is(kLoading)) return {Verdict::kRefuse, Err::kLoading};
+  if ((conditions_ & kPaused) != 0 && !session.is_internal && MustWait(command)) return {Verdict::kPark, {}};
+  return {};
+}
+
+}  // namespace cachenode

@@ -1,0 +1,61 @@
+// What must hold before a request may run: authentication, permission, memory, persistence, loading.
+//
+// Thread-safety: one object per worker, used by its thread.
+// Cost: with nothing unusual going on, BeginTurn finds no condition in force and Check is one branch.
+#pragma once
+
+#include <cstdint>
+
+#include "server/command_table.h"
+#include "server/config/config.h"
+#include "server/memory_guard.h"
+#include "server/server_parts.h"
+#include "server/session.h"
+#include "storage/base/status.h"
+
+namespace cachenode {
+
+class CommandContext;
+
+class RequestGate {
+ public:
+  enum class Verdict : uint8_t {
+    kRun,
+    kRefuse,  // Reply the error.
+    kPark,    // The client waits (CLIENT PAUSE); no reply.
+  };
+  struct Decision {
+    Verdict verdict = Verdict::kRun;
+    Status error;
+  };
+
+  explicit RequestGate(const ServerParts& parts) : parts_(parts), memory_(parts) {}
+
+  // Looks which conditions are in force.
+  void BeginTurn(const Config& config, int64_t now_ms);
+  // True when `session` and `command` pass without a closer look.
+  [[nodiscard]] bool PassesAtOnce(const Session& session, const Command& command) const {
+    return conditions_ == 0 && session.authenticated && !command.Is(kProtected);
+  }
+  // The closer look. May evict keys; holds no lock when called.
+  [[nodiscard]] Decision Check(CommandContext& context, const Session& session, const Command& command);
+
+ private:
+  enum Condition : uint32_t {
+    kLoadingNow = 1 << 0,
+    kSnapshotsFailing = 1 << 1,
+    kMemoryLimited = 1 << 2,
+    kPaused = 1 << 3,
+    kStopping = 1 << 4,
+  };
+  [[nodiscard]] Status CheckProtected(const Session& session, const Command& command) const;
+  [[nodiscard]] bool MustWait(const Command& command) const;
+
+  const ServerParts& parts_;
+  MemoryGuard memory_;
+  const Config* config_ = nullptr;
+  uint32_t conditions_ = 0;
+  int64_t now_ms_ = 0;
+};
+
+}  // namespace cachenode
