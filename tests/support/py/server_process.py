@@ -25,22 +25,41 @@ class StartFailed(Exception):
 
 
 class ServerProcess:
-    """A server in a folder of its own, on a Unix socket. Use as a context manager: leaving stops it.
+    """A server on a Unix socket. Use as a context manager, or start() and stop().
 
-    `command` is the argument list before our directives, `program` the file to execute when it differs from
-    command[0]. A server that a sanitizer stopped, or that ends with a status other than 0, shows in `failure`.
+    `command` is the argument list before our directives (a configuration file belongs there), `program` the file to
+    execute when it differs from command[0]. `folder` is where it works and saves: given, it is kept, so that a second
+    server can go on with it; otherwise it is a temporary one. A server that ends with a status other than 0 shows in
+    `failure`.
     """
 
-    def __init__(self, command, directives=(), program=None):
+    def __init__(self, command, directives=(), program=None, folder=None):
         self.command = list(command)
         self.directives = list(directives)
         self.program = program
         self.failure = None
+        self.kept_folder = folder
         self.folder = None
         self.process = None
 
     def __enter__(self):
-        self.folder = tempfile.mkdtemp(prefix="cachenode-test-")
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        self.launch()
+        try:
+            self.wait_until_ready()
+        except StartFailed:
+            self.stop()
+            raise
+
+    def launch(self):
+        """Starts the process and does not wait for it."""
+        self.folder = self.kept_folder or tempfile.mkdtemp(prefix="cachenode-test-")
         self.socket = os.path.join(self.folder, "socket")
         self.log = os.path.join(self.folder, "log")
         arguments = ["--port", "0", "--unixsocket", self.socket, "--dir", self.folder, "--save", ""]
@@ -48,18 +67,12 @@ class ServerProcess:
             self.process = subprocess.Popen(
                 self.command + arguments + self.directives, executable=self.program, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, cwd=self.folder)
-        try:
-            self.wait_until_ready()
-        except StartFailed:
-            self.__exit__()
-            raise
-        return self
 
     def wait_until_ready(self):
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise StartFailed("ended with status %d at start:\n%s" % (self.process.returncode, self.log_tail()))
+                raise StartFailed("ended with status %d at start:\n%s" % (self.process.returncode, self.log_text()))
             try:
                 connection = Connection(self.socket, timeout=START_SECONDS)
                 ready = connection.call("PING").kind == "+"
@@ -69,24 +82,34 @@ class ServerProcess:
             except (OSError, Closed):
                 pass
             time.sleep(0.01)
-        raise StartFailed("not ready within %.0f s:\n%s" % (START_SECONDS, self.log_tail()))
+        raise StartFailed("not ready within %.0f s:\n%s" % (START_SECONDS, self.log_text()))
 
-    def log_tail(self):
+    def log_text(self):
+        """The last lines of its log."""
         with open(self.log, "r", errors="replace") as log:
             return "".join(log.readlines()[-60:])
 
     def connect(self, timeout=10.0):
         return Connection(self.socket, timeout)
 
-    def __exit__(self, *_):
+    def wait(self, seconds=STOP_SECONDS):
+        """The exit status of a server that is ending."""
+        return self.process.wait(seconds)
+
+    def kill(self):
+        """Ends it at once, as a power failure would."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+                self.kill()
                 self.failure = "did not stop within %.0f s of SIGTERM" % STOP_SECONDS
         if self.process.returncode != 0 and self.failure is None:
-            self.failure = "ended with status %d:\n%s" % (self.process.returncode, self.log_tail())
-        shutil.rmtree(self.folder, ignore_errors=True)
+            self.failure = "ended with status %d:\n%s" % (self.process.returncode, self.log_text())
+        if not self.kept_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,174 @@
+"""How a server starts, refuses to start, and stops."""
+
+import os
+import signal
+import socket
+import subprocess
+import unittest
+
+from case import ROOT, Connection, ServerCase, Settings
+
+
+class Start(ServerCase):
+    def test_says_that_it_is_ready_in_redis_log_form(self):
+        server = self.start()
+        ready = r"(?m)^\d+:[A-Z] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} [-#*.] .*[Rr]eady to accept connections"
+        with open(server.log, encoding="utf-8", errors="replace") as log:
+            self.assertRegex(log.read(), ready)
+
+    def test_version_has_redis_form(self):
+        for option in ("-v", "--version"):
+            status, output = self.run_once(option)
+            self.assertEqual(0, status, output)
+            self.assertRegex(output, r"v=\d+\.\d+\.\d+ sha=\w+:\d malloc=\S+ bits=64 build=\w+")
+
+    def test_help_shows_the_usage(self):
+        _, output = self.run_once("--help")
+        self.assertIn("Usage:", output)
+
+    def test_takes_file_then_directives(self):
+        server = self.start("--maxmemory", "5mb", conf="maxmemory 1mb\ntimeout 7\n")
+        connection = server.connect()
+        self.assertEqual(b"5242880", connection.call("CONFIG", "GET", "maxmemory").value[1].value)
+        self.assertEqual(b"7", connection.call("CONFIG", "GET", "timeout").value[1].value)
+
+    def test_reads_a_configuration_from_standard_input(self):
+        path = os.path.join(self.folder, "socket")
+        conf = "port 0\nunixsocket %s\nsave \"\"\ndir %s\n" % (path, self.folder)
+        with subprocess.Popen(Settings.command + ["-"], executable=Settings.program, stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.folder) as process:
+            process.stdin.write(conf.encode())
+            process.stdin.close()
+            for line in process.stdout:
+                if b"eady to accept" in line:
+                    break
+            connection = Connection(path)
+            self.assertEqual("+PONG", repr(connection.call("PING")))
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(0, process.wait(30))
+            process.stdout.close()
+
+    def test_the_packaged_configuration_starts_it(self):
+        # The stage unpacks Debian's redis-server below build/reference, without installing its service.
+        places = ["/etc/redis/redis.conf", os.path.join(ROOT, "build/reference/etc/redis/redis.conf")]
+        found = [path for path in places if os.access(path, os.R_OK)]
+        if not found:
+            self.skipTest("no redis.conf of Debian's redis-server here")
+        with open(found[0], encoding="utf-8") as file:
+            text = file.read()
+        server = self.start("--daemonize", "no", "--logfile", "", "--pidfile", os.path.join(self.folder, "pid"), conf=text)
+        self.assertEqual("+PONG", repr(server.connect().call("PING")))
+
+    def test_knows_every_parameter_of_the_reference(self):
+        self.ours_only("compares ours with the reference")
+        reference = self.reference(folder=os.path.join(self.folder, "reference"))
+        os.mkdir(reference.kept_folder)
+        with reference, self.start() as ours:
+            wanted, have = [
+                {name.value.decode() for name in server.connect().call("CONFIG", "GET", "*").value[::2]}
+                for server in (reference, ours)]
+        self.assertEqual(set(), wanted - have)
+
+    def test_binds_and_answers_on_tcp(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.start("--port", str(port), "--bind", "127.0.0.1")
+        self.assertEqual("+PONG", repr(Connection(("127.0.0.1", port)).call("PING")))
+
+    def test_writes_and_removes_its_pid_file(self):
+        path = os.path.join(self.folder, "pid")
+        server = self.start("--pidfile", path)
+        with open(path, encoding="ascii") as file:
+            self.assertEqual(str(server.process.pid), file.read().strip())
+        server.stop()
+        self.assertFalse(os.path.exists(path))
+
+
+class Refusal(ServerCase):
+    def refuses(self, *directives, conf=None, say):
+        server = self.server(*directives, conf=conf)
+        server.launch()
+        self.assertNotEqual(0, server.wait(), server.log_text())
+        self.assertRegex(server.log_text(), say)
+
+    def test_unknown_directive_names_its_line(self):
+        self.refuses(conf="timeout 1\nno-such-directive 1\n", say=r"(?s)line 2\b.*no-such-directive")
+
+    def test_bad_value_names_its_line(self):
+        self.refuses(conf="\n\ntimeout abc\n", say=r"(?s)line 3\b.*timeout")
+
+    def test_unknown_command_line_option(self):
+        self.refuses("--no-such-directive", "1", say="no-such-directive")
+
+    def test_nearest_name_is_offered(self):
+        self.ours_only("the reference offers none")
+        self.refuses(conf="maxmemori 1gb\n", say=r"maxmemory")
+
+    def test_missing_file(self):
+        status, output = self.run_once(os.path.join(self.folder, "missing.conf"))
+        self.assertNotEqual(0, status)
+        self.assertIn("missing.conf", output)
+
+    def test_append_only_file_is_refused_as_long_as_there_is_none(self):
+        self.ours_only("the reference has it")
+        self.refuses("--appendonly", "yes", say="(?i)appendonly")
+
+    def test_replica_is_refused_as_long_as_there_is_no_replication(self):
+        self.ours_only("the reference has it")
+        self.refuses("--replicaof", "127.0.0.1 1", say="(?i)replica")
+
+    def test_port_in_use(self):
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            port = str(other.getsockname()[1])
+            self.refuses("--bind", "127.0.0.1", "--port", port, say=r"(?i)address already in use")
+
+
+class Stop(ServerCase):
+    def test_signals_end_it_with_status_0(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            server = self.start()
+            server.process.send_signal(number)
+            self.assertEqual(0, server.wait())
+
+    def test_shutdown_closes_the_connection(self):
+        server = self.start()
+        connection = server.connect()
+        connection.send([b"SHUTDOWN", b"NOSAVE"])
+        self.assertTrue(connection.at_end())
+        self.assertEqual(0, server.wait())
+
+    def test_shutdown_with_a_failing_save_is_refused(self):
+        server = self.start("--dbfilename", "dump.rdb")
+        connection = server.connect()
+        connection.call("SET", "k", "v")
+        os.mkdir(os.path.join(self.folder, "dump.rdb"))  # A folder in the way of the file.
+        reply = connection.call("SHUTDOWN", "SAVE")
+        self.assertEqual("-", reply.kind)
+        self.assertEqual("+PONG", repr(connection.call("PING")))
+        connection.send([b"SHUTDOWN", b"NOSAVE"])
+        self.assertEqual(0, server.wait())
+
+
+class Limits(ServerCase):
+    def test_serves_within_2_gb_of_address_space_and_answers_when_it_is_full(self):
+        self.ours_only("the reference aborts when memory ends")
+        server = self.start(wrapper=["prlimit", "--as=2147483648", "--"])
+        connection = server.connect(timeout=60.0)
+        value = os.urandom(1 << 20)
+        replies = set()
+        for index in range(2500):
+            reply = connection.call("SET", "key:%d" % index, value)
+            replies.add(repr(reply)[:4])
+            if reply.kind == "-":
+                break
+        self.assertEqual({"+OK", "-OOM"}, replies)
+        self.assertEqual(value, connection.call("GET", "key:0").value)
+        self.assertEqual(":1", repr(connection.call("DEL", "key:0")))
+        self.assertEqual("+OK", repr(connection.call("SET", "small", "v")))
+
+
+if __name__ == "__main__":
+    unittest.main()
