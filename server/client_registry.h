@@ -37,9 +37,14 @@ class ClientRegistry {
   // The caller's own client, or null.
   [[nodiscard]] Session* FindOwn(uint32_t worker_index, uint64_t id);
 
+  // Null as well for a client that Kill was called for.
   [[nodiscard]] Session* Find(uint64_t id);
-  // In ascending order of id. The callback may ask a session's connection to close, which removes it later.
+  // In ascending order of id, without those Kill was called for.
   void ForEach(const std::function<void(Session&)>& visit);
+
+  // Closes a client of any worker without sending what waits for it. Exclusive world lock; the worker ends the
+  // connection when it gets to its mail, and Find and ForEach no longer show the client from now on.
+  void Kill(Session& session);
 
   // Clients of all workers, or of one, those still travelling to their worker included.
   [[nodiscard]] size_t Count() const;

@@ -1,7 +1,7 @@
 // Levers on the whole node: pausing clients, shutting down, and what DEBUG switches of the loops.
 //
 // Thread-safety: reading pause and shutdown state from any thread. Changing them only under the exclusive world lock,
-//   or on worker 0 for RequestShutdown and AbortShutdown.
+//   EndPauseIfDue excepted (worker 0).
 // Shutdown (ARCHITECTURE 4.10): stop accepting, wait for what must finish, world lock, `save` hook, flush replies,
 //   close, leave. A hook that fails keeps the node running unless the request forces.
 #pragma once
@@ -9,8 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <optional>
-#include <string>
+#include <utility>
 
 #include "storage/base/result.h"
 
@@ -24,10 +23,10 @@ struct ShutdownRequest {
   Save save = Save::kAsConfigured;
   bool now = false;    // Do not wait for lagging replicas.
   bool force = false;  // Leave even if saving fails.
-};
 
-// "default", "save", "nosave", "now", "force" in any mix, separated by blanks (shutdown-on-sigint). Error: kConfig.
-Result<ShutdownRequest> ParseShutdownFlags(std::string_view words);
+  // From the bits of shutdown-on-sigint and shutdown-on-sigterm (ShutdownFlag).
+  static ShutdownRequest FromFlags(uint32_t flags);
+};
 
 // What the assembly plugs in; each is called on the thread that asks.
 struct ControlHooks {
@@ -35,12 +34,8 @@ struct ControlHooks {
   std::function<Status(const ShutdownRequest&)> save;
   // Stops accepting, wakes every loop and lets Server::Run return with `exit_code`. Any thread.
   std::function<void(int exit_code)> stop;
-  // Binds the sockets anew after CONFIG SET of port, bind or tcp-backlog. Worker 0, or exclusive.
-  std::function<Status()> rebind;
   // Every loop looks at its parked clients. Any thread.
   std::function<void()> resume_parked;
-  // CONFIG SET changed hz, maxclients, oom-score-adj, proc-title-template...: apply what the loops or process cache.
-  std::function<void()> options_changed;
 };
 
 class ServerControl {
@@ -53,6 +48,8 @@ class ServerControl {
   // Pausing. `until_ms` is Unix time; a pause is never shortened and kAll is never weakened by a later kWrites.
   void Pause(PauseMode mode, int64_t until_ms);
   void Unpause();
+  // Worker 0's periodic work: ends a pause whose time is over.
+  void EndPauseIfDue(int64_t now_ms);
   // The mode in force at `now_ms`.
   [[nodiscard]] PauseMode PauseModeAt(int64_t now_ms) const {
     const PauseMode mode = pause_mode_.load(std::memory_order_relaxed);
@@ -72,11 +69,6 @@ class ServerControl {
   // SHUTDOWN came from a signal: the log names it.
   void NoteSignal(int signal_number) { signal_number_.store(signal_number, std::memory_order_relaxed); }
   [[nodiscard]] int signal_number() const { return signal_number_.load(std::memory_order_relaxed); }
-
-  Status Rebind() { return hooks_.rebind ? hooks_.rebind() : Status::Ok(); }
-  void OptionsChanged() {
-    if (hooks_.options_changed) hooks_.options_changed();
-  }
 
   // DEBUG PAUSE-CRON.
   void PauseCron(bool paused) { cron_paused_.store(paused, std::memory_order_relaxed); }

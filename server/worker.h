@@ -21,7 +21,6 @@
 #include "server/mailbox.h"
 #include "server/net/event_loop.h"
 #include "server/net/listener.h"
-#include "server/net/network_options.h"
 #include "server/server_parts.h"
 #include "server/stats/worker_stats.h"
 #include "server/world_lock.h"
@@ -31,7 +30,7 @@ namespace cachenode {
 class Connection;
 class Dispatcher;
 class Worker;
-struct Session;
+struct Config;
 
 // Work that fills idle time: snapshot walkers, lazy frees.
 class IdleWork {
@@ -44,9 +43,8 @@ class IdleWork {
 // Called every 1000/hz ms on each worker, inside the world lock. Bounds its own time.
 using CronTask = std::function<void(Worker& worker, int64_t now_ms)>;
 
-struct WorkerConfig {
+struct WorkerSetup {
   uint32_t index = 0;
-  NetworkOptions* options = nullptr;
   Log* log = nullptr;
   Clock* clock = nullptr;
 };
@@ -59,7 +57,7 @@ class Worker final : private TurnObserver {
   static constexpr uint64_t kIdleWorkPercent = 10;
 
   // `parts` outlives this. The seat in the world lock is taken here.
-  Worker(const WorkerConfig& config, const ServerParts& parts, WorkerStats& stats);
+  Worker(const WorkerSetup& setup, const ServerParts& parts, WorkerStats& stats);
   ~Worker() override;
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -80,17 +78,18 @@ class Worker final : private TurnObserver {
   void Adopt(IncomingConnection incoming);
   // Idle work runs until its RunSlice says false. `work` outlives that.
   void AddIdleWork(IdleWork& work);
-  // Calls `action` once, `delay_ms` from now or later, on this worker. For blocking timeouts and pauses.
-  void ScheduleWake(int64_t at_ms);
-
-  [[nodiscard]] uint32_t index() const { return config_.index; }
+  [[nodiscard]] uint32_t index() const { return setup_.index; }
   // Unix time, read once per turn.
   [[nodiscard]] int64_t now_us() const { return now_us_; }
   [[nodiscard]] int64_t now_ms() const { return now_us_ / 1000; }
   [[nodiscard]] EventLoop& loop() { return *loop_; }
   [[nodiscard]] const ServerParts& parts() const { return parts_; }
-  [[nodiscard]] NetworkOptions& options() { return *config_.options; }
-  [[nodiscard]] Log& log() { return *config_.log; }
+  // Limits of the current configuration, in the form the connections use.
+  [[nodiscard]] ParserLimits parser_limits() const;
+  [[nodiscard]] uint64_t turn_budget_ticks() const { return turn_budget_ticks_; }
+  // The current configuration; good until the next command runs or YieldToWriter is called.
+  [[nodiscard]] const Config& config() const;
+  [[nodiscard]] Log& log() { return *setup_.log; }
   [[nodiscard]] WorkerStats& stats() { return stats_; }
   [[nodiscard]] Dispatcher& dispatcher() { return *dispatcher_; }
   [[nodiscard]] WorldLock::Seat& seat() { return *seat_; }
@@ -102,7 +101,9 @@ class Worker final : private TurnObserver {
   void QueueFlush(Connection& connection);
   void QueueTurn(Connection& connection);
   // Lets a waiting world writer pass. Between connections, holding nothing.
-  void YieldToWriter() { parts_.world->Yield(*seat_); }
+  void YieldToWriter() {
+    if (parts_.world->WriterWaits()) [[unlikely]] StepAside();
+  }
   // All parked clients try again.
   void ResumeParked();
 
@@ -111,17 +112,20 @@ class Worker final : private TurnObserver {
   void OnEventsHandled(bool had_events) override;
   void OnTurnEnd() override;
 
+  void StepAside();
+  void TakeMail();
+  void SampleCpu();
   void RunQueuedTurns();
   void FlushQueued();
   void Destroy(Connection* connection);
   void RunCron();
-  void ClientsCron(int64_t now_ms);
+  void ClientsCron(int64_t hz);
   void RunIdleWork(bool had_events);
   void UpdateAwake();
   void MeasureTurn();
 
   // Constant after Open.
-  const WorkerConfig config_;
+  const WorkerSetup setup_;
   const ServerParts& parts_;
   WorkerStats& stats_;
   WorldLock::Seat* seat_ = nullptr;
@@ -139,15 +143,18 @@ class Worker final : private TurnObserver {
   RequestBatch batch_;
   std::vector<Connection*> connections_;
   std::vector<Connection*> flush_queue_;
+  std::vector<Connection*> flush_round_;
   std::vector<Connection*> turn_queue_;
   std::vector<IdleWork*> idle_work_;
   size_t clients_cron_cursor_ = 0;
+  uint64_t turn_budget_ticks_ = 0;
   int64_t now_us_ = 0;
   uint64_t turn_begin_ticks_ = 0;
   int64_t idle_credit_ticks_ = 0;
   int64_t cpu_sample_us_ = 0;
   uint64_t cpu_sample_ticks_ = 0;
   bool mail_left_ = false;
+  bool awake_ = false;
 };
 
 }  // namespace cachenode

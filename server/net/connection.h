@@ -4,7 +4,7 @@
 // Thread-safety: owned by one worker. Another thread may read Usage and the session under the exclusive world lock.
 // Invariants:
 //   - Input lies in the worker's shared buffer for the length of one turn; what is unfinished then moves into the
-//     connection's own buffer, which is freed when it is empty.
+//     connection's own buffer, which is freed after being empty for a while.
 //   - Replies leave once a turn, by one write.
 //   - Only the worker destroys a connection, and never from inside one of its calls.
 // Limits: one turn executes kRequestsPerTurn requests or lasts kTurnUs; client-query-buffer-limit and
@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -67,19 +68,23 @@ class Connection final : public ClientConnection, private Transport::Listener {
   void OnWritable() override;
   void OnHangUp() override;
 
+  [[nodiscard]] size_t InputSize() const { return input_end_ - input_begin_; }
   [[nodiscard]] bool ReadInto(std::span<char> space, size_t& got);
   void ReadShared();
   void ReadOwn();
+  void KeepInput(std::string_view rest);
+  void ReserveInput(size_t size);
+  void ReleaseInput();
   // Executes from the front of `input` and returns how many bytes are done with.
   [[nodiscard]] size_t ExecuteInput(std::string_view input);
-  void KeepInput(std::string_view rest);
-  void DropInput(size_t bytes);
-  void GrowInput(size_t capacity);
+  void ExecuteOwn();
+  [[nodiscard]] size_t Rewind(const RequestBatch& batch, size_t finished);
+  void FinishTurn();
+  void FailProtocol();
   void CheckQueryLimit();
   void CheckOutputLimit(int64_t now_ms);
   void CloseNow();
   void UpdateWatch();
-  void FailProtocol();
 
   // Constant after construction.
   Worker& worker_;
@@ -104,6 +109,7 @@ class Connection final : public ClientConnection, private Transport::Listener {
   bool parked_ = false;
   bool write_blocked_ = false;
   bool watching_read_ = true;
+  bool watching_write_ = false;
 };
 
 }  // namespace cachenode

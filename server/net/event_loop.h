@@ -13,9 +13,6 @@
 #include "storage/base/result.h"
 
 struct uv_loop_s;
-struct uv_async_s;
-struct uv_timer_s;
-struct uv_poll_s;
 
 namespace cachenode {
 
@@ -62,8 +59,7 @@ class EventLoop {
   EventLoop();
   void BeginTurn();
   void EndTurn();
-  static void OnPrepare(EventLoop& loop);
-  static void OnCheck(EventLoop& loop);
+  void HandleCheck();
 
   std::unique_ptr<Handles> handles_;
   uv_loop_s* loop_ = nullptr;

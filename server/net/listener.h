@@ -1,19 +1,19 @@
-// Listening sockets: binds what `bind`, `port` and `unixsocket` ask for, accepts, and hands each connection to the
-// worker with the fewest clients.
+// Listening sockets: binds what `bind`, `port` and `unixsocket` ask for and accepts; server/admission.h decides about
+// each connection.
 //
 // Thread-safety: worker 0, or another thread under the exclusive world lock for Rebind.
-// Limits: kAcceptsPerTurn connections a turn and socket; `maxclients` over all workers, those still on their way to a
-//   worker included. A refused connection gets its error line, at most one write, and is closed.
+// Limits: kAcceptsPerTurn connections a turn and socket.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "server/config/config.h"
 #include "server/net/event_loop.h"
-#include "server/net/network_options.h"
 #include "storage/base/log.h"
 #include "storage/base/result.h"
 
@@ -22,7 +22,7 @@ namespace cachenode {
 // An accepted socket on its way to a worker. Closes the descriptor unless it is taken.
 class IncomingConnection {
  public:
-  IncomingConnection(int descriptor, bool is_unix, std::string unix_path);
+  IncomingConnection(int descriptor, bool is_unix, std::string peer_address, bool is_loopback);
   IncomingConnection(IncomingConnection&& other) noexcept;
   IncomingConnection& operator=(IncomingConnection&&) = delete;
   ~IncomingConnection();
@@ -30,19 +30,27 @@ class IncomingConnection {
   [[nodiscard]] int descriptor() const { return descriptor_; }
   [[nodiscard]] int TakeDescriptor();
   [[nodiscard]] bool is_unix() const { return is_unix_; }
-  [[nodiscard]] const std::string& unix_path() const { return unix_path_; }
+  // The peer is this machine.
+  [[nodiscard]] bool is_loopback() const { return is_loopback_; }
+  // "10.0.0.7:52814", "[::1]:52814", "/path/of/the/socket:0".
+  [[nodiscard]] const std::string& peer_address() const { return peer_address_; }
+  [[nodiscard]] std::string LocalAddress() const;
+  // Sends one line, as far as the socket takes it. The caller then lets the connection close.
+  void Refuse(std::string_view line) const;
 
  private:
   int descriptor_;
   bool is_unix_;
-  std::string unix_path_;
+  bool is_loopback_;
+  std::string peer_address_;
 };
 
 class ListenerSet {
  public:
   static constexpr int kAcceptsPerTurn = 64;
+  // How long a socket is left alone after the process ran out of descriptors.
+  static constexpr uint64_t kExhaustedPauseMs = 100;
 
-  // Receives accepted sockets; decides about maxclients and chooses the worker.
   using OnAccept = std::function<void(IncomingConnection)>;
 
   ListenerSet(EventLoop& loop, Log& log, OnAccept on_accept);
@@ -52,31 +60,32 @@ class ListenerSet {
 
   // Binds everything and starts accepting. On an error nothing stays bound that was not before; the text is the
   // reason, and the log has Redis' line for it.
-  Status Open(const ListenOptions& options);
-  // Replaces the TCP sockets; the old ones stay when the new ones cannot be bound. The Unix socket is not touched.
-  Status RebindTcp(const ListenOptions& options);
+  Status Open(const NetworkDirectives& options);
+  // Replaces the TCP sockets; what `before` asked for comes back when the new ones cannot be bound. The Unix socket is
+  // not touched.
+  Status RebindTcp(const NetworkDirectives& before, const NetworkDirectives& after);
   // Stops accepting; connections waiting in the kernel are refused by closing. Removes the Unix socket's path.
   void Close();
 
   [[nodiscard]] size_t tcp_count() const { return tcp_.size(); }
-  // The port really bound (tests ask for any).
-  [[nodiscard]] uint16_t bound_port() const { return bound_port_; }
 
  private:
   class Socket;
   using Sockets = std::vector<std::unique_ptr<Socket>>;
 
-  Result<Sockets> BindTcp(const ListenOptions& options);
-  Status BindUnix(const ListenOptions& options);
+  Result<Sockets> BindTcp(const NetworkDirectives& options);
+  Status UseTcp(Result<Sockets> bound);
+  Status BindUnix(const NetworkDirectives& options);
   void Accept(Socket& socket);
+  void PauseAccepting();
 
   EventLoop& loop_;
   Log& log_;
   const OnAccept on_accept_;
+  Timer exhausted_timer_;
   Sockets tcp_;
   std::unique_ptr<Socket> unix_;
   std::string unix_path_;
-  uint16_t bound_port_ = 0;
 };
 
 }  // namespace cachenode

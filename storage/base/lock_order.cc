@@ -3,6 +3,7 @@
 #ifndef NDEBUG
 
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 
@@ -21,6 +22,7 @@ struct HeldLocks {
 };
 
 thread_local HeldLocks held;
+std::atomic<void (*)()> pause_point{nullptr};
 
 const char* NameOf(LockRank rank) {
   constexpr std::array<const char*, 4> kNames = {"script", "world", "shard", "leaf"};
@@ -66,6 +68,13 @@ void AssertHoldsNone(LockRank rank) noexcept {
     if (held.locks[i].rank == rank) Fail("must not hold", rank, held.locks[i].order);
   }
 }
+
+void PausePoint() noexcept {
+  void (*pause)() = pause_point.load(std::memory_order_relaxed);
+  if (pause != nullptr) pause();
+}
+
+void SetPausePoint(void (*pause)()) noexcept { pause_point.store(pause, std::memory_order_relaxed); }
 
 }  // namespace cachenode::lock_order
 

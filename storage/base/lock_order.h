@@ -27,6 +27,8 @@ inline void BeforeWait(LockRank, uint32_t = 0) noexcept {}
 inline void Acquired(LockRank, uint32_t = 0) noexcept {}
 inline void Released(LockRank, uint32_t = 0) noexcept {}
 inline void AssertHoldsNone(LockRank) noexcept {}
+inline void PausePoint() noexcept {}
+inline void SetPausePoint(void (*)()) noexcept {}
 #else
 // Before a lock is waited for: nothing of a later rank, and no equal or later shard, may be held. A try-lock does
 // not wait and skips this call.
@@ -35,6 +37,9 @@ void Acquired(LockRank rank, uint32_t order = 0) noexcept;
 void Released(LockRank rank, uint32_t order = 0) noexcept;
 // Stops the process if this thread holds a lock of `rank`.
 void AssertHoldsNone(LockRank rank) noexcept;
+// Stands between the steps of lock code; calls what a concurrency test has set, to let other threads in there.
+void PausePoint() noexcept;
+void SetPausePoint(void (*pause)()) noexcept;
 #endif
 
 }  // namespace lock_order

@@ -36,7 +36,7 @@ class Log {
   // Prefer CN_LOG, which does not evaluate the arguments of a disabled line.
   template <typename... Args>
   void Write(LogLevel level, fmt::format_string<Args...> format, Args&&... args) noexcept {
-    WriteFormatted(level, format.get(), fmt::make_format_args(args...));
+    WriteFormatted(level, format, fmt::make_format_args(args...));
   }
   void WriteLine(LogLevel level, std::string_view line) noexcept { sink_.WriteLine(level, line); }
 

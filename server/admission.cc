@@ -1,0 +1,62 @@
+#include "server/admission.h"
+
+#include <string_view>
+#include <utility>
+
+#include "server/client_registry.h"
+#include "server/config/config.h"
+#include "server/worker.h"
+
+namespace cachenode {
+
+namespace {
+
+constexpr std::string_view kTooManyClients = "-ERR max number of clients reached\r\n";
+
+// Word for word what redis-server 7.0 sends.
+constexpr std::string_view kProtectedMode =
+    "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the "
+    "default user. In this mode connections are only accepted from the loopback interface. If you want to connect "
+    "from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode "
+    "sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the "
+    "same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. "
+    "Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by "
+    "editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the "
+    "server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' "
+    "option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above "
+    "things in order for the server to start accepting connections from the outside.\r\n";
+
+}  // namespace
+
+void Admission::Admit(IncomingConnection incoming, const Config& config) {
+  if (parts_.clients->Count() >= static_cast<size_t>(config.maxclients)) {
+    rejected_.Increment();
+    incoming.Refuse(kTooManyClients);
+    return;
+  }
+  if (config.protected_mode && config.requirepass.empty() && !incoming.is_loopback()) {
+    rejected_.Increment();
+    incoming.Refuse(kProtectedMode);
+    return;
+  }
+  Worker& worker = *workers_[ChooseWorker()];
+  parts_.clients->Reserve(worker.index());
+  if (worker.index() == 0) {
+    worker.Adopt(std::move(incoming));
+    return;
+  }
+  worker.mailbox().Post(MakeLetter([incoming = std::move(incoming)](Worker& there) mutable {
+    there.Adopt(std::move(incoming));
+  }));
+}
+
+// The one with the fewest clients; the first of equals.
+uint32_t Admission::ChooseWorker() const {
+  uint32_t best = 0;
+  for (uint32_t i = 1; i < workers_.size(); ++i) {
+    if (parts_.clients->CountOf(i) < parts_.clients->CountOf(best)) best = i;
+  }
+  return best;
+}
+
+}  // namespace cachenode

@@ -1,0 +1,36 @@
+// Decides about each accepted connection: maxclients, protected mode, and which worker gets it.
+//
+// Thread-safety: worker 0.
+// Invariant: the chosen worker's client count goes up here, so that connections on their way are counted.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "server/net/listener.h"
+#include "server/server_parts.h"
+#include "server/stats/counters.h"
+
+namespace cachenode {
+
+struct Config;
+class Worker;
+
+class Admission {
+ public:
+  Admission(const ServerParts& parts, std::vector<std::unique_ptr<Worker>>& workers) : parts_(parts), workers_(workers) {}
+
+  void Admit(IncomingConnection incoming, const Config& config);
+  [[nodiscard]] uint64_t rejected_count() const { return rejected_.Load(); }
+  void ResetRejected() { rejected_.Set(0); }
+
+ private:
+  [[nodiscard]] uint32_t ChooseWorker() const;
+
+  const ServerParts& parts_;
+  std::vector<std::unique_ptr<Worker>>& workers_;
+  Counter rejected_;
+};
+
+}  // namespace cachenode

@@ -1,0 +1,326 @@
+#include "server/net/connection.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "protocol/resp_writer.h"
+#include "server/dispatcher.h"
+#include "server/worker.h"
+#include "storage/base/cycle_clock.h"
+
+namespace cachenode {
+
+namespace {
+
+// Unfinished input up to this size is carried over to the front of the shared buffer for the next read; more stays
+// in the connection's own buffer and is completed there.
+constexpr size_t kCarriedInputMax = 16 * 1024;
+// Own buffers grow towards a large bulk string's end by at most this, or by doubling: a claimed length alone must not
+// make us allocate.
+constexpr size_t kInputGrowthMax = size_t{4} << 20;
+constexpr size_t kInputCapacityMin = 512;
+// An own buffer that is empty this long is freed.
+constexpr int64_t kInputIdleMs = 2000;
+
+constexpr size_t OutputClassOf(ClientClass client_class) {
+  switch (client_class) {
+    case ClientClass::kReplica:
+    case ClientClass::kPrimary:
+      return 1;
+    case ClientClass::kPubSub:
+      return 2;
+    case ClientClass::kNormal:
+      break;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Connection::Connection(Worker& worker, uint64_t id, std::unique_ptr<Transport> transport)
+    : worker_(worker),
+      transport_(std::move(transport)),
+      session_(id, worker.index(), worker.chunks()),
+      parser_(worker.parser_limits()) {
+  session_.connection = this;
+}
+
+Connection::~Connection() { transport_->Close(); }
+
+Status Connection::Open() { return transport_->Open(worker_.loop(), *this); }
+
+// --- Reading ---------------------------------------------------------------------------------------------------------
+
+void Connection::OnReadable() {
+  // Input that waits for its turn goes first; what the kernel holds is announced again.
+  if (turn_queued_ || session_.closing != Closing::kNo) return;
+  worker_.YieldToWriter();
+  if (parked_ || InputSize() > kCarriedInputMax) {
+    ReadOwn();
+  } else {
+    ReadShared();
+  }
+  FinishTurn();
+}
+
+void Connection::OnHangUp() { CloseNow(); }
+
+bool Connection::ReadInto(std::span<char> space, size_t& got) {
+  const TransferResult read = transport_->Read(space);
+  worker_.stats().reads_processed.Increment();
+  got = 0;
+  if (read.outcome == TransferResult::Outcome::kWouldBlock) return false;
+  if (read.outcome != TransferResult::Outcome::kDone) {
+    CN_LOG(worker_.log(), kVerbose, "Client closed connection id={} addr={}", session_.id, session_.peer_address);
+    CloseNow();
+    return false;
+  }
+  got = read.bytes;
+  input_bytes_total_ += got;
+  worker_.stats().input_bytes.Add(got);
+  session_.last_interaction_ms = worker_.now_ms();
+  return true;
+}
+
+// The usual case: into the worker's buffer, behind the few bytes an earlier read left over.
+void Connection::ReadShared() {
+  const std::span<char> shared = worker_.read_buffer();
+  const size_t carried = InputSize();
+  if (carried != 0) std::memcpy(shared.data(), input_.get() + input_begin_, carried);
+  size_t got = 0;
+  if (!ReadInto(shared.subspan(carried), got)) return;
+  input_begin_ = input_end_ = 0;
+  const std::string_view input(shared.data(), carried + got);
+  const size_t done = ExecuteInput(input);
+  if (done < input.size() && session_.closing == Closing::kNo) KeepInput(input.substr(done));
+}
+
+// A large request, or a parked client's further input.
+void Connection::ReadOwn() {
+  size_t capacity = std::max(parser_.BytesWanted(), InputSize() + 1);
+  capacity = std::min(capacity, InputSize() + std::max(kInputGrowthMax, InputSize()));
+  if (parked_) capacity = std::max(InputSize() + 1, kParkedInputMax);
+  ReserveInput(capacity);
+  size_t got = 0;
+  if (!ReadInto({input_.get() + input_end_, input_capacity_ - input_end_}, got)) return;
+  input_end_ += got;
+  if (parked_) return;
+  ExecuteOwn();
+}
+
+void Connection::ExecuteOwn() {
+  const size_t done = ExecuteInput({input_.get() + input_begin_, InputSize()});
+  input_begin_ += done;
+  if (input_begin_ == input_end_) input_begin_ = input_end_ = 0;
+}
+
+void Connection::KeepInput(std::string_view rest) {
+  ReserveInput(rest.size());
+  std::memcpy(input_.get(), rest.data(), rest.size());
+  input_end_ = rest.size();
+}
+
+// Room for `size` bytes counted from the first unparsed one; that one moves to the front.
+void Connection::ReserveInput(size_t size) {
+  if (input_begin_ != 0) {
+    std::memmove(input_.get(), input_.get() + input_begin_, InputSize());
+    input_end_ -= input_begin_;
+    input_begin_ = 0;
+  }
+  if (size <= input_capacity_) return;
+  const size_t capacity = std::max(size, kInputCapacityMin);
+  std::unique_ptr<char[]> larger(new char[capacity]);
+  if (input_end_ != 0) std::memcpy(larger.get(), input_.get(), input_end_);
+  input_ = std::move(larger);
+  input_capacity_ = capacity;
+}
+
+void Connection::ReleaseInput() {
+  input_.reset();
+  input_capacity_ = input_begin_ = input_end_ = 0;
+}
+
+// --- Executing -------------------------------------------------------------------------------------------------------
+
+void Connection::RunTurn() {
+  turn_queued_ = false;
+  if (parked_ || session_.closing != Closing::kNo) return;
+  if (InputSize() != 0) ExecuteOwn();
+  FinishTurn();
+}
+
+size_t Connection::ExecuteInput(std::string_view input) {
+  input_peak_ = std::max(input_peak_, input.size());
+  const uint64_t deadline = CycleClock::Ticks() + worker_.turn_budget_ticks();
+  RequestBatch& batch = worker_.batch();
+  parser_.SetLimits(worker_.parser_limits());
+  size_t done = 0;
+  size_t executed = 0;
+  while (true) {
+    batch.Clear();
+    parser_.SetUnauthenticated(!session_.authenticated);
+    const RespParser::Progress progress = parser_.Parse(input.substr(done), batch);
+    if (!batch.empty()) {
+      const size_t finished = worker_.dispatcher().Execute(session_, batch, deadline);
+      requests_total_ += finished;
+      executed += finished;
+      if (finished < batch.size()) return done + Rewind(batch, finished);
+    }
+    done += progress.consumed_bytes;
+    if (session_.closing != Closing::kNo) return input.size();
+    if (progress.outcome == RespParser::Outcome::kError) {
+      FailProtocol();
+      return input.size();
+    }
+    if (progress.outcome == RespParser::Outcome::kNeedMore || parked_) return done;
+    if (executed >= kRequestsPerTurn || CycleClock::Ticks() >= deadline) {
+      if (done < input.size()) worker_.QueueTurn(*this);
+      return done;
+    }
+  }
+}
+
+// The dispatcher stopped early: parsing starts again at the first request it left. Returns the bytes of those done.
+size_t Connection::Rewind(const RequestBatch& batch, size_t finished) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < finished; ++i) bytes += batch.wire_bytes(i);
+  parser_ = RespParser(worker_.parser_limits());
+  if (!parked_ && session_.closing == Closing::kNo) worker_.QueueTurn(*this);
+  return bytes;
+}
+
+// After each look at input: limits, replies on their way, what to wait for.
+void Connection::FinishTurn() {
+  if (session_.closing == Closing::kNo) {
+    CheckQueryLimit();
+    if (!session_.replies.empty()) CheckOutputLimit(worker_.now_ms());
+  }
+  if (!session_.replies.empty() || session_.closing != Closing::kNo) ScheduleFlush();
+  UpdateWatch();
+}
+
+void Connection::FailProtocol() {
+  const std::string text = parser_.ErrorText();
+  CN_LOG(worker_.log(), kVerbose, "Protocol error ({}) from client: id={} addr={}", text, session_.id,
+         session_.peer_address);
+  RespWriter(session_.replies).Error(text);
+  worker_.stats().CountError(text);
+  session_.closing = Closing::kAfterReply;
+}
+
+void Connection::Park() { parked_ = true; }
+
+void Connection::Resume() {
+  if (!parked_) return;
+  parked_ = false;
+  UpdateWatch();
+  worker_.QueueTurn(*this);
+}
+
+// --- Writing ---------------------------------------------------------------------------------------------------------
+
+void Connection::ScheduleFlush() { worker_.QueueFlush(*this); }
+
+bool Connection::Flush() {
+  if (session_.closing == Closing::kNow) return false;
+  if (!session_.replies.empty() && !write_blocked_) {
+    std::array<iovec, kWritePiecesMax> pieces;
+    const size_t count = session_.replies.FillIovecs(pieces);
+    const TransferResult written = transport_->Write({pieces.data(), count});
+    worker_.stats().writes_processed.Increment();
+    if (written.outcome == TransferResult::Outcome::kError) return false;
+    session_.replies.Consume(written.bytes);
+    worker_.stats().output_bytes.Add(written.bytes);
+    if (written.bytes != 0) session_.last_interaction_ms = worker_.now_ms();
+    write_blocked_ = !session_.replies.empty();
+    UpdateWatch();
+  }
+  return !session_.replies.empty() || session_.closing == Closing::kNo;
+}
+
+void Connection::OnWritable() {
+  write_blocked_ = false;
+  ScheduleFlush();
+}
+
+void Connection::ScheduleClose() {
+  if (session_.closing == Closing::kNo) session_.closing = Closing::kAfterReply;
+  UpdateWatch();
+  ScheduleFlush();
+}
+
+void Connection::CloseNow() {
+  session_.closing = Closing::kNow;
+  ScheduleFlush();
+}
+
+void Connection::UpdateWatch() {
+  const bool wants_input = session_.closing == Closing::kNo && (!parked_ || InputSize() < kParkedInputMax);
+  if (wants_input == watching_read_ && write_blocked_ == watching_write_) return;
+  watching_read_ = wants_input;
+  watching_write_ = write_blocked_;
+  transport_->Watch(watching_read_, watching_write_);
+}
+
+// --- Limits and figures ----------------------------------------------------------------------------------------------
+
+void Connection::CheckQueryLimit() {
+  const auto limit = static_cast<uint64_t>(worker_.config().client_query_buffer_limit);
+  if (InputSize() + parser_.MemoryBytes() <= limit) return;
+  CN_LOG(worker_.log(), kWarning, "Closing client that reached max query buffer length: id={} addr={} qbuf={}",
+         session_.id, session_.peer_address, InputSize());
+  worker_.stats().query_buffer_limit_disconnections.Increment();
+  CloseNow();
+}
+
+void Connection::CheckOutputLimit(int64_t now_ms) {
+  const auto& limit = worker_.config().client_output_buffer_limit[OutputClassOf(session_.client_class)];
+  const uint64_t waiting = session_.replies.SizeBytes();
+  const bool over_soft = limit.soft_bytes != 0 && waiting > limit.soft_bytes;
+  if (!over_soft) soft_limit_since_ms_ = 0;
+  if (over_soft && soft_limit_since_ms_ == 0) soft_limit_since_ms_ = now_ms;
+  const bool soft_too_long = over_soft && now_ms - soft_limit_since_ms_ > limit.soft_seconds * 1000;
+  const bool over_hard = limit.hard_bytes != 0 && waiting > limit.hard_bytes;
+  if (!over_hard && !soft_too_long) return;
+  CN_LOG(worker_.log(), kWarning,
+         "Client id={} addr={} omem={} scheduled to be closed ASAP for overcoming of output buffer limits.", session_.id,
+         session_.peer_address, waiting);
+  worker_.stats().output_buffer_limit_disconnections.Increment();
+  CloseNow();
+}
+
+void Connection::Cron(int64_t now_ms) {
+  if (session_.closing == Closing::kNow) return;
+  const int64_t idle_ms = now_ms - session_.last_interaction_ms;
+  const int64_t timeout_ms = worker_.config().timeout * 1000;
+  const bool may_time_out = session_.client_class == ClientClass::kNormal && !parked_;
+  if (timeout_ms != 0 && may_time_out && idle_ms > timeout_ms) {
+    CN_LOG(worker_.log(), kVerbose, "Closing idle client");
+    CloseNow();
+    return;
+  }
+  if (!session_.replies.empty()) CheckOutputLimit(now_ms);
+  if (InputSize() == 0 && input_capacity_ != 0 && idle_ms > kInputIdleMs) ReleaseInput();
+  input_peak_recent_ = input_peak_;
+  input_peak_ = InputSize();
+}
+
+ConnectionUsage Connection::Usage() const {
+  ConnectionUsage usage;
+  usage.query_buffer_used = InputSize();
+  usage.query_buffer_free = input_capacity_ - input_end_;
+  usage.query_buffer_peak = std::max(input_peak_, input_peak_recent_);
+  usage.input_total = input_bytes_total_;
+  usage.output_total = session_.replies.consumed_bytes();
+  usage.commands_total = requests_total_;
+  usage.readable_watched = watching_read_;
+  usage.writable_watched = watching_write_;
+  return usage;
+}
+
+size_t Connection::MemoryBytes() const {
+  return sizeof(*this) + input_capacity_ + parser_.MemoryBytes() + session_.replies.MemoryBytes();
+}
+
+}  // namespace cachenode

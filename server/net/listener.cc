@@ -1,0 +1,248 @@
+#include "server/net/listener.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "server/net/socket_address.h"
+
+namespace cachenode {
+
+namespace {
+
+// Errors that mean "this machine has no such address or family"; those alone do not stop the start.
+bool IsMissingFamily(int error_number) {
+  return error_number == ENOPROTOOPT || error_number == EPROTONOSUPPORT || error_number == ESOCKTNOSUPPORT ||
+         error_number == EPFNOSUPPORT || error_number == EAFNOSUPPORT;
+}
+
+Status SystemError(const char* what) { return Status::Text(fmt::format("{}: {}", what, std::strerror(errno))); }
+
+void SetOption(int descriptor, int level, int name, int value) {
+  setsockopt(descriptor, level, name, &value, sizeof(value));
+}
+
+// A listening socket at `address`, or -1 with errno and a text for the log.
+int Listen(const SocketAddress& address, const NetworkDirectives& options, std::string& reason) {
+  const int family = address.storage.ss_family;
+  const int descriptor = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) {
+    reason = fmt::format("socket: {}", std::strerror(errno));
+    return -1;
+  }
+  if (family == AF_INET6) SetOption(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  if (family != AF_UNIX) SetOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (options.socket_mark_id != 0) {
+    SetOption(descriptor, SOL_SOCKET, SO_MARK, static_cast<int>(options.socket_mark_id));
+  }
+  const char* step = "bind";
+  int failed = bind(descriptor, address.raw(), address.size);
+  if (failed == 0) {
+    step = "listen";
+    failed = listen(descriptor, static_cast<int>(options.tcp_backlog));
+  }
+  if (failed == 0) return descriptor;
+  const int error_number = errno;
+  reason = fmt::format("{}: {}", step, std::strerror(error_number));
+  close(descriptor);
+  errno = error_number;
+  return -1;
+}
+
+}  // namespace
+
+IncomingConnection::IncomingConnection(int descriptor, bool is_unix, std::string peer_address, bool is_loopback)
+    : descriptor_(descriptor), is_unix_(is_unix), is_loopback_(is_loopback), peer_address_(std::move(peer_address)) {}
+
+IncomingConnection::IncomingConnection(IncomingConnection&& other) noexcept
+    : descriptor_(other.TakeDescriptor()),
+      is_unix_(other.is_unix_),
+      is_loopback_(other.is_loopback_),
+      peer_address_(std::move(other.peer_address_)) {}
+
+IncomingConnection::~IncomingConnection() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+int IncomingConnection::TakeDescriptor() { return std::exchange(descriptor_, -1); }
+
+std::string IncomingConnection::LocalAddress() const {
+  if (is_unix_) return peer_address_;
+  SocketAddress address;
+  address.size = sizeof(address.storage);
+  if (getsockname(descriptor_, address.raw(), &address.size) != 0) return "?:0";
+  return AddressText(address);
+}
+
+void IncomingConnection::Refuse(std::string_view line) const {
+  // What the client sent already is read, as closing over unread input would reset the connection before the client
+  // sees the line.
+  char unread[1024];
+  [[maybe_unused]] const ssize_t read = recv(descriptor_, unread, sizeof(unread), MSG_DONTWAIT);
+  [[maybe_unused]] const ssize_t sent = send(descriptor_, line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+// One listening descriptor.
+class ListenerSet::Socket final : private Poller::Listener {
+ public:
+  Socket(ListenerSet& set, int descriptor, bool is_unix) : set_(set), descriptor_(descriptor), is_unix_(is_unix) {}
+  ~Socket() override {
+    poller_.Close();
+    close(descriptor_);
+  }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+
+  Status Start() {
+    if (Status failed = poller_.Open(set_.loop_, descriptor_, *this); !failed.ok()) return failed;
+    Watch(true);
+    return Status::Ok();
+  }
+  void Watch(bool accepting) { poller_.Watch(accepting ? Poller::kReadable : Poller::kNone); }
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] bool is_unix() const { return is_unix_; }
+
+ private:
+  void OnReady(uint8_t) override { set_.Accept(*this); }
+
+  ListenerSet& set_;
+  const int descriptor_;
+  const bool is_unix_;
+  Poller poller_;
+};
+
+ListenerSet::ListenerSet(EventLoop& loop, Log& log, OnAccept on_accept)
+    : loop_(loop), log_(log), on_accept_(std::move(on_accept)), exhausted_timer_(loop, [this] {
+        for (auto& socket : tcp_) socket->Watch(true);
+        if (unix_) unix_->Watch(true);
+      }) {}
+
+ListenerSet::~ListenerSet() { Close(); }
+
+Status ListenerSet::Open(const NetworkDirectives& options) {
+  if (Status failed = UseTcp(BindTcp(options)); !failed.ok()) {
+    CN_LOG(log_, kWarning, "Failed listening on port {} (TCP), aborting.", options.port);
+    return failed;
+  }
+  Status failed = BindUnix(options);
+  if (!failed.ok()) {
+    CN_LOG(log_, kWarning, "Failed opening Unix socket: {}", failed.text());
+    tcp_.clear();
+  }
+  return failed;
+}
+
+Status ListenerSet::RebindTcp(const NetworkDirectives& before, const NetworkDirectives& after) {
+  // One address cannot be bound twice, so on the same port the old sockets go first.
+  if (before.port == after.port) tcp_.clear();
+  Status failed = UseTcp(BindTcp(after));
+  if (!failed.ok() && tcp_.empty()) {
+    const Status restored = UseTcp(BindTcp(before));
+    if (!restored.ok()) CN_LOG(log_, kWarning, "The former listening sockets are lost: {}", restored.text());
+  }
+  return failed;
+}
+
+Status ListenerSet::UseTcp(Result<Sockets> bound) {
+  if (!bound) return bound.error();
+  for (auto& socket : *bound) {
+    if (Status failed = socket->Start(); !failed.ok()) return failed;
+  }
+  tcp_ = *std::move(bound);
+  return Status::Ok();
+}
+
+Result<ListenerSet::Sockets> ListenerSet::BindTcp(const NetworkDirectives& options) {
+  Sockets sockets;
+  if (options.port == 0) return sockets;
+  for (const std::string& entry : options.bind) {
+    const bool optional = entry.starts_with('-');
+    const std::string host = optional ? entry.substr(1) : entry;
+    std::string reason;
+    int descriptor = -1;
+    Result<std::vector<SocketAddress>> addresses = ResolveToBind(host, static_cast<uint16_t>(options.port));
+    if (addresses) {
+      descriptor = addresses->empty() ? -1 : Listen(addresses->front(), options, reason);
+    } else {
+      reason = addresses.error().text();
+      errno = EADDRNOTAVAIL;
+    }
+    if (descriptor >= 0) {
+      sockets.push_back(std::make_unique<Socket>(*this, descriptor, false));
+      continue;
+    }
+    const int error_number = errno;
+    CN_LOG(log_, kWarning, "Warning: Could not create server TCP listening socket {}:{}: {}", host, options.port, reason);
+    if (error_number == EADDRNOTAVAIL && optional) continue;
+    if (IsMissingFamily(error_number)) continue;
+    return Status::WithText(Err::kIo, reason);
+  }
+  if (sockets.empty() && !options.bind.empty()) return Status::WithText(Err::kIo, "no address could be bound");
+  return sockets;
+}
+
+Status ListenerSet::BindUnix(const NetworkDirectives& options) {
+  if (options.unixsocket.empty()) return Status::Ok();
+  SocketAddress address;
+  auto* name = reinterpret_cast<sockaddr_un*>(&address.storage);
+  if (options.unixsocket.size() >= sizeof(name->sun_path)) return Status::Text("the path is too long");
+  name->sun_family = AF_UNIX;
+  std::memcpy(name->sun_path, options.unixsocket.c_str(), options.unixsocket.size() + 1);
+  address.size = sizeof(sockaddr_un);
+  unlink(options.unixsocket.c_str());
+  std::string reason;
+  const int descriptor = Listen(address, options, reason);
+  if (descriptor < 0) return Status::Text(std::move(reason));
+  auto socket = std::make_unique<Socket>(*this, descriptor, true);
+  if (options.unixsocketperm != 0 && chmod(name->sun_path, static_cast<mode_t>(options.unixsocketperm)) != 0) {
+    return SystemError("chmod");
+  }
+  if (Status failed = socket->Start(); !failed.ok()) return failed;
+  unix_ = std::move(socket);
+  unix_path_ = options.unixsocket;
+  return Status::Ok();
+}
+
+void ListenerSet::Accept(Socket& socket) {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    SocketAddress peer;
+    peer.size = sizeof(peer.storage);
+    const int descriptor = accept4(socket.descriptor(), peer.raw(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor >= 0) {
+      const std::string_view unix_path = socket.is_unix() ? std::string_view(unix_path_) : std::string_view();
+      on_accept_(IncomingConnection(descriptor, socket.is_unix(), AddressText(peer, unix_path),
+                                    socket.is_unix() || IsLoopback(peer)));
+      continue;
+    }
+    if (errno == EINTR || errno == ECONNABORTED) continue;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+    CN_LOG(log_, kWarning, "Accepting client connection: accept: {}", std::strerror(errno));
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) PauseAccepting();
+    return;
+  }
+}
+
+// Out of descriptors or memory: the socket stays readable, and looking again at once would only spin.
+void ListenerSet::PauseAccepting() {
+  for (auto& socket : tcp_) socket->Watch(false);
+  if (unix_) unix_->Watch(false);
+  exhausted_timer_.Start(kExhaustedPauseMs);
+}
+
+void ListenerSet::Close() {
+  exhausted_timer_.Stop();
+  tcp_.clear();
+  if (!unix_) return;
+  unix_.reset();
+  CN_LOG(log_, kNotice, "Removing the unix socket file.");
+  unlink(unix_path_.c_str());
+}
+
+}  // namespace cachenode

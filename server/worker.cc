@@ -1,0 +1,289 @@
+#include "server/worker.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "server/client_registry.h"
+#include "server/config/config_store.h"
+#include "server/dispatcher.h"
+#include "server/net/connection.h"
+#include "server/net/transport.h"
+#include "server/server_control.h"
+#include "storage/base/clock.h"
+#include "storage/base/cycle_clock.h"
+
+namespace cachenode {
+
+namespace {
+
+// The CPU clock costs a system call, so it is read at most this often, and only compared against for turns that
+// lasted at least as long: loop_cpu_us_max is at most this much too high.
+constexpr uint64_t kCpuSampleUs = 250;
+// Each client is looked at about once a second, and at least this many per call.
+constexpr size_t kClientsPerCronMin = 5;
+
+int64_t ThreadCpuUs() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * 1'000'000 + now.tv_nsec / 1000;
+}
+
+void SetOption(int descriptor, int level, int name, int value) {
+  setsockopt(descriptor, level, name, &value, sizeof(value));
+}
+
+void ConfigureSocket(int descriptor, const Config& config) {
+  SetOption(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+  const int idle_seconds = static_cast<int>(config.tcp_keepalive);
+  if (idle_seconds == 0) return;
+  SetOption(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+  SetOption(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, idle_seconds);
+  SetOption(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, std::max(idle_seconds / 3, 1));
+  SetOption(descriptor, IPPROTO_TCP, TCP_KEEPCNT, 3);
+}
+
+}  // namespace
+
+Worker::Worker(const WorkerSetup& setup, const ServerParts& parts, WorkerStats& stats)
+    : setup_(setup), parts_(parts), stats_(stats), seat_(parts.world->TakeSeat()) {}
+
+Worker::~Worker() {
+  for (Connection* connection : connections_) {
+    parts_.clients->Remove(connection->session());
+    delete connection;
+  }
+  // Letters may hold sockets; they go before the loop that could not take them any more.
+  mailbox_.reset();
+  cron_timer_.reset();
+  wake_.reset();
+  loop_.reset();
+  if (seat_ != nullptr) parts_.world->GiveBack(seat_);
+}
+
+Status Worker::Open() {
+  if (seat_ == nullptr) return Status::WithText(Err::kIo, "no seat in the world lock is left");
+  Result<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
+  if (!loop) return loop.error();
+  loop_ = *std::move(loop);
+  loop_->SetObserver(this);
+  wake_ = std::make_unique<AsyncSignal>(*loop_, [this] { TakeMail(); });
+  mailbox_ = std::make_unique<Mailbox>([this] { wake_->Send(); });
+  parts_.clients->SetMailbox(setup_.index, *mailbox_);
+  cron_timer_ = std::make_unique<Timer>(*loop_, [this] { RunCron(); });
+  dispatcher_ = std::make_unique<Dispatcher>(parts_, stats_, setup_.index, seat_);
+  read_buffer_ = std::make_unique<char[]>(kReadBufferBytes);
+  turn_budget_ticks_ = CycleClock::FromMicroseconds(Connection::kTurnUs);
+  return Status::Ok();
+}
+
+void Worker::Run() {
+  cron_timer_->Start(1);
+  if (!stop_.load(std::memory_order_acquire)) loop_->Run();
+}
+
+void Worker::Stop() {
+  stop_.store(true, std::memory_order_release);
+  wake_->Send();
+}
+
+// --- Turns -----------------------------------------------------------------------------------------------------------
+
+void Worker::OnTurnBegin() {
+  parts_.world->Enter(*seat_);
+  turn_begin_ticks_ = CycleClock::Ticks();
+  now_us_ = setup_.clock->NowUs();
+  dispatcher_->BeginTurn(now_ms());
+  if (CycleClock::Ticks() - cpu_sample_ticks_ > CycleClock::FromMicroseconds(kCpuSampleUs)) SampleCpu();
+}
+
+// Another thread had the world for itself, and may have changed anything meanwhile.
+void Worker::StepAside() {
+  parts_.world->Yield(*seat_);
+  dispatcher_->BeginTurn(now_ms());
+}
+
+const Config& Worker::config() const { return parts_.config->Current(); }
+
+ParserLimits Worker::parser_limits() const {
+  const Config& options = config();
+  return {options.proto_max_bulk_len, options.engine_version.AtLeast(7, 0) ? INT32_MAX : 1024 * 1024};
+}
+
+void Worker::OnEventsHandled(bool had_events) {
+  if (!had_events && turn_queue_.empty() && idle_work_.empty() && !mail_left_) return;
+  loop_->TouchTurn();
+  if (mail_left_) TakeMail();
+  if (!turn_queue_.empty()) RunQueuedTurns();
+  FlushQueued();
+  if (!idle_work_.empty()) RunIdleWork(had_events);
+}
+
+void Worker::OnTurnEnd() {
+  FlushQueued();
+  UpdateAwake();
+  MeasureTurn();
+  parts_.world->Leave(*seat_);
+  if (stop_.load(std::memory_order_relaxed)) loop_->Stop();
+}
+
+void Worker::UpdateAwake() {
+  const bool wanted = !turn_queue_.empty() || !idle_work_.empty() || mail_left_ || !flush_queue_.empty();
+  if (wanted == awake_) return;
+  awake_ = wanted;
+  loop_->KeepAwake(wanted);
+}
+
+void Worker::TakeMail() { mail_left_ = mailbox_->Drain(*this); }
+
+void Worker::SampleCpu() {
+  cpu_sample_us_ = ThreadCpuUs();
+  cpu_sample_ticks_ = turn_begin_ticks_;
+}
+
+void Worker::MeasureTurn() {
+  stats_.loop_iterations.Increment();
+  const uint64_t wall_us = CycleClock::ToMicroseconds(CycleClock::Ticks() - turn_begin_ticks_);
+  stats_.loop_us_total.Add(wall_us);
+  if (wall_us <= kCpuSampleUs) {
+    stats_.loop_cpu_us_max.RaiseTo(wall_us);
+    return;
+  }
+  const int64_t now_cpu_us = ThreadCpuUs();
+  const auto cpu_us = static_cast<uint64_t>(now_cpu_us - cpu_sample_us_);
+  // Time stolen from the thread is in the wall clock only; earlier short turns are in the CPU figure only.
+  stats_.loop_cpu_us_max.RaiseTo(std::min(cpu_us, wall_us));
+  cpu_sample_us_ = now_cpu_us;
+  cpu_sample_ticks_ = CycleClock::Ticks();
+}
+
+// --- Connections -----------------------------------------------------------------------------------------------------
+
+void Worker::Adopt(IncomingConnection incoming) {
+  if (!incoming.is_unix()) ConfigureSocket(incoming.descriptor(), config());
+  const std::string local_address = incoming.LocalAddress();
+  const uint64_t id = parts_.clients->NextId(setup_.index);
+  auto connection = std::make_unique<Connection>(*this, id, MakeSocketTransport(incoming.TakeDescriptor()));
+  Session& session = connection->session();
+  session.peer_address = incoming.peer_address();
+  session.local_address = local_address;
+  session.is_unix_socket = incoming.is_unix();
+  session.authenticated = config().requirepass.empty();
+  session.created_ms = session.last_interaction_ms = now_ms();
+  if (Status failed = connection->Open(); !failed.ok()) {
+    CN_LOG(log(), kWarning, "Error registering fd event for the new client: {} (addr={})", failed.text(),
+           session.peer_address);
+    parts_.clients->CancelReservation(setup_.index);
+    return;
+  }
+  CN_LOG(log(), kVerbose, "Accepted {}", session.peer_address);
+  stats_.connections_received.Increment();
+  parts_.clients->Add(session);
+  connection->worker_slot_ = static_cast<uint32_t>(connections_.size());
+  connections_.push_back(connection.release());
+}
+
+void Worker::Destroy(Connection* connection) {
+  if (connection->turn_queued_) std::erase(turn_queue_, connection);
+  parts_.clients->Remove(connection->session());
+  const uint32_t slot = connection->worker_slot_;
+  connections_[slot] = connections_.back();
+  connections_[slot]->worker_slot_ = slot;
+  connections_.pop_back();
+  delete connection;
+}
+
+void Worker::QueueFlush(Connection& connection) {
+  if (connection.flush_queued_) return;
+  connection.flush_queued_ = true;
+  flush_queue_.push_back(&connection);
+}
+
+void Worker::QueueTurn(Connection& connection) {
+  if (connection.turn_queued_) return;
+  connection.turn_queued_ = true;
+  turn_queue_.push_back(&connection);
+}
+
+// One turn for each connection that was waiting when this began.
+void Worker::RunQueuedTurns() {
+  std::vector<Connection*> waiting;
+  waiting.swap(turn_queue_);
+  for (Connection* connection : waiting) {
+    YieldToWriter();
+    connection->RunTurn();
+  }
+}
+
+void Worker::FlushQueued() {
+  while (!flush_queue_.empty()) {
+    flush_round_.swap(flush_queue_);
+    for (Connection* connection : flush_round_) {
+      connection->flush_queued_ = false;
+      if (!connection->Flush()) Destroy(connection);
+    }
+    flush_round_.clear();
+  }
+}
+
+void Worker::ResumeParked() {
+  for (Connection* connection : connections_) {
+    if (connection->session().paused) connection->Resume();
+  }
+}
+
+// --- Periodic and idle-time work -------------------------------------------------------------------------------------
+
+void Worker::RunCron() {
+  const Config& options = config();
+  int64_t hz = std::clamp<int64_t>(options.hz, 1, 500);
+  if (options.dynamic_hz) {
+    while (hz < 500 && connections_.size() / static_cast<size_t>(hz) > 200) hz *= 2;
+  }
+  cron_timer_->Start(static_cast<uint64_t>(std::max<int64_t>(1000 / hz, 1)));
+  if (parts_.control != nullptr && parts_.control->cron_paused()) return;
+  ClientsCron(hz);
+  for (CronTask& task : cron_tasks_) {
+    YieldToWriter();
+    task(*this, now_ms());
+  }
+}
+
+void Worker::ClientsCron(int64_t hz) {
+  if (connections_.empty()) return;
+  const size_t share = connections_.size() / static_cast<size_t>(hz);
+  const size_t count = std::min(connections_.size(), std::max(share, kClientsPerCronMin));
+  for (size_t i = 0; i < count; ++i) {
+    if (clients_cron_cursor_ >= connections_.size()) clients_cron_cursor_ = 0;
+    connections_[clients_cron_cursor_++]->Cron(now_ms());
+  }
+}
+
+void Worker::AddIdleWork(IdleWork& work) { idle_work_.push_back(&work); }
+
+// All the time there is while no event came, else a share of what the events took.
+void Worker::RunIdleWork(bool had_events) {
+  const uint64_t begin = CycleClock::Ticks();
+  if (had_events) {
+    idle_credit_ticks_ += static_cast<int64_t>((begin - turn_begin_ticks_) * kIdleWorkPercent / 100);
+    if (idle_credit_ticks_ <= 0) return;
+  } else {
+    idle_credit_ticks_ = 0;
+  }
+  const auto turn_limit = static_cast<int64_t>(CycleClock::FromMicroseconds(kIdleWorkTurnUs));
+  const int64_t budget = had_events ? std::min(idle_credit_ticks_, turn_limit) : turn_limit;
+  int64_t spent = 0;
+  for (size_t next = 0; !idle_work_.empty() && spent < budget; ++next) {
+    YieldToWriter();
+    const size_t index = next % idle_work_.size();
+    if (!idle_work_[index]->RunSlice(*this)) idle_work_.erase(idle_work_.begin() + static_cast<ptrdiff_t>(index));
+    spent = static_cast<int64_t>(CycleClock::Ticks() - begin);
+  }
+  if (had_events) idle_credit_ticks_ -= spent;
+}
+
+}  // namespace cachenode

@@ -1,0 +1,184 @@
+#include "server/world_lock.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "storage/base/lock_order.h"
+
+namespace cachenode {
+
+// Why nobody misses anybody: a thread that steps in writes its flag and then reads the gate; a writer closes the gate
+// and then reads the flags. All four are sequentially consistent, so at least one of the two sees the other. Waits
+// never miss a wake-up for the same reason: who leaves clears its flag and then looks at the gate.
+
+WorldLock::Seat* WorldLock::TakeSeat() {
+  for (uint32_t i = 0; i < kSeatsMax; ++i) {
+    if (seats_[i].taken_.exchange(true, std::memory_order_acquire)) continue;
+    uint32_t used = seats_used_.load(std::memory_order_seq_cst);
+    while (used < i + 1 && !seats_used_.compare_exchange_weak(used, i + 1, std::memory_order_seq_cst)) {
+    }
+    return &seats_[i];
+  }
+  return nullptr;
+}
+
+void WorldLock::GiveBack(Seat* seat) {
+  assert(seat->depth_ == Seat::Depth::kOutside);
+  seat->taken_.store(false, std::memory_order_release);
+}
+
+void WorldLock::EnterFromOutside(Seat& seat) {
+  seat.depth_ = Seat::Depth::kInside;
+  if (elided_) {
+    seat.flag_.store(epoch_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    return;
+  }
+  lock_order::BeforeWait(LockRank::kWorld);
+  while (true) {
+    seat.flag_.exchange(epoch_.load(std::memory_order_acquire), std::memory_order_seq_cst);
+    lock_order::PausePoint();
+    if (gate_.load(std::memory_order_seq_cst) == kOpen) [[likely]] break;
+    seat.flag_.exchange(0, std::memory_order_seq_cst);
+    AwakeWriter();
+    for (uint32_t gate = gate_.load(); gate != kOpen; gate = gate_.load()) gate_.wait(gate);
+  }
+  lock_order::Acquired(LockRank::kWorld);
+}
+
+void WorldLock::LeaveFromInside(Seat& seat) {
+  seat.depth_ = Seat::Depth::kOutside;
+  if (elided_) {
+    seat.flag_.store(0, std::memory_order_relaxed);
+    return;
+  }
+  lock_order::AssertHoldsNone(LockRank::kShard);
+  lock_order::Released(LockRank::kWorld);
+  seat.flag_.exchange(0, std::memory_order_seq_cst);
+  lock_order::PausePoint();
+  if (gate_.load(std::memory_order_seq_cst) != kOpen) [[unlikely]] AwakeWriter();
+}
+
+void WorldLock::StepAside(Seat& seat) {
+  if (seat.depth_ != Seat::Depth::kInside) return;
+  LeaveFromInside(seat);
+  EnterFromOutside(seat);
+}
+
+void WorldLock::AwakeWriter() {
+  departures_.fetch_add(1, std::memory_order_seq_cst);
+  departures_.notify_all();
+}
+
+void WorldLock::LockExclusive(Seat& seat) {
+  if (seat.depth_ == Seat::Depth::kExclusive) {
+    ++seat.exclusive_nesting_;
+    return;
+  }
+  seat.was_inside_ = seat.depth_ == Seat::Depth::kInside;
+  if (!elided_) {
+    if (seat.was_inside_) LeaveFromInside(seat);
+    lock_order::BeforeWait(LockRank::kWorld);
+    do {
+      TakeWriterTurn();
+      gate_.store(kWriter, std::memory_order_seq_cst);
+      lock_order::PausePoint();
+    } while (!WaitForOthers(seat, false));
+    lock_order::Acquired(LockRank::kWorld);
+  }
+  seat.depth_ = Seat::Depth::kExclusive;
+  seat.exclusive_nesting_ = 1;
+}
+
+void WorldLock::Upgrade(Seat& seat) {
+  if (seat.depth_ == Seat::Depth::kExclusive) {
+    ++seat.exclusive_nesting_;
+    return;
+  }
+  assert(seat.depth_ == Seat::Depth::kInside);
+  if (!elided_) {
+    [[maybe_unused]] const uint32_t waiting = upgrade_waits_.exchange(1, std::memory_order_seq_cst);
+    assert(waiting == 0);
+    lock_order::PausePoint();
+    // A writer that waits for our flag steps back now; it leaves the gate closed for us.
+    AwakeWriter();
+    for (uint32_t free = 0; !turn_.compare_exchange_strong(free, 1, std::memory_order_seq_cst); free = 0) turn_.wait(1);
+    gate_.store(kUpgrade, std::memory_order_seq_cst);
+    [[maybe_unused]] const bool granted = WaitForOthers(seat, true);
+    assert(granted);
+    upgrade_waits_.store(0, std::memory_order_seq_cst);
+    upgrade_waits_.notify_all();
+  }
+  seat.was_inside_ = true;
+  seat.depth_ = Seat::Depth::kExclusive;
+  seat.exclusive_nesting_ = 1;
+}
+
+void WorldLock::UnlockExclusive(Seat& seat) {
+  assert(seat.depth_ == Seat::Depth::kExclusive);
+  if (--seat.exclusive_nesting_ != 0) return;
+  seat.depth_ = seat.was_inside_ ? Seat::Depth::kInside : Seat::Depth::kOutside;
+  if (elided_) return;
+  if (seat.was_inside_) {
+    seat.flag_.exchange(epoch_.load(std::memory_order_acquire), std::memory_order_seq_cst);
+  } else {
+    lock_order::Released(LockRank::kWorld);
+  }
+  gate_.store(kOpen, std::memory_order_seq_cst);
+  gate_.notify_all();
+  lock_order::PausePoint();
+  ReleaseWriterTurn();
+}
+
+// Becomes the one writer that may close the gate. An upgrade goes first.
+void WorldLock::TakeWriterTurn() {
+  while (true) {
+    while (upgrade_waits_.load(std::memory_order_seq_cst) != 0) upgrade_waits_.wait(1);
+    uint32_t free = 0;
+    if (!turn_.compare_exchange_strong(free, 1, std::memory_order_seq_cst)) {
+      turn_.wait(1);
+      continue;
+    }
+    if (upgrade_waits_.load(std::memory_order_seq_cst) == 0) return;
+    ReleaseWriterTurn();
+  }
+}
+
+void WorldLock::ReleaseWriterTurn() {
+  turn_.store(0, std::memory_order_seq_cst);
+  turn_.notify_all();
+}
+
+// True when every other seat is outside. False when an upgrade wants to go first: the turn is given up then and the
+// gate stays closed, as the upgrade takes it over.
+bool WorldLock::WaitForOthers(const Seat& self, bool is_upgrade) {
+  const uint32_t used = seats_used_.load(std::memory_order_seq_cst);
+  for (uint32_t i = 0; i < used; ++i) {
+    const Seat& seat = seats_[i];
+    if (&seat == &self) continue;
+    while (true) {
+      const uint32_t before = departures_.load(std::memory_order_seq_cst);
+      if (seat.flag_.load(std::memory_order_seq_cst) == 0) break;
+      if (!is_upgrade && upgrade_waits_.load(std::memory_order_seq_cst) != 0) {
+        ReleaseWriterTurn();
+        return false;
+      }
+      lock_order::PausePoint();
+      departures_.wait(before);
+    }
+  }
+  return true;
+}
+
+uint64_t WorldLock::PassedStamp() {
+  uint64_t oldest = epoch_.load(std::memory_order_seq_cst);
+  const uint32_t used = seats_used_.load(std::memory_order_seq_cst);
+  for (uint32_t i = 0; i < used; ++i) {
+    // Read by a write, so that a thread stepping in after this sees what was unlinked before it.
+    const uint64_t entered = elided_ ? seats_[i].flag_.load(std::memory_order_relaxed)
+                                     : seats_[i].flag_.fetch_add(0, std::memory_order_seq_cst);
+    if (entered != 0) oldest = std::min(oldest, entered);
+  }
+  return oldest - 1;
+}
+
+}  // namespace cachenode
