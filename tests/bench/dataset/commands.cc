@@ -123,9 +123,9 @@ uint64_t Generator::TakeNumber() {
 
 bool Generator::Append(std::string* out, size_t goal_bytes) {
   while (out->size() < goal_bytes) {
-    if (plan_.kind == Kind::kMixed ? produced_bytes_ >= plan_.payload_bytes : key_count_ >= plan_.key_count) {
-      return false;
-    }
+    const bool done = plan_.kind == Kind::kMixed ? produced_bytes_ >= plan_.payload_bytes
+                                                 : key_count_ >= std::min(plan_.key_count, plan_.key_limit);
+    if (done) return false;
     switch (plan_.kind) {
       case Kind::kString:
         AppendString(out, TakeNumber(), plan_.value_bytes);
@@ -135,6 +135,9 @@ bool Generator::Append(std::string* out, size_t goal_bytes) {
         break;
       case Kind::kMixed:
         AppendMixedKey(out);
+        break;
+      case Kind::kDelete:
+        AppendDelete(out, TakeNumber());
         break;
     }
   }
@@ -155,6 +158,11 @@ void Generator::AppendString(std::string* out, uint64_t number, uint64_t value_b
     AppendBulk(out, "EX");
     AppendNumberBulk(out, plan_.ttl_seconds);
   }
+}
+
+void Generator::AppendDelete(std::string* out, uint64_t number) {
+  BeginCommand(out, 1, "DEL");
+  AppendKey(out, "key:", number);
 }
 
 // The small hash of the benchmarks: a user record of five fields.

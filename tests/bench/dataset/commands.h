@@ -12,15 +12,16 @@
 
 namespace cachenode::bench {
 
-enum class Kind { kString, kSmallHash, kMixed };
+enum class Kind { kString, kSmallHash, kMixed, kDelete };
 
 struct Plan {
   Kind kind = Kind::kString;
-  uint64_t first = 0;              // First key number.
-  uint64_t key_count = 1'000'000;  // Strings and small hashes.
-  uint64_t payload_bytes = 0;      // Mixed only: keys are made until keys and values together reach this.
-  uint64_t value_bytes = 64;       // Strings only.
-  uint64_t ttl_seconds = 0;        // Strings only: 0 is none.
+  uint64_t first = 0;               // First key number.
+  uint64_t key_count = 1'000'000;   // The key numbers are first ... first + key_count - 1, shuffled; not for mixed.
+  uint64_t key_limit = UINT64_MAX;  // Stops after so many of them.
+  uint64_t payload_bytes = 0;       // Mixed only: keys are made until keys and values together reach this.
+  uint64_t value_bytes = 64;        // Strings only.
+  uint64_t ttl_seconds = 0;         // Strings only: 0 is none.
   uint64_t seed = 1;
 };
 
@@ -56,6 +57,7 @@ class Generator {
   };
 
   void AppendString(std::string* out, uint64_t number, uint64_t value_bytes);
+  void AppendDelete(std::string* out, uint64_t number);
   void AppendUserHash(std::string* out, uint64_t number);
   void AppendMixedKey(std::string* out);
   void AppendAggregate(std::string* out, Type type, bool large, uint64_t number);

@@ -2,8 +2,8 @@
 //
 //   dataset load --port P [--host H]    sends it, reads every reply, fails on the first error reply
 //   dataset load --out FILE             writes the RESP commands ("-" is stdout)
-//     --kind string|smallhash|mixed   --count KEYS   --first NUMBER   --value-size BYTES   --ttl SECONDS
-//     --bytes PAYLOAD (mixed)         --seed N
+//     --kind string|smallhash|mixed|delete   --count KEYS   --first NUMBER   --value-size BYTES   --ttl SECONDS
+//     --bytes PAYLOAD (mixed)   --limit KEYS (stops after so many of --count)   --seed N
 //
 // Commands go out on one thread and replies come in on another, so the server is never kept waiting.
 #include <netdb.h>
@@ -59,11 +59,15 @@ class ReplyCounter {
   }
 
   std::atomic<uint64_t> replies = 0;
-  std::string first_error;  // Read it only after the feeding thread was joined.
+  std::atomic<bool> failed = false;  // An error reply came.
+  std::string first_error;           // Read it only after the feeding thread was joined.
 
  private:
   void TakeLine() {
-    if (line_.starts_with('-') && first_error.empty()) first_error = line_;
+    if (line_.starts_with('-') && first_error.empty()) {
+      first_error = line_;
+      failed.store(true, std::memory_order_relaxed);
+    }
     if (line_.starts_with('$') && !line_.starts_with("$-")) {
       std::from_chars(line_.data() + 1, line_.data() + line_.size(), skip_bytes_);
       skip_bytes_ += 2;
@@ -116,10 +120,10 @@ void ReadReplies(int fd, ReplyCounter* counter) {
   }
 }
 
-// Sends or writes the whole plan. Returns false when the other side is gone.
-bool Send(Generator* generator, int fd) {
+// Sends or writes the whole plan, or up to the first error. Returns false when the other side is gone.
+bool Send(Generator* generator, int fd, const std::atomic<bool>& failed) {
   std::string batch;
-  for (bool more = true; more;) {
+  for (bool more = true; more && !failed.load(std::memory_order_relaxed);) {
     batch.clear();
     more = generator->Append(&batch, kBatchBytes);
     if (!WriteAll(fd, batch)) return false;
@@ -138,7 +142,7 @@ int LoadServer(const Options& options) {
   ReplyCounter counter;
   std::thread reader(ReadReplies, fd, &counter);
   // The server closes after answering QUIT, which ends the reading.
-  const bool sent = Send(&generator, fd) && WriteAll(fd, "*1\r\n$4\r\nQUIT\r\n");
+  const bool sent = Send(&generator, fd, counter.failed) && WriteAll(fd, "*1\r\n$4\r\nQUIT\r\n");
   if (!sent) shutdown(fd, SHUT_RDWR);
   reader.join();
   close(fd);
@@ -160,7 +164,7 @@ int WriteFile(const Options& options) {
     return 1;
   }
   Generator generator(options.plan);
-  const bool sent = Send(&generator, fileno(file));
+  const bool sent = Send(&generator, fileno(file), std::atomic<bool>(false));
   return std::fclose(file) == 0 && sent ? 0 : 1;
 }
 
@@ -174,13 +178,15 @@ bool ParseKind(std::string_view text, Kind* kind) {
   if (text == "string") *kind = Kind::kString;
   if (text == "smallhash") *kind = Kind::kSmallHash;
   if (text == "mixed") *kind = Kind::kMixed;
-  return text == "string" || text == "smallhash" || text == "mixed";
+  if (text == "delete") *kind = Kind::kDelete;
+  return text == "string" || text == "smallhash" || text == "mixed" || text == "delete";
 }
 
 bool ParseOption(std::string_view name, std::string_view value, Options* options) {
   Plan& plan = options->plan;
   if (name == "--kind") return ParseKind(value, &plan.kind);
   if (name == "--count") return ParseNumber(value, &plan.key_count) && plan.key_count < uint64_t{1} << 32;
+  if (name == "--limit") return ParseNumber(value, &plan.key_limit);
   if (name == "--first") return ParseNumber(value, &plan.first);
   if (name == "--bytes") return ParseNumber(value, &plan.payload_bytes);
   if (name == "--value-size") return ParseNumber(value, &plan.value_bytes);
@@ -198,10 +204,10 @@ int Main(const std::vector<std::string_view>& words) {
   for (size_t i = 1; good && i < words.size(); i += 2) good = ParseOption(words[i], words[i + 1], &options);
   if (options.plan.kind == Kind::kMixed && options.plan.payload_bytes == 0) good = false;
   if (!good || options.port.empty() == options.out.empty()) {
-    std::fprintf(
-        stderr,
-        "usage: dataset load (--port P [--host H] | --out FILE) [--kind string|smallhash|mixed]\n"
-        "       [--count N] [--first N] [--value-size N] [--ttl S] [--bytes N (needed by mixed)] [--seed N]\n");
+    std::fprintf(stderr,
+                 "usage: dataset load (--port P [--host H] | --out FILE) [--kind string|smallhash|mixed|delete]\n"
+                 "       [--count N] [--first N] [--limit N] [--value-size N] [--ttl S] [--bytes N (needed by mixed)] "
+                 "[--seed N]\n");
     return 2;
   }
   return options.out.empty() ? LoadServer(options) : WriteFile(options);

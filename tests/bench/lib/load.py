@@ -1,0 +1,95 @@
+"""Load from redis-benchmark: one timed run against one server, with the server's own CPU time."""
+
+import csv
+import io
+import os
+import subprocess
+from dataclasses import dataclass
+
+from .process import FIFO_PRIORITY, Server
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What redis-benchmark sends: one of its own tests by name, or a command of our own."""
+
+    test: str = ""
+    command: tuple[str, ...] = ()
+    pipeline: int = 1
+    value_bytes: int = 3
+    key_count: int = 1_000_000
+    connections: int = 50
+
+    @property
+    def name(self) -> str:
+        return self.test.upper() if self.test else " ".join(self.command[:1]).upper()
+
+    def arguments(self, port: int, requests: int) -> list[str]:
+        words = ["redis-benchmark", "-p", str(port), "-c", str(self.connections), "-n", str(requests),
+                 "-P", str(self.pipeline), "-d", str(self.value_bytes), "-r", str(self.key_count),
+                 "--csv", "--precision", "3"]
+        return [*words, *(["-t", self.test] if self.test else self.command)]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One timed run."""
+
+    requests_per_s: float
+    cpu_us: float          # The server's CPU time per request, all threads.
+    p50_ms: float
+    p99_ms: float
+    maximum_ms: float
+
+
+class Bench:
+    """Runs workloads with a pinned client. `fifo` puts server and client under SCHED_FIFO while they run."""
+
+    def __init__(self, client_cpus: set[int] | None = None, fifo: bool = False, seconds: float = 0.3):
+        self._client_cpus = client_cpus
+        self._fifo = fifo
+        self.seconds = seconds
+        self._rates: dict[tuple[str, Workload], float] = {}
+
+    def run(self, server: Server, workload: Workload, processes: int = 1, seconds: float | None = None) -> Sample:
+        """A run of about `seconds`; the number of requests follows from the last run of that pair."""
+        key = (server.name, workload)
+        if key not in self._rates:
+            self._rates[key] = self._timed(server, workload, processes, 2000 * workload.pipeline).requests_per_s
+        requests = max(1000, int(self._rates[key] * (seconds or self.seconds)))
+        sample = self._timed(server, workload, processes, requests)
+        self._rates[key] = sample.requests_per_s
+        return sample
+
+    def _timed(self, server: Server, workload: Workload, processes: int, requests: int) -> Sample:
+        each = requests // processes
+        with server.realtime(self._fifo):
+            before_ns = server.cpu_ns()
+            running = [self.spawn(workload.arguments(server.port, each)) for _ in range(processes)]
+            rows = [parse_csv(process.communicate()[0]) for process in running]
+            used_ns = server.cpu_ns() - before_ns
+        return Sample(
+            requests_per_s=sum(float(row["rps"]) for row in rows),
+            cpu_us=used_ns / 1000 / (each * processes),
+            p50_ms=max(float(row["p50_latency_ms"]) for row in rows),
+            p99_ms=max(float(row["p99_latency_ms"]) for row in rows),
+            maximum_ms=max(float(row["max_latency_ms"]) for row in rows))
+
+    def spawn(self, words: list[str]) -> subprocess.Popen:
+        def prepare():
+            if self._client_cpus:
+                os.sched_setaffinity(0, self._client_cpus)
+            if self._fifo:
+                os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(FIFO_PRIORITY))
+
+        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                preexec_fn=prepare)
+
+
+def parse_csv(text: str) -> dict[str, str]:
+    """The single row of redis-benchmark's CSV."""
+    lines = [line for line in text.splitlines() if line.startswith('"')]
+    rows = list(csv.DictReader(io.StringIO("\n".join(lines))))
+    if len(rows) != 1:
+        raise RuntimeError(f"redis-benchmark answered:\n{text}")
+    return rows[0]

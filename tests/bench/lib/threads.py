@@ -1,0 +1,65 @@
+"""Row `threads`: two of our workers against one, unpinned, with two client processes."""
+
+from .context import Context
+from .load import Bench, Sample, Workload
+from .process import Candidate, Server, load
+from .report import median
+from .speed import cpu_ratio, measure, rate_ratio
+
+BIG_VALUE_BYTES = 64 * 1024
+BIG_KEYS = 100
+MGET_KEYS = 1000
+CLIENT_PROCESSES = 2
+
+
+def workloads(key_count: int) -> list[tuple[Workload, bool]]:
+    """Workloads, and whether the server is the heavy side of them."""
+    small = [(Workload(test, pipeline=pipeline, key_count=key_count, connections=25), False)
+             for pipeline in (1, 16) for test in ("get", "set")]
+    mget = ("MGET", *["key:__rand_int__"] * MGET_KEYS)
+    return [*small,
+            (Workload(command=("BITCOUNT", "big:__rand_int__"), key_count=BIG_KEYS, connections=25), True),
+            (Workload(command=mget, key_count=key_count, connections=25), True)]
+
+
+def start(context: Context, name: str, threads: int) -> Server:
+    server = context.fleet.make(Candidate(name, context.ours.command), io_threads=str(threads))
+    server.start()
+    load(server, kind="string", count=context.arguments.keys, value_size=3)
+    with server.client() as client:
+        for number in range(BIG_KEYS):
+            client.call("SET", f"big:{number:012d}", "x" * BIG_VALUE_BYTES)
+    server.pause()
+    return server
+
+
+class TwoProcesses:
+    """A bench whose runs use two client processes."""
+
+    def __init__(self, bench: Bench):
+        self._bench = bench
+
+    def run(self, server: Server, workload: Workload) -> Sample:
+        return self._bench.run(server, workload, processes=CLIENT_PROCESSES)
+
+
+def run(context: Context) -> None:
+    one, two = start(context, "one", 1), start(context, "two", 2)
+    bench = TwoProcesses(Bench(fifo=False, seconds=context.arguments.seconds))
+    rows = []
+    for workload, heavy in workloads(context.arguments.keys):
+        measured = measure(bench, [one, two], workload, context.arguments.rounds)
+        rate, cpu = rate_ratio(measured, "two", "one"), cpu_ratio(measured, "two", "one")
+        name = f"{workload.name} P{workload.pipeline}"
+        rows.append([name, median([s.requests_per_s for s in measured["one"]]),
+                     median([s.requests_per_s for s in measured["two"]]), rate,
+                     median([s.cpu_us for s in measured["one"]]), median([s.cpu_us for s in measured["two"]]), cpu])
+        context.report.figure(f"two workers, {name}: throughput", rate, "x", ">= 1.7" if heavy else ">= 0.95")
+        if not heavy:
+            context.report.figure(f"two workers, {name}: CPU per request", cpu, "x", "<= 1.15")
+    context.report.table("threads: two workers against one, two client processes, unpinned",
+                         ["workload", "1: req/s", "2: req/s", "ratio", "1: CPU us", "2: CPU us", "ratio"], rows)
+    context.fleet.drop(one)
+    context.fleet.drop(two)
+
+
