@@ -38,10 +38,12 @@ bool RdbString::CopyTo(std::string& out) const {
     }
     case Form::kLzf:
       out.resize(text_bytes);
-      return LzfDecompress(bytes, out);
+      return Decompress(out);
   }
   return false;
 }
+
+bool RdbString::Decompress(std::span<char> text) const noexcept { return LzfDecompress(bytes, text); }
 
 bool RdbString::View(std::string& scratch, std::string_view& text) const {
   if (form == Form::kRaw) [[likely]] {

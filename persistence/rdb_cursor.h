@@ -29,6 +29,8 @@ struct RdbString {
   // Writes the decoded text to `out`, replacing its content. False when compressed bytes are not valid; `out` is then
   // unspecified.
   [[nodiscard]] bool CopyTo(std::string& out) const;
+  // For kLzf: decodes into exactly text_bytes bytes. False when the compressed bytes are not valid.
+  [[nodiscard]] bool Decompress(std::span<char> text) const noexcept;
   // The decoded text: a view of the file's bytes when they are plain, else of `scratch`. False as above.
   [[nodiscard]] bool View(std::string& scratch, std::string_view& text) const;
 };

@@ -1,0 +1,80 @@
+// Writes the frame of an RDB file: header, chunks of encoded keys from any number of encoders, chunk index, checksum.
+//
+// Thread-safety: WriteHeader and Finish by one thread, alone. WriteChunk from any number of threads at once; it holds a
+//   lock of its own while the sink takes the bytes, so a slow disk slows exactly those who have something to write.
+// Invariants: a chunk starts with SELECTDB and holds whole keys, so chunks may come in any order. After an error every
+//   call answers that it failed.
+// Errors: those of the sink.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "persistence/byte_stream.h"
+#include "persistence/encode_buffer.h"
+#include "storage/base/result.h"
+
+namespace cachenode {
+
+// The option `rdb-version`.
+enum class RdbVersionChoice : uint8_t { kAuto, k9, k10, k11, k12, k80 };
+
+// The version to write under `choice`: for kAuto the lowest that other servers of the last years read.
+[[nodiscard]] int RdbVersionToWrite(RdbVersionChoice choice) noexcept;
+
+struct RdbFileHeader {
+  int version = 10;
+  std::string server_version = "7.4.0";  // What the file claims to be written by.
+  bool server_is_valkey = false;
+  int64_t created_s = 0;                 // Unix seconds.
+  uint64_t used_memory_bytes = 0;
+  bool checksum = true;
+
+  struct Database {
+    uint32_t db = 0;
+    uint64_t key_count = 0;
+    uint64_t expiring_count = 0;
+  };
+  std::vector<Database> databases;  // Non-empty ones; hints for the loader.
+};
+
+// Names of the AUX fields that only this server writes and reads.
+constexpr std::string_view kRdbAuxUsedMemory = "cachenode-used-mem";
+constexpr std::string_view kRdbAuxChunkIndex = "cachenode-chunks";
+
+class RdbWriter {
+ public:
+  // The sink must outlive the writer; Commit stays the caller's.
+  explicit RdbWriter(ByteSink& sink) noexcept : sink_(sink) {}
+  RdbWriter(const RdbWriter&) = delete;
+  RdbWriter& operator=(const RdbWriter&) = delete;
+
+  Status WriteHeader(const RdbFileHeader& header);
+  // `parts` are the bytes of one chunk; they end up next to each other.
+  Status WriteChunk(std::span<const std::string_view> parts);
+  // Writes chunk index, end marker and checksum.
+  Status Finish();
+
+  [[nodiscard]] bool failed() const noexcept { return failed_.load(std::memory_order_relaxed); }
+  [[nodiscard]] uint64_t bytes_written() const noexcept { return bytes_written_.load(std::memory_order_relaxed); }
+
+ private:
+  // Requires mutex_.
+  Status Write(std::string_view bytes, uint64_t checksum);
+  Status WriteAndCount(EncodeBuffer& bytes);
+
+  ByteSink& sink_;
+  bool with_checksum_ = true;
+  std::atomic<bool> failed_{false};
+  std::atomic<uint64_t> bytes_written_{0};
+  std::mutex mutex_;  // Guards the rest.
+  uint64_t checksum_ = 0;
+  std::vector<uint64_t> chunk_bytes_;
+};
+
+}  // namespace cachenode
