@@ -200,7 +200,7 @@ void ReplyBuffer::EraseSentSegments() noexcept {
 void ReplyBuffer::ReleaseAll() noexcept {
   while (first_segment_ < segments_.size()) DropFrontSegment();
   erased_segments_ += segments_.size();
-  if (segments_.capacity() > 0) segments_ = {};
+  if (segments_.capacity() > 0) std::vector<Segment>().swap(segments_);
   first_segment_ = 0;
   slot_is_open_run_ = false;
   if (open_chunk_ == nullptr) return;

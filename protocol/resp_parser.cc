@@ -244,7 +244,7 @@ void RespParser::ResetRequest() noexcept {
   args_left_ = 0;
   bulk_bytes_ = -1;
   pending_.clear();
-  if (pending_.capacity() > RequestBatch::kKeptArgsMax) pending_ = {};
+  if (pending_.capacity() > RequestBatch::kKeptArgsMax) std::vector<PendingArg>().swap(pending_);
 }
 
 std::string RespParser::ErrorText() const {

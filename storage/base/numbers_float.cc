@@ -95,6 +95,12 @@ bool SkipHexPrefix(std::string_view& text) noexcept {
   return true;
 }
 
+// libstdc++ 12 takes "0x1p+-5", with two signs in the exponent.
+bool HasTwoSigns(std::string_view text) noexcept {
+  const size_t sign = text.find_first_of("+-");
+  return sign != std::string_view::npos && text.find_first_of("+-", sign + 1) != std::string_view::npos;
+}
+
 }  // namespace
 
 bool TryParseDouble(std::string_view text, double& value) noexcept {
@@ -106,7 +112,7 @@ bool TryParseDouble(std::string_view text, double& value) noexcept {
   // from_chars would take a second sign, and NaN with a payload.
   if (text.empty() || text[0] == '-' || ToLowerAscii(text[0]) == 'n') return false;
   const bool is_hex = SkipHexPrefix(text);
-  if (is_hex && text[0] != '.' && HexDigitValue(text[0]) < 0) return false;
+  if (is_hex && ((text[0] != '.' && HexDigitValue(text[0]) < 0) || HasTwoSigns(text))) return false;
   const std::chars_format format = is_hex ? std::chars_format::hex : std::chars_format::general;
   double parsed = 0;
   const char* const end = text.data() + text.size();
