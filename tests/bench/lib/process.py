@@ -24,7 +24,10 @@ CPU_CLOCK = 2  # Low bits of a Linux clock id: run time as the scheduler counts 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A server that can be started: its name in the tables and its command line."""
+    """A server that can be started: its name in the tables and its command line.
+
+    `{directory}` in the command line stands for the data directory of each server started from it.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -71,9 +74,10 @@ class Server:
             if cgroup:
                 (cgroup / "cgroup.procs").write_text(str(os.getpid()))
 
+        command = [word.replace("{directory}", str(self.directory)) for word in self.candidate.command]
         log = (self.directory / "log").open("ab")
         started = time.monotonic()
-        self.process = subprocess.Popen([*self.candidate.command, *words], stdout=log, stderr=log,
+        self.process = subprocess.Popen([*command, *words], stdout=log, stderr=log,
                                         stdin=subprocess.DEVNULL, preexec_fn=prepare)
         log.close()
         if wait:
@@ -224,8 +228,9 @@ def dataset_tool() -> str:
     if not built.is_file() or built.stat().st_mtime < max(s.stat().st_mtime for s in sources):
         built.parent.mkdir(parents=True, exist_ok=True)
         compiler = os.environ.get("CXX", "c++")
-        subprocess.run([compiler, "-std=c++20", "-O2", "-pthread", *[str(s) for s in sources if s.suffix == ".cc"],
-                        "-o", str(built)], check=True)
+        parts = [str(source) for source in sources if source.suffix == ".cc"]
+        subprocess.run([compiler, "-std=c++20", "-O2", "-pthread", f"-I{REPOSITORY}", *parts, "-o", str(built)],
+                       check=True)
     return str(built)
 
 
