@@ -6,8 +6,7 @@ namespace cachenode {
 
 std::span<const std::span<const CommandSpec>> AllFamilies() {
   static const std::vector<std::span<const CommandSpec>> kFamilies = {
-      CommandCommands(),
-      ConnectionCommands(),
+      BitmapCommands(), CommandCommands(), ConnectionCommands(), LcsCommands(), StringCommands(), StringEditCommands(),
   };
   return kFamilies;
 }

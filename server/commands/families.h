@@ -8,8 +8,12 @@
 
 namespace cachenode {
 
+std::span<const CommandSpec> BitmapCommands();
 std::span<const CommandSpec> CommandCommands();
 std::span<const CommandSpec> ConnectionCommands();
+std::span<const CommandSpec> LcsCommands();
+std::span<const CommandSpec> StringCommands();
+std::span<const CommandSpec> StringEditCommands();
 
 // Every family above, in the order COMMAND lists them.
 std::span<const std::span<const CommandSpec>> AllFamilies();

@@ -1,0 +1,159 @@
+// Strings as arrays of bits.
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
+#include "protocol/resp_writer.h"
+#include "server/arg_parser.h"
+#include "server/command_context.h"
+#include "server/command_table.h"
+#include "server/commands/families.h"
+#include "server/commands/index_range.h"
+#include "storage/base/bits.h"
+
+namespace cachenode {
+namespace {
+
+// A bit offset within what proto-max-bulk-len allows. Error: kBitOffset.
+Result<uint64_t> ParseBitOffset(const CommandContext& context, std::string_view text) {
+  const Result<int64_t> offset = ParseInt64(text);
+  if (!offset || *offset < 0 || *offset / 8 >= context.config().proto_max_bulk_len) return Err::kBitOffset;
+  return static_cast<uint64_t>(*offset);
+}
+
+// SETBIT key offset value -> the bit that was there.
+Status Setbit(CommandContext& context, Args args) {
+  Result<uint64_t> offset = ParseBitOffset(context, args[2]);
+  if (!offset) return offset.error();
+  const bool wants_one = args[3] == "1";
+  if (!wants_one && args[3] != "0") return Err::kBitNotInteger;
+  KeySlot slot = context.FindForWrite(args[1]);
+  if (Status error = slot.Require(ValueType::kString); !error.ok()) return error;
+
+  const size_t at = static_cast<size_t>(*offset / 8);
+  const size_t before = slot.Exists() ? slot.StringSize() : 0;
+  Result<std::span<char>> bytes = slot.EditString(std::max(before, at + 1));
+  if (!bytes) return bytes.error();
+  const auto mask = static_cast<uint8_t>(0x80U >> (*offset % 8));
+  auto byte = static_cast<uint8_t>((*bytes)[at]);
+  const bool was_one = (byte & mask) != 0;
+  byte = static_cast<uint8_t>(wants_one ? byte | mask : byte & ~mask);
+  (*bytes)[at] = static_cast<char>(byte);
+  context.Notify(kNotifyString, "setbit", args[1]);
+  context.reply().Integer(was_one ? 1 : 0);
+  return Status::Ok();
+}
+
+// GETBIT key offset -> the bit, 0 beyond the end.
+Status Getbit(CommandContext& context, Args args) {
+  Result<uint64_t> offset = ParseBitOffset(context, args[2]);
+  if (!offset) return offset.error();
+  const KeySlot slot = context.FindForRead(args[1]);
+  if (Status error = slot.Require(ValueType::kString); !error.ok()) return error;
+  StringScratch scratch;
+  const std::string_view bytes = slot.Exists() ? slot.ReadString(scratch) : std::string_view();
+  const size_t at = static_cast<size_t>(*offset / 8);
+  const bool is_one = at < bytes.size() && (static_cast<uint8_t>(bytes[at]) & (0x80U >> (*offset % 8))) != 0;
+  context.reply().Integer(is_one ? 1 : 0);
+  return Status::Ok();
+}
+
+// A range of BITCOUNT.
+struct BitRange {
+  bool whole = true;
+  bool in_bits = false;
+  int64_t start = 0;
+  int64_t end = -1;
+};
+
+// [start [end [BYTE | BIT]]]: newer Valkey engines allow a start alone.
+Status ParseBitRange(const CommandContext& context, Args args, BitRange& range) {
+  if (args.size() == 2) return Status::Ok();
+  range.whole = false;
+  const bool may_start_alone = context.config().engine_version.AtLeastValkey(8, 1);
+  if ((args.size() == 3 && !may_start_alone) || args.size() > 5) return Err::kSyntax;
+  if (args.size() == 5) {
+    range.in_bits = EqualsIgnoreCase(args[4], "bit");
+    if (!range.in_bits && !EqualsIgnoreCase(args[4], "byte")) return Err::kSyntax;
+  }
+  Result<int64_t> start = ParseInt64(args[2]);
+  if (!start) return start.error();
+  range.start = *start;
+  if (args.size() == 3) return Status::Ok();
+  Result<int64_t> end = ParseInt64(args[3]);
+  if (!end) return end.error();
+  range.end = *end;
+  return Status::Ok();
+}
+
+// BITCOUNT key [start [end [BYTE | BIT]]] -> how many bits are one.
+Status Bitcount(CommandContext& context, Args args) {
+  const bool checks_range_first = context.config().engine_version.AtLeast(7, 2);
+  BitRange range;
+  Status range_error = ParseBitRange(context, args, range);
+  if (checks_range_first && !range_error.ok()) return range_error;
+  const KeySlot slot = context.FindForRead(args[1]);
+  if (Status error = slot.Require(ValueType::kString); !error.ok()) return error;
+  if (!slot.Exists()) {
+    context.reply().Integer(0);  // Before 7.2 a bad range of a missing key was no error.
+    return Status::Ok();
+  }
+  if (!range_error.ok()) return range_error;
+  StringScratch scratch;
+  const std::string_view bytes = slot.ReadString(scratch);
+  if (range.whole) {
+    context.reply().Integer(static_cast<int64_t>(CountBits(bytes)));
+    return Status::Ok();
+  }
+  const size_t unit_count = range.in_bits ? bytes.size() * 8 : bytes.size();
+  const std::optional<IndexRange> found = ResolveRange(range.start, range.end, unit_count);
+  uint64_t count = 0;
+  if (found) {
+    const size_t scale = range.in_bits ? 1 : 8;
+    count = CountBitsIn(bytes, found->first * scale, found->last * scale + scale - 1);
+  }
+  context.reply().Integer(static_cast<int64_t>(count));
+  return Status::Ok();
+}
+
+constexpr CommandSpec kBitmapCommands[] = {
+    {.name = "bitcount",
+     .arity = -2,
+     .flags = kReadOnly,
+     .keys = KeySpecs(KeySpec::One(1, kKeyReadOnly | kKeyAccess)),
+     .acl = kAclBitmap,
+     .handler = Bitcount,
+     .group = CommandGroup::kBitmap,
+     .doc = {.summary = "Counts the bits of a string that are one.",
+             .since = "2.6.0",
+             .complexity = "O(N)",
+             .arguments = "key:key@0 [range:block(start:integer end:integer [unit:oneof(byte:pure-token=BYTE "
+                          "bit:pure-token=BIT)!7.0.0])]"}},
+    {.name = "getbit",
+     .arity = 3,
+     .flags = kFast | kReadOnly,
+     .keys = KeySpecs(KeySpec::One(1, kKeyReadOnly | kKeyAccess)),
+     .acl = kAclBitmap,
+     .handler = Getbit,
+     .group = CommandGroup::kBitmap,
+     .doc = {.summary = "Reads one bit of a string.",
+             .since = "2.2.0",
+             .complexity = "O(1)",
+             .arguments = "key:key@0 offset:integer"}},
+    {.name = "setbit",
+     .arity = 4,
+     .flags = kDenyOom | kWrite,
+     .keys = KeySpecs(KeySpec::One(1, kKeyReadWrite | kKeyAccess | kKeyUpdate)),
+     .acl = kAclBitmap,
+     .handler = Setbit,
+     .group = CommandGroup::kBitmap,
+     .doc = {.summary = "Writes one bit of a string.",
+             .since = "2.2.0",
+             .complexity = "O(1)",
+             .arguments = "key:key@0 offset:integer value:integer"}},
+};
+}  // namespace
+
+std::span<const CommandSpec> BitmapCommands() { return kBitmapCommands; }
+
+}  // namespace cachenode
