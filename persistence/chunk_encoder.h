@@ -1,0 +1,43 @@
+// Encodes entries into chunks of an RDB file and hands full chunks to the writer.
+//
+// Thread-safety: one thread at a time per encoder; several encoders share one writer.
+// Invariant: what is buffered between calls is whole keys behind a SELECTDB, never more than kChunkBytes and one key.
+// Errors: the first one is kept; entries that follow are dropped.
+#pragma once
+
+#include <cstdint>
+
+#include "persistence/encode_buffer.h"
+#include "persistence/rdb_value_codec.h"
+#include "persistence/rdb_writer.h"
+#include "storage/base/result.h"
+
+namespace cachenode {
+
+class ChunkEncoder {
+ public:
+  static constexpr size_t kChunkBytes = size_t{256} << 10;
+
+  // The writer must outlive the encoder.
+  ChunkEncoder(RdbWriter& writer, const RdbEncoding& how) noexcept : writer_(writer), how_(how) {}
+
+  void Add(uint32_t db, const EntryView& entry) noexcept;
+  // Writes out what is buffered.
+  void Flush() noexcept;
+
+  [[nodiscard]] bool failed() const noexcept { return !status_.ok(); }
+  // Moves the first error out.
+  [[nodiscard]] Status TakeStatus() noexcept { return std::move(status_); }
+
+ private:
+  void AddLarge(const EntryView& entry) noexcept;
+  void WriteOut(std::string_view tail) noexcept;
+
+  RdbWriter& writer_;
+  const RdbEncoding how_;
+  EncodeBuffer buffer_;
+  uint32_t db_ = 0;
+  Status status_;
+};
+
+}  // namespace cachenode

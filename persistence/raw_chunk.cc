@@ -1,0 +1,94 @@
+#include "persistence/raw_chunk.h"
+
+#include <cstring>
+#include <new>
+
+#include "storage/base/bytes.h"
+#include "storage/base/memory.h"
+
+namespace cachenode {
+namespace {
+
+// What precedes the bytes of key and value. Read and written by memcpy: chunks are packed.
+struct RawHeader {
+  int64_t expire_at_ms;
+  uint32_t access;
+  uint32_t db;
+  uint32_t key_bytes;
+  uint16_t value_bytes;
+  ValueType type;
+  Encoding encoding;
+};
+static_assert(sizeof(RawHeader) == 24);
+
+bool IsPinned(const EntryView& entry) noexcept {
+  return entry.type == ValueType::kString && entry.String().IsBlock();
+}
+
+size_t ValueBytes(const EntryView& entry) noexcept {
+  return OpsOf(entry.type).inline_bytes(entry.encoding, entry.value);
+}
+
+}  // namespace
+
+size_t RawChunk::BytesFor(const EntryView& entry) noexcept {
+  return sizeof(RawHeader) + entry.key.size() + ValueBytes(entry);
+}
+
+std::unique_ptr<RawChunk> RawChunk::Create(size_t capacity) noexcept {
+  char* bytes = static_cast<char*>(memory::Allocate(capacity));
+  if (bytes == nullptr) return nullptr;
+  return std::unique_ptr<RawChunk>(new (std::nothrow) RawChunk(bytes, capacity));
+}
+
+RawChunk::~RawChunk() {
+  ForEach([](uint32_t, const EntryView& entry) {
+    if (IsPinned(entry)) entry.String().block()->DropRef();
+  });
+  memory::Free(bytes_, capacity_);
+}
+
+void RawChunk::Append(uint32_t db, const EntryView& entry) noexcept {
+  const size_t value_bytes = ValueBytes(entry);
+  const RawHeader header{entry.expire_at_ms,
+                         entry.access,
+                         db,
+                         static_cast<uint32_t>(entry.key.size()),
+                         static_cast<uint16_t>(value_bytes),
+                         entry.type,
+                         entry.encoding};
+  char* to = bytes_ + size_;
+  std::memcpy(to, &header, sizeof(header));
+  to += sizeof(header);
+  CopyShort(to, entry.key.data(), entry.key.size());
+  to += entry.key.size();
+  CopyShort(to, entry.value, value_bytes);
+  size_ += sizeof(header) + entry.key.size() + value_bytes;
+  if (IsPinned(entry)) {
+    ByteBlock* block = entry.String().block();
+    block->AddRef();
+    pinned_bytes_ += block->MemoryBytes();
+  }
+}
+
+void RawChunk::ForEach(FunctionRef<void(uint32_t, const EntryView&)> visit) const {
+  const char* at = bytes_;
+  const char* end = bytes_ + size_;
+  while (at < end) {
+    RawHeader header;
+    std::memcpy(&header, at, sizeof(header));
+    at += sizeof(header);
+    EntryView entry;
+    entry.key = std::string_view(at, header.key_bytes);
+    at += header.key_bytes;
+    entry.type = header.type;
+    entry.encoding = header.encoding;
+    entry.expire_at_ms = header.expire_at_ms;
+    entry.access = header.access;
+    entry.value = at;
+    at += header.value_bytes;
+    visit(header.db, entry);
+  }
+}
+
+}  // namespace cachenode

@@ -1,0 +1,318 @@
+#include "persistence/snapshot_run.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "persistence/start_thread.h"
+#include "storage/base/cycle_clock.h"
+
+namespace cachenode {
+namespace {
+
+constexpr size_t kChunkBytesMax = size_t{64} << 10;
+constexpr size_t kChunkBytesMin = size_t{16} << 10;
+constexpr size_t kSoftLimitBytes = SnapshotRun::kBufferBytesMax - SnapshotRun::kReserveBytes;
+// Parked writers are woken when this much is free again, not for every chunk.
+constexpr size_t kWakeBelowBytes = kSoftLimitBytes / 4 * 3;
+constexpr uint32_t kNoShard = UINT32_MAX;
+constexpr uint32_t kEntriesPerHoldMin = 11;
+constexpr uint32_t kEntriesPerHoldMax = 1024;
+constexpr uint64_t kDetachedEntriesPerStep = 4096;
+
+// Open chunks of all shards together take at most a quarter of the buffers, so that there is always something queued to
+// encode when the buffers are full.
+size_t ChunkBytesFor(uint32_t shard_count) noexcept {
+  return std::clamp(kSoftLimitBytes / 4 / shard_count, kChunkBytesMin, kChunkBytesMax);
+}
+
+}  // namespace
+
+std::vector<RdbFileHeader::Database> DatabaseSizes(const Keyspace& keyspace) {
+  std::vector<RdbFileHeader::Database> databases;
+  for (uint32_t db = 0; db < keyspace.database_count(); ++db) {
+    const uint64_t key_count = keyspace.KeyCount(db);
+    if (key_count > 0) databases.push_back({db, key_count, keyspace.VolatileCount(db)});
+  }
+  return databases;
+}
+
+SnapshotRun::SnapshotRun(Keyspace& keyspace, SnapshotHost& host, SnapshotPlan plan)
+    : keyspace_(keyspace),
+      host_(host),
+      plan_(std::move(plan)),
+      chunk_bytes_(ChunkBytesFor(keyspace.shard_count())),
+      shards_(keyspace.shard_count()),
+      walkers_(plan_.walker_count),
+      sources_left_(keyspace.shard_count()) {}
+
+SnapshotRun::~SnapshotRun() { End(); }
+
+void SnapshotRun::Begin() {
+  plan_.header.databases = DatabaseSizes(keyspace_);
+  for (const RdbFileHeader::Database& database : plan_.header.databases) keys_total_ += database.key_count;
+  keyspace_.BeginSnapshot(*this);
+  begun_ = true;
+  if (StartThread(lead_, "snapshot", [this] { Lead(); })) return;
+  Stop(Status::WithText(Err::kIo, "cannot start a thread for the snapshot"));
+  finished_.store(true, std::memory_order_release);
+}
+
+void SnapshotRun::End() {
+  if (!begun_) return;
+  begun_ = false;
+  Stop(Err::kCancelled);
+  // The threads may be walking a detached shard, so they end before the keyspace forgets the run.
+  if (lead_.joinable()) lead_.join();
+  keyspace_.EndSnapshot();
+  // Chunks still in shards hold references to values; they go before the keyspace may.
+  for (ShardState& state : shards_) state.open.reset();
+  const std::lock_guard lock(mutex_);
+  jobs_.clear();
+}
+
+Status SnapshotRun::TakeStatus() {
+  const std::lock_guard lock(mutex_);
+  return std::move(status_);
+}
+
+uint64_t SnapshotRun::KeysCopied() const noexcept {
+  uint64_t copied = 0;
+  for (const ShardState& state : shards_) copied += state.keys_copied.Get();
+  return copied;
+}
+
+void SnapshotRun::Stop(Status why) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_.load(std::memory_order_relaxed) || finished()) return;
+    status_ = std::move(why);
+    stopped_.store(true, std::memory_order_relaxed);
+  }
+  changed_.notify_all();
+  host_.OnSnapshotRoom();
+}
+
+// --- Copying, under shard locks --------------------------------------------------------------------------------------
+
+void SnapshotRun::SaveEntries(uint32_t shard, uint32_t db, std::span<const EntryView> entries) {
+  ShardState& state = shards_[shard];
+  state.keys_copied.Add(static_cast<int64_t>(entries.size()));
+  if (state.direct != nullptr) {
+    for (const EntryView& entry : entries) state.direct->Add(db, entry);
+    return;
+  }
+  if (stopped_.load(std::memory_order_relaxed)) return;
+  for (const EntryView& entry : entries) CopyEntry(state, db, entry);
+}
+
+void SnapshotRun::CopyEntry(ShardState& state, uint32_t db, const EntryView& entry) {
+  const size_t bytes = RawChunk::BytesFor(entry);
+  if (state.open == nullptr || state.open->BytesLeft() < bytes) {
+    if (!OpenChunk(state, bytes)) return;
+  }
+  const size_t pinned_before = state.open->pinned_bytes();
+  state.open->Append(db, entry);
+  const size_t pinned = state.open->pinned_bytes() - pinned_before;
+  if (pinned > 0) CountBytes(static_cast<int64_t>(pinned));
+}
+
+bool SnapshotRun::OpenChunk(ShardState& state, size_t bytes_needed) {
+  if (state.open != nullptr) Push({std::move(state.open), nullptr, 0});
+  WaitForRoom();
+  state.open = RawChunk::Create(std::max(chunk_bytes_, bytes_needed));
+  if (state.open == nullptr) {
+    Stop(Err::kOutOfMemory);
+    return false;
+  }
+  CountBytes(static_cast<int64_t>(state.open->capacity()));
+  return true;
+}
+
+// Only EXEC and scripts come this far, when even the reserve is used up: they wait for the disk, because they can neither
+// be parked nor be allowed to take memory without bound. Encoders take no shard lock, so this ends.
+void SnapshotRun::WaitForRoom() {
+  if (used_bytes_.load(std::memory_order_relaxed) < kBufferBytesMax) [[likely]] return;
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] {
+    return used_bytes_.load(std::memory_order_relaxed) < kBufferBytesMax || jobs_.empty() ||
+           stopped_.load(std::memory_order_relaxed);
+  });
+}
+
+bool SnapshotRun::CanSave(uint32_t) noexcept {
+  if (used_bytes_.load(std::memory_order_relaxed) < kSoftLimitBytes) [[likely]] return true;
+  if (stopped_.load(std::memory_order_relaxed)) return true;
+  someone_waits_.store(true, std::memory_order_seq_cst);
+  // Room may have come between the two looks, and its news gone to nobody.
+  return used_bytes_.load(std::memory_order_seq_cst) < kWakeBelowBytes;
+}
+
+void SnapshotRun::CountBytes(int64_t delta) {
+  const uint64_t used = used_bytes_.fetch_add(static_cast<uint64_t>(delta)) + static_cast<uint64_t>(delta);
+  uint64_t peak = peak_bytes_.load(std::memory_order_relaxed);
+  while (used > peak && !peak_bytes_.compare_exchange_weak(peak, used, std::memory_order_relaxed)) {
+  }
+  if (delta < 0 && used < kWakeBelowBytes && someone_waits_.load(std::memory_order_seq_cst) &&
+      someone_waits_.exchange(false)) {
+    host_.OnSnapshotRoom();
+  }
+}
+
+void SnapshotRun::TakeDetached(uint32_t shard, std::unique_ptr<DetachedShard> detached) {
+  CloseShard(shards_[shard], std::move(detached), shard);
+}
+
+// --- Walking ---------------------------------------------------------------------------------------------------------
+
+WalkOutcome SnapshotRun::Walk(unsigned walker_index, uint32_t budget_us) {
+  Walker& walker = walkers_[walker_index];
+  const uint64_t begin = CycleClock::Ticks();
+  do {
+    if (stopped_.load(std::memory_order_relaxed)) return WalkOutcome::kNothingLeft;
+    if (!CanSave(0)) return WalkOutcome::kStalled;
+    if (walker.shard == kNoShard && !ClaimShard(walker)) return WalkOutcome::kNothingLeft;
+    if (!WalkOnce(walker)) return WalkOutcome::kMore;
+  } while (CycleClock::ToMicroseconds(CycleClock::Ticks() - begin) < budget_us);
+  return WalkOutcome::kMore;
+}
+
+bool SnapshotRun::ClaimShard(Walker& walker) {
+  const uint32_t shard = next_shard_.fetch_add(1, std::memory_order_relaxed);
+  if (shard >= shards_.size()) {
+    next_shard_.store(static_cast<uint32_t>(shards_.size()), std::memory_order_relaxed);
+    return false;
+  }
+  walker.shard = shard;
+  return true;
+}
+
+bool SnapshotRun::WalkOnce(Walker& walker) {
+  Shard& shard = keyspace_.shard(walker.shard);
+  ShardState& state = shards_[walker.shard];
+  if (!shard.TryLockSpinning()) return false;
+  const uint64_t begin = CycleClock::Ticks();
+  uint64_t copied = 0;
+  if (!state.closed) copied = shard.WalkUnsaved(state.cursor, walker.entries_per_hold);
+  if (!state.closed && state.cursor.done) CloseShard(state, nullptr, walker.shard);
+  const bool closed = state.closed;
+  shard.Unlock();
+  if (closed) {
+    walker.shard = kNoShard;
+    return true;
+  }
+  const uint64_t held_us = CycleClock::ToMicroseconds(CycleClock::Ticks() - begin);
+  // Half as many after a hold that was too long, a few more after a short one.
+  if (held_us > kHoldUs) {
+    walker.entries_per_hold = std::max(walker.entries_per_hold / 2, kEntriesPerHoldMin);
+  } else if (copied > 0 && held_us < kHoldUs / 2) {
+    walker.entries_per_hold = std::min(walker.entries_per_hold + kEntriesPerHoldMin, kEntriesPerHoldMax);
+  }
+  return true;
+}
+
+// --- The queue -------------------------------------------------------------------------------------------------------
+
+void SnapshotRun::Push(Job job) {
+  {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  changed_.notify_one();
+}
+
+void SnapshotRun::CloseShard(ShardState& state, std::unique_ptr<DetachedShard> detached, uint32_t shard) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (state.open != nullptr) jobs_.push_back({std::move(state.open), nullptr, 0});
+    if (!state.closed) --sources_left_;
+    state.closed = true;
+    if (detached != nullptr) {
+      ++sources_left_;
+      jobs_.push_back({nullptr, std::move(detached), shard});
+    }
+  }
+  changed_.notify_all();
+}
+
+bool SnapshotRun::PopJob(Job& job) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] {
+    return !jobs_.empty() || sources_left_ == 0 || stopped_.load(std::memory_order_relaxed);
+  });
+  if (jobs_.empty() || stopped_.load(std::memory_order_relaxed)) return false;
+  job = std::move(jobs_.front());
+  jobs_.pop_front();
+  return true;
+}
+
+// --- Encoding and writing, on threads of the run -------------------------------------------------------------------
+
+void SnapshotRun::Lead() {
+  Status status = WriteEverything();
+  sink_.reset();  // Without Commit this removes what was written.
+  {
+    const std::lock_guard lock(mutex_);
+    if (status.ok() || status_.ok()) status_ = std::move(status);
+    stopped_.store(true, std::memory_order_relaxed);
+  }
+  finished_.store(true, std::memory_order_release);
+  host_.OnSnapshotRoom();
+  host_.OnSnapshotFinished();
+}
+
+Status SnapshotRun::WriteEverything() {
+  Result<std::unique_ptr<ByteSink>> sink = plan_.open_sink();
+  if (!sink) return sink.error();
+  sink_ = *std::move(sink);
+  writer_ = std::make_unique<RdbWriter>(*sink_);
+  if (Status status = writer_->WriteHeader(plan_.header); !status.ok()) return status;
+  // Helpers that cannot be started are done without.
+  std::vector<std::thread> helpers(plan_.encoder_threads - 1);
+  for (std::thread& helper : helpers) (void)StartThread(helper, "snapshot", [this] { Encode(); });
+  Encode();
+  for (std::thread& helper : helpers) {
+    if (helper.joinable()) helper.join();
+  }
+  if (stopped_.load(std::memory_order_relaxed)) return Err::kCancelled;
+  if (Status status = writer_->Finish(); !status.ok()) return status;
+  bytes_written_.store(writer_->bytes_written(), std::memory_order_relaxed);
+  return sink_->Commit();
+}
+
+void SnapshotRun::Encode() {
+  ChunkEncoder encoder(*writer_, plan_.encoding);
+  Job job;
+  while (!encoder.failed() && PopJob(job)) {
+    if (job.chunk != nullptr) EncodeChunk(encoder, std::move(job.chunk));
+    if (job.detached != nullptr) EncodeDetached(encoder, std::move(job));
+    bytes_written_.store(writer_->bytes_written(), std::memory_order_relaxed);
+  }
+  if (!stopped_.load(std::memory_order_relaxed)) encoder.Flush();
+  if (encoder.failed()) Stop(encoder.TakeStatus());
+}
+
+void SnapshotRun::EncodeChunk(ChunkEncoder& encoder, std::unique_ptr<RawChunk> chunk) {
+  chunk->ForEach([&](uint32_t db, const EntryView& entry) { encoder.Add(db, entry); });
+  const size_t bytes = chunk->capacity() + chunk->pinned_bytes();
+  chunk.reset();
+  CountBytes(-static_cast<int64_t>(bytes));
+  if (used_bytes_.load(std::memory_order_relaxed) + bytes >= kBufferBytesMax) changed_.notify_all();
+}
+
+void SnapshotRun::EncodeDetached(ChunkEncoder& encoder, Job job) {
+  ShardState& state = shards_[job.shard];
+  SnapshotCursor cursor;
+  state.direct = &encoder;
+  while (!cursor.done && !encoder.failed() && !stopped_.load(std::memory_order_relaxed)) {
+    job.detached->WalkUnsaved(job.shard, cursor, kDetachedEntriesPerStep);
+  }
+  state.direct = nullptr;
+  job.detached.reset();
+  {
+    const std::lock_guard lock(mutex_);
+    --sources_left_;
+  }
+  changed_.notify_all();
+}
+
+}  // namespace cachenode
