@@ -17,30 +17,41 @@ namespace {
 
 // The smallest argument on the wire: "$0\r\n\r\n".
 constexpr size_t kArgBytesMin = 6;
+// The smallest request: "*1\r\n" and one argument.
+constexpr size_t kArrayBytesMin = 4 + kArgBytesMin;
 
-// Reads "<digits>\r\n" of one to seven digits without a leading zero; returns what is behind it, or nullptr for
+// Reads "<digits>\r\n" of three to seven digits without a leading zero; returns what is behind it, or nullptr for
 // everything unusual or unfinished, which the careful path judges.
-inline const char* ReadShortCount(const char* at, const char* end, size_t& value) noexcept {
-  if (end - at < 3) return nullptr;
-  size_t number = static_cast<unsigned char>(*at) - size_t{'0'};
-  if (number > 9) return nullptr;
-  ++at;
-  if (*at == '\r') [[likely]] {
-    value = number;
-    return at + 2;
-  }
-  if (number == 0) return nullptr;
-  for (int digits = 1; digits < 7 && end - at >= 3; ++digits) {
-    const size_t digit = static_cast<unsigned char>(*at) - size_t{'0'};
-    if (digit > 9) return nullptr;
-    number = number * 10 + digit;
-    ++at;
+const char* ReadLongerCount(const char* at, const char* end, size_t& value) noexcept {
+  size_t number = 0;
+  for (int digits = 0; digits < 8 && end - at >= 2; ++digits, ++at) {
     if (*at == '\r') {
       value = number;
-      return at + 2;
+      return digits > 0 ? at + 2 : nullptr;
     }
+    const size_t digit = static_cast<unsigned char>(*at) - size_t{'0'};
+    if (digit > 9 || (digit == 0 && number == 0)) return nullptr;
+    number = number * 10 + digit;
   }
   return nullptr;
+}
+
+// Reads "<type><digits>\r\n". The usual one and two digits are taken from a single load, type and line end by one
+// comparison. Requires four readable bytes.
+inline const char* ReadCount(const char* at, const char* end, unsigned char type, size_t& value) noexcept {
+  constexpr uint32_t kReturn = '\r';
+  const uint32_t word = LoadLittleEndian<uint32_t>(at);
+  const uint32_t first = (word >> 8 & 255) - '0';
+  if ((word & 0x00ff00ffU) == (type | kReturn << 16) && first <= 9) {
+    value = first;
+    return at + 4;
+  }
+  const uint32_t second = (word >> 16 & 255) - '0';
+  if ((word & 0xff0000ffU) == (type | kReturn << 24) && first - 1 <= 8 && second <= 9 && end - at >= 5) [[likely]] {
+    value = first * 10 + second;
+    return at + 5;
+  }
+  return (word & 255) == type ? ReadLongerCount(at + 1, end, value) : nullptr;
 }
 
 }  // namespace
@@ -66,17 +77,16 @@ void RequestBatch::ReleaseExtra() noexcept {
 RespParser::Progress RespParser::Parse(std::string_view input, RequestBatch& batch) {
   const char* const end = input.data() + input.size();
   const char* at = input.data();
-  const char* skipped_from = at;  // Empty lines and empty arrays count for the request behind them.
+  const char* counted_from = at;  // Empty lines and empty arrays count for the request behind them.
   const auto consumed = [&] { return static_cast<size_t>(at - input.data()); };
   if (fault_ != Fault::kNone) return {Outcome::kError, 0};
+  bool may_be_whole = position_ == 0 && scanned_ == 0 && !unauthenticated_;
   while (at != end) {
     if (batch.full()) return {Outcome::kBatchFull, consumed()};
-    if (position_ == 0 && scanned_ == 0 && *at == '*' && !unauthenticated_) [[likely]] {
-      const size_t size = ParseWholeArray(at, end, batch);
-      if (size != 0) [[likely]] {
-        at += size;
-        batch.requests_[batch.request_count_ - 1].wire_bytes = static_cast<size_t>(at - skipped_from);
-        skipped_from = at;
+    if (may_be_whole) [[likely]] {
+      const char* const next = ParseWholeArray(at, end, counted_from, batch);
+      if (next != nullptr) [[likely]] {
+        counted_from = at = next;
         continue;
       }
     }
@@ -85,35 +95,38 @@ RespParser::Progress RespParser::Parse(std::string_view input, RequestBatch& bat
     if (step == Step::kError) return {Outcome::kError, consumed()};
     at += position_;
     ResetRequest();
+    may_be_whole = !unauthenticated_;
     if (step == Step::kSkipped) continue;
-    batch.requests_[batch.request_count_ - 1].wire_bytes = static_cast<size_t>(at - skipped_from);
-    skipped_from = at;
+    batch.requests_[batch.request_count_ - 1].wire_bytes = static_cast<size_t>(at - counted_from);
+    counted_from = at;
     if (unauthenticated_ && at != end) return {Outcome::kBatchFull, consumed()};
   }
   wanted_bytes_ = 1;
   return {Outcome::kNeedMore, consumed()};
 }
 
-// Returns the size of the request it put into the batch, or 0 when the careful path must look.
-size_t RespParser::ParseWholeArray(const char* begin, const char* end, RequestBatch& batch) const {
+// Returns what is behind the request it put into the batch, or nullptr when the careful path must look.
+const char* RespParser::ParseWholeArray(const char* begin, const char* end, const char* counted_from,
+                                        RequestBatch& batch) const {
   size_t count = 0;
-  const char* at = ReadShortCount(begin + 1, end, count);
-  if (at == nullptr || count == 0 || static_cast<int64_t>(count) > limits_.args_max) return 0;
-  if (static_cast<size_t>(end - at) < count * kArgBytesMin) return 0;
+  if (end - begin < static_cast<ptrdiff_t>(kArrayBytesMin)) return nullptr;
+  const char* at = ReadCount(begin, end, '*', count);
+  if (at == nullptr || count == 0 || static_cast<int64_t>(count) > limits_.args_max) return nullptr;
+  if (static_cast<size_t>(end - at) < count * kArgBytesMin) return nullptr;
   batch.ReserveArgs(count);
   std::string_view* arg = batch.args_.get() + batch.arg_count_;
+  const auto size_max = static_cast<size_t>(limits_.bulk_bytes_max);
   for (std::string_view* const last = arg + count; arg != last; ++arg) {
-    if (end - at < static_cast<ptrdiff_t>(kArgBytesMin) || *at != '$') return 0;
+    if (end - at < static_cast<ptrdiff_t>(kArgBytesMin)) return nullptr;
     size_t size = 0;
-    at = ReadShortCount(at + 1, end, size);
+    at = ReadCount(at, end, '$', size);
     // The two bytes behind the string end it, whatever they are; Redis does not look at them either.
-    if (at == nullptr || static_cast<size_t>(end - at) < size + 2) return 0;
-    if (static_cast<int64_t>(size) > limits_.bulk_bytes_max) return 0;
+    if (at == nullptr || static_cast<size_t>(end - at) < size + 2 || size > size_max) return nullptr;
     *arg = {at, size};
     at += size + 2;
   }
-  batch.FinishRequest(count, 0);
-  return static_cast<size_t>(at - begin);
+  batch.FinishRequest(count, static_cast<size_t>(at - counted_from));
+  return at;
 }
 
 RespParser::Step RespParser::ParseRequest(std::string_view request, RequestBatch& batch) {
