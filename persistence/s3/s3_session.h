@@ -1,0 +1,113 @@
+// One object's conversation with its store: whose keys, which region and host, which clock, and what an answer means.
+//
+// A caller asks Sign for a request, runs it on engine(), and lets Judge decide. Whatever a refusal teaches (region,
+//   host, clock, expired keys) is kept for all later requests. Nothing in here is bound to reading: an upload signs and
+//   judges its parts the same way.
+// Thread-safety: one thread at a time; handed from the opening thread to the download thread.
+// Errors: every text begins with s3://bucket/key.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "persistence/s3/aws_settings.h"
+#include "persistence/s3/credentials.h"
+#include "persistence/s3/http_client.h"
+#include "persistence/s3/retry_policy.h"
+#include "persistence/s3/s3_endpoint.h"
+#include "persistence/s3/s3_error.h"
+#include "persistence/s3/s3_options.h"
+#include "persistence/s3/s3_uri.h"
+
+namespace cachenode {
+
+// Corrections (region, redirect, clock, keys) without a success between them.
+inline constexpr int kS3CorrectionsMax = 5;
+
+struct S3SignedRequest {
+  HttpRequest http;
+  std::string region;       // Signed for.
+  uint64_t generation = 0;  // Of what the session knew when it signed.
+};
+
+struct S3Verdict {
+  enum class Next : uint8_t { kSucceeded, kRetryAtOnce, kRetryLater, kFail };
+  Next next = Next::kSucceeded;
+  int64_t wait_at_least_ms = 0;
+  Err code = Err::kUnavailable;
+  std::string reason;        // Why not succeeded; without the object's name.
+  bool unexplained = false;  // A refusal without an error code, as HEAD gets it.
+};
+
+class S3Session {
+ public:
+  // Reads environment and profile files and settles region and endpoint; keys are looked for by the first Sign.
+  // `progress` may be shared with anyone.
+  static Result<std::unique_ptr<S3Session>> Open(const S3Location& location, const S3Options& options,
+                                                 std::shared_ptr<S3Progress> progress, EnvironmentLookup environment);
+  S3Session(const S3Session&) = delete;
+  S3Session& operator=(const S3Session&) = delete;
+
+  // A request for the object with `headers` added (not signed) and timeouts set. May block for credentials.
+  Result<S3SignedRequest> Sign(std::string_view method, std::vector<HttpHeader> headers);
+
+  // What the finished `transfer` of `request` means; `is_success` tells which statuses the caller wanted.
+  S3Verdict Judge(const S3SignedRequest& request, const HttpTransfer& transfer, bool is_success);
+
+  // True once the user cancelled, or the deadline passed; Stopped says which.
+  [[nodiscard]] bool ShouldStop() const;
+  [[nodiscard]] Status Stopped() const;
+
+  // An error about this object: "s3://bucket/key: " and `what`.
+  [[nodiscard]] Status Error(Err code, std::string_view what) const;
+  void Report(std::string_view event) const;
+  // Sleeps, but not past cancellation or deadline.
+  void Sleep(int64_t duration_ms) const;
+
+  [[nodiscard]] HttpEngine& engine() { return engine_; }
+  [[nodiscard]] RetryPolicy& retry() { return retry_; }
+  [[nodiscard]] S3Progress& progress() { return *progress_; }
+  [[nodiscard]] const S3Options& options() const { return options_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  S3Session(const S3Location& location, const S3Options& options, std::shared_ptr<S3Progress> progress,
+            AwsSettings settings);
+  Status SettleEndpoint();
+  Status SettleRegion();
+  void SetRegion(std::string region);
+  void NoteSource(const AwsCredentials& credentials);
+  [[nodiscard]] std::vector<HttpHeader> StoreHeaders() const;
+  void AddSignature(std::string_view method, const AwsCredentials& credentials, std::vector<HttpHeader>& headers) const;
+  void SetTimeouts(HttpRequest& request) const;
+  S3Verdict JudgeFault(const HttpTransfer& transfer) const;
+  S3Verdict JudgeRefusal(const S3SignedRequest& request, const HttpResponse& response);
+  bool ApplyCorrection(S3Reaction reaction, const S3Error& error, const HttpResponse& response);
+
+  const S3Location location_;
+  const S3Options options_;
+  const std::shared_ptr<S3Progress> progress_;  // Shared with whoever shows it; the last user is unknown.
+  const AwsSettings settings_;
+  const Clock::time_point deadline_;
+  HttpEngine engine_;
+  const CredentialWorld world_;
+  CredentialChain credentials_;
+  RetryPolicy retry_;
+
+  std::optional<S3Endpoint> custom_endpoint_;
+  std::string region_;
+  bool region_is_guess_ = false;
+  S3Target target_;
+  int64_t clock_offset_s_ = 0;
+  uint64_t generation_ = 0;
+  int corrections_ = 0;
+  std::string noted_source_;
+};
+
+}  // namespace cachenode
