@@ -1,0 +1,547 @@
+"""An S3 store for tests, on loopback: it verifies Signature Version 4 and does whatever is asked to go wrong.
+
+    with S3Stub() as stub:                     # http://127.0.0.1:<port>, stub.url
+        stub.put("bucket", "key", data)
+        stub.inject("reset", times=2, after=1000, when=lambda request: request.range_start == 0)
+        ...
+        stub.requests                          # what was asked, and how it was answered
+
+It speaks HEAD, GET (ranges, If-Match, If-None-Match), PUT, DELETE and ListObjectsV2, path style and virtual-host style
+(bucket.localhost), plain or TLS; and it plays the credential services: instance metadata, container, STS. Objects lie
+in memory files and leave by sendfile, so that it costs little beside the client under test.
+
+As a program: s3_stub.py [--port N] [--key ID:SECRET] [--region R] bucket/key=file...   (prints its address)
+
+Faults (`inject`), each with `times` (default 1) and `when` (default any object GET):
+    status         answer `status` with error `code`, `message`, extra `headers`
+    reset, close   send `after` bytes of the body, then reset the connection, or close it in order
+    stall          send `after` bytes, then nothing for `seconds`
+    slow           send the body at `bytes_per_second`
+    short          announce and send `missing` bytes less than asked for
+    long           announce and send `extra` bytes more than asked for
+    ignore_range   answer 200 with the whole object
+    wrong_range    answer with a Content-Range that was not asked for
+    replace        the object gets new content `data` before the request is answered
+    replace_silently   the same, and If-Match is ignored
+    garbage        answer something that is not HTTP
+    hang           answer nothing for `seconds`
+"""
+
+import argparse
+import hashlib
+import hmac
+import os
+import re
+import socket
+import struct
+import ssl
+import sys
+import threading
+import time
+import urllib.parse
+from email.utils import formatdate
+from xml.sax.saxutils import escape
+
+HEADER_BYTES_MAX = 64 * 1024
+SKEW_SECONDS_MAX = 15 * 60
+REASONS = {200: "OK", 204: "No Content", 206: "Partial Content", 301: "Moved Permanently", 304: "Not Modified",
+           307: "Temporary Redirect", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+           412: "Precondition Failed", 416: "Range Not Satisfiable", 429: "Too Many Requests",
+           500: "Internal Server Error", 503: "Service Unavailable"}
+
+
+class Key:
+    """An access key. With a `token` it is temporary; `expired` makes the store refuse it."""
+
+    def __init__(self, secret, token=None, expired=False):
+        self.secret = secret
+        self.token = token
+        self.expired = expired
+
+
+class StoredObject:
+    def __init__(self, data, headers=()):
+        self.fd = os.memfd_create("s3-object")
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self.fd, view):]
+        self.size = len(data)
+        self.etag = '"%s"' % hashlib.md5(data).hexdigest()
+        self.headers = dict(headers)
+
+
+class Request:
+    """One request as it came, and how it was answered."""
+
+    def __init__(self, method, target, headers, body):
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+        path, _, self.query = target.partition("?")
+        self.raw_path = path
+        host = headers.get("host", "")
+        name = re.match(r"(.+)\.localhost(:\d+)?$", host)
+        decoded = urllib.parse.unquote_to_bytes(path).decode("utf-8", "replace")
+        if name:
+            self.bucket, self.key = name.group(1), decoded[1:]
+        else:
+            self.bucket, _, self.key = decoded[1:].partition("/")
+        match = re.match(r"bytes=(\d+)-", headers.get("range", ""))
+        self.range_start = int(match.group(1)) if match else None
+        self.status = None
+        self.code = None
+
+    @property
+    def is_object_get(self):
+        return self.method == "GET" and self.key != "" and not self.target.startswith("/latest/")
+
+
+class Refusal(Exception):
+    def __init__(self, status, code, message, extra="", headers=()):
+        super().__init__(code)
+        self.status, self.code, self.message, self.extra, self.headers = status, code, message, extra, dict(headers)
+
+
+class Fault:
+    def __init__(self, action, when, times, parameters):
+        self.action, self.when, self.times, self.parameters = action, when, times, parameters
+
+    def __getattr__(self, name):
+        return self.parameters[name]
+
+
+class Disconnect(Exception):
+    pass
+
+
+def uri_encode(text, keep=""):
+    return urllib.parse.quote(text, safe="-._~" + keep)
+
+
+def canonical_query(query):
+    pairs = []
+    for piece in filter(None, query.split("&")):
+        name, _, value = piece.partition("=")
+        pairs.append((uri_encode(urllib.parse.unquote(name)), uri_encode(urllib.parse.unquote(value))))
+    return "&".join("%s=%s" % pair for pair in sorted(pairs))
+
+
+def hmac_sha256(key, text):
+    return hmac.new(key, text.encode(), hashlib.sha256).digest()
+
+
+class S3Stub:
+    def __init__(self, region="us-east-1", port=0, tls=None):
+        """`tls`: (certificate file, key file), or None for plain http."""
+        self.region = region
+        self.keys = {"AKIDTEST": Key("secret/test+key")}
+        self.public_buckets = set()
+        self.required_headers = {}   # Header -> value every object request must carry and sign.
+        self.clock_offset = 0        # Seconds the store's clock is ahead.
+        self.metadata = {}           # Path -> body or callable(request) of the instance metadata and container services.
+        self.metadata_token = "metadata-token"
+        self.sts = None              # callable(parameters) -> (status, body).
+        self.requests = []
+        self.connections = 0
+        self._objects = {}
+        self._faults = []
+        self._lock = threading.Lock()
+        self._tls = None
+        if tls:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(*tls)
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
+        self._listener.settimeout(0.2)
+        self.port = self._listener.getsockname()[1]
+        self.url = "%s://127.0.0.1:%d" % ("https" if tls else "http", self.port)
+        self._stopping = False
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stopping = True
+        self._thread.join()
+        self._listener.close()
+
+    # What tests call.
+
+    def put(self, bucket, key, data, headers=()):
+        with self._lock:
+            self._objects[bucket, key] = StoredObject(data, headers)
+
+    def etag(self, bucket, key):
+        return self._objects[bucket, key].etag
+
+    def data(self, bucket, key):
+        stored = self._objects[bucket, key]
+        return os.pread(stored.fd, stored.size, 0)
+
+    def inject(self, action, times=1, when=None, **parameters):
+        with self._lock:
+            self._faults.append(Fault(action, when or (lambda request: request.is_object_get), times, parameters))
+
+    def object_requests(self, method="GET"):
+        return [request for request in self.requests if request.method == method and request.key]
+
+    # Connections.
+
+    def _accept(self):
+        while not self._stopping:
+            try:
+                connection, _ = self._listener.accept()
+            except socket.timeout:
+                continue
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        connection.settimeout(60)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            buffer = b""
+            while True:
+                request, buffer = self._receive(connection, buffer)
+                if request is None:
+                    break
+                with self._lock:
+                    self.requests.append(request)
+                self._answer(connection, request)
+        except (Disconnect, OSError):
+            pass
+        finally:
+            connection.close()
+
+    def _receive(self, connection, buffer):
+        while b"\r\n\r\n" not in buffer:
+            piece = connection.recv(65536)
+            if not piece or len(buffer) > HEADER_BYTES_MAX:
+                return None, b""
+            buffer += piece
+        head, _, buffer = buffer.partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")
+        method, target, _ = lines[0].split(" ", 2)
+        headers = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            headers[name.strip().lower()] = value.strip()
+        if headers.get("expect", "").lower() == "100-continue":
+            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        length = int(headers.get("content-length", 0))
+        pieces = [buffer]
+        missing = length - len(buffer)
+        while missing > 0:
+            piece = connection.recv(min(missing, 1 << 20))
+            if not piece:
+                return None, b""
+            pieces.append(piece)
+            missing -= len(piece)
+        body = b"".join(pieces)
+        return Request(method, target, headers, body[:length]), body[length:]
+
+    def _answer(self, connection, request):
+        try:
+            fault = self._take_fault(request)
+            if fault and self._answer_before_request(connection, request, fault):
+                return
+            if self._is_service(request):
+                return self._answer_service(connection, request)
+            self._verify(request)
+            self._answer_object(connection, request, fault)
+        except Refusal as refusal:
+            self._send_refusal(connection, request, refusal)
+
+    def _take_fault(self, request):
+        with self._lock:
+            for fault in self._faults:
+                if fault.times > 0 and fault.when(request):
+                    fault.times -= 1
+                    return fault
+        return None
+
+    # Signatures.
+
+    def _verify(self, request):
+        headers = request.headers
+        authorization = headers.get("authorization")
+        if authorization is None:
+            if request.bucket in self.public_buckets:
+                return
+            raise Refusal(403, "AccessDenied", "Access Denied")
+        match = re.match(r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]*)/([^/]+)/aws4_request, ?"
+                         r"SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$", authorization)
+        if not match:
+            raise Refusal(400, "AuthorizationHeaderMalformed", "The authorization header is malformed")
+        key_id, date, region, service, signed, signature = match.groups()
+        self._verify_scope(headers, date, region, service)
+        key = self.keys.get(key_id)
+        if key is None:
+            raise Refusal(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+        names = signed.split(";")
+        self._verify_signed_names(headers, names)
+        payload = headers.get("x-amz-content-sha256")
+        if payload is None:
+            raise Refusal(400, "InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
+        text = self._string_to_sign(request, names, payload, "%s/%s/%s/aws4_request" % (date, region, service))
+        signing_key = ("AWS4" + key.secret).encode()
+        for part in (date, region, service, "aws4_request"):
+            signing_key = hmac_sha256(signing_key, part)
+        if not hmac.compare_digest(hmac_sha256(signing_key, text).hex(), signature):
+            raise Refusal(403, "SignatureDoesNotMatch", "The request signature we calculated does not match the "
+                          "signature you provided. Check your key and signing method.")
+        if payload != "UNSIGNED-PAYLOAD" and payload != hashlib.sha256(request.body).hexdigest():
+            raise Refusal(400, "XAmzContentSHA256Mismatch", "The provided header does not match what was computed.")
+        self._verify_token(headers, key)
+        for name, value in self.required_headers.items():
+            if headers.get(name) != value:
+                raise Refusal(403, "AccessDenied", "Access Denied")
+
+    def _verify_scope(self, headers, date, region, service):
+        stamp = headers.get("x-amz-date", "")
+        try:
+            when = time.strptime(stamp, "%Y%m%dT%H%M%SZ")
+        except ValueError:
+            raise Refusal(403, "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header") from None
+        import calendar
+        if abs(calendar.timegm(when) - self._now()) > SKEW_SECONDS_MAX:
+            raise Refusal(403, "RequestTimeTooSkewed",
+                          "The difference between the request time and the current time is too large.")
+        if stamp[:8] != date or service != "s3":
+            raise Refusal(400, "AuthorizationHeaderMalformed", "The authorization header is malformed")
+        if region != self.region:
+            raise Refusal(400, "AuthorizationHeaderMalformed",
+                          "The authorization header is malformed; the region '%s' is wrong; expecting '%s'"
+                          % (region, self.region), "<Region>%s</Region>" % self.region,
+                          {"x-amz-bucket-region": self.region})
+
+    @staticmethod
+    def _verify_signed_names(headers, names):
+        if names != sorted(names) or any(name not in headers for name in names):
+            raise Refusal(403, "SignatureDoesNotMatch", "SignedHeaders names a header that was not sent, or unsorted")
+        must = ["host"] + [name for name in headers if name.startswith("x-amz-")]
+        missing = [name for name in must if name not in names]
+        if missing:
+            raise Refusal(403, "AccessDenied",
+                          "There were headers present in the request which were not signed: %s" % ", ".join(missing))
+
+    @staticmethod
+    def _verify_token(headers, key):
+        token = headers.get("x-amz-security-token")
+        if key.expired:
+            raise Refusal(400, "ExpiredToken", "The provided token has expired.")
+        if token != key.token:
+            raise Refusal(403, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+
+    @staticmethod
+    def _string_to_sign(request, names, payload, scope):
+        lines = [request.method, request.raw_path, canonical_query(request.query)]
+        lines += ["%s:%s" % (name, " ".join(request.headers[name].split())) for name in names]
+        lines += ["", ";".join(names), payload]
+        digest = hashlib.sha256("\n".join(lines).encode("latin-1")).hexdigest()
+        return "\n".join(["AWS4-HMAC-SHA256", request.headers["x-amz-date"], scope, digest])
+
+    def _now(self):
+        return time.time() + self.clock_offset
+
+    # Objects.
+
+    def _answer_object(self, connection, request, fault):
+        if fault and fault.action in ("replace", "replace_silently"):
+            self.put(request.bucket, request.key, fault.data)
+        if request.method == "PUT" and request.key:
+            self.put(request.bucket, request.key, request.body)
+            return self._send(connection, request, 200, {"ETag": self.etag(request.bucket, request.key)})
+        if request.method == "DELETE" and request.key:
+            with self._lock:
+                self._objects.pop((request.bucket, request.key), None)
+            return self._send(connection, request, 204)
+        if request.method not in ("GET", "HEAD"):
+            raise Refusal(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+        if not request.key:
+            return self._list(connection, request)
+        return self._get(connection, request, fault)
+
+    def _list(self, connection, request):
+        query = urllib.parse.parse_qs(request.query)
+        prefix = query.get("prefix", [""])[0]
+        found = sorted(key for bucket, key in self._objects if bucket == request.bucket and key.startswith(prefix))
+        if not any(bucket == request.bucket for bucket, _ in self._objects):
+            raise Refusal(404, "NoSuchBucket", "The specified bucket does not exist")
+        rows = "".join("<Contents><Key>%s</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified><ETag>%s</ETag>"
+                       "<Size>%d</Size><StorageClass>STANDARD</StorageClass></Contents>"
+                       % (escape(key), escape(self.etag(request.bucket, key)), self._objects[request.bucket, key].size)
+                       for key in found)
+        body = ('<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><Name>%s</Name><Prefix>%s</Prefix>'
+                "<KeyCount>%d</KeyCount><MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>%s</ListBucketResult>"
+                % (request.bucket, escape(prefix), len(found), rows)).encode()
+        self._send(connection, request, 200, {"Content-Type": "application/xml"}, body)
+
+    def _get(self, connection, request, fault):
+        stored = self._objects.get((request.bucket, request.key))
+        if stored is None:
+            if not any(bucket == request.bucket for bucket, _ in self._objects):
+                raise Refusal(404, "NoSuchBucket", "The specified bucket does not exist")
+            raise Refusal(404, "NoSuchKey", "The specified key does not exist.")
+        silently = fault is not None and fault.action == "replace_silently"
+        if_match = request.headers.get("if-match")
+        if if_match not in (None, stored.etag, "*") and not silently:
+            raise Refusal(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+        headers = {"ETag": stored.etag, "Accept-Ranges": "bytes", "Content-Type": "binary/octet-stream",
+                   "Last-Modified": formatdate(1700000000, usegmt=True), **stored.headers}
+        if request.headers.get("if-none-match") == stored.etag:
+            return self._send(connection, request, 304, headers)
+        start, length, status = self._range(request, stored)
+        if fault and fault.action == "ignore_range":
+            start, length, status = 0, stored.size, 200
+        if status == 206:
+            shift = 1 if fault and fault.action == "wrong_range" else 0
+            headers["Content-Range"] = "bytes %d-%d/%d" % (start + shift, start + length - 1 + shift, stored.size)
+        if request.method == "HEAD":
+            return self._send(connection, request, status, headers, announced=length)
+        return self._send_body(connection, request, status, headers, stored, start, length, fault)
+
+    @staticmethod
+    def _range(request, stored):
+        match = re.match(r"bytes=(\d*)-(\d*)$", request.headers.get("range", ""))
+        if not match or match.groups() == ("", ""):
+            return 0, stored.size, 200
+        first, last = match.groups()
+        if first == "":
+            start = max(0, stored.size - int(last))
+            return start, stored.size - start, 206
+        start = int(first)
+        end = min(int(last) if last else stored.size - 1, stored.size - 1)
+        if start >= stored.size or end < start:
+            raise Refusal(416, "InvalidRange", "The requested range is not satisfiable", "",
+                          {"Content-Range": "bytes */%d" % stored.size})
+        return start, end - start + 1, 206
+
+    # Answers.
+
+    def _send(self, connection, request, status, headers=(), body=b"", announced=None):
+        request.status = status
+        lines = ["HTTP/1.1 %d %s" % (status, REASONS.get(status, "Status"))]
+        values = {"Date": formatdate(self._now(), usegmt=True), "Server": "s3-stub", "x-amz-request-id": "0001",
+                  "Content-Length": str(len(body) if announced is None else announced), **dict(headers)}
+        lines += ["%s: %s" % item for item in values.items()]
+        data = ("\r\n".join(lines) + "\r\n\r\n").encode()
+        connection.sendall(data + (b"" if request.method == "HEAD" else body))
+
+    def _send_refusal(self, connection, request, refusal):
+        request.code = refusal.code
+        body = ('<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>%s</Code><Message>%s</Message>%s'
+                "<RequestId>0001</RequestId></Error>" % (refusal.code, escape(refusal.message), refusal.extra)).encode()
+        self._send(connection, request, refusal.status, {"Content-Type": "application/xml", **refusal.headers}, body)
+
+    def _answer_before_request(self, connection, request, fault):
+        if fault.action == "status":
+            parameters = fault.parameters
+            raise Refusal(parameters["status"], parameters.get("code", ""), parameters.get("message", "injected"),
+                          parameters.get("extra", ""), parameters.get("headers", {}))
+        if fault.action == "garbage":
+            connection.sendall(b"\x00\x01 this is not HTTP\r\n\r\n")
+            raise Disconnect
+        if fault.action == "hang":
+            time.sleep(fault.seconds)
+            raise Disconnect
+        return False
+
+    def _send_body(self, connection, request, status, headers, stored, start, length, fault):
+        action = fault.action if fault else ""
+        if action == "short":
+            length -= fault.missing
+        if action == "long":
+            length += fault.extra
+        self._send(connection, request, status, headers, announced=length)
+        if action in ("reset", "close", "stall"):
+            self._send_file(connection, stored, start, min(fault.after, length))
+            if action == "stall":
+                time.sleep(fault.seconds)
+            if action == "reset":
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raise Disconnect
+        if action == "slow":
+            piece = max(1, fault.bytes_per_second // 20)
+            for offset in range(0, length, piece):
+                self._send_file(connection, stored, start + offset, min(piece, length - offset))
+                time.sleep(0.05)
+            return
+        self._send_file(connection, stored, start, length)
+
+    def _send_file(self, connection, stored, start, length):
+        if self._tls or start + length > stored.size:
+            data = os.pread(stored.fd, length, start)
+            return connection.sendall(data + b"\0" * (length - len(data)))
+        fd = connection.fileno()
+        while length > 0:
+            try:
+                sent = os.sendfile(fd, stored.fd, start, length)
+            except BlockingIOError:
+                # The socket has a timeout, so it is non-blocking underneath.
+                import select
+                if not select.select([], [fd], [], 60)[1]:
+                    raise Disconnect from None
+                continue
+            if sent == 0:
+                raise Disconnect
+            start += sent
+            length -= sent
+
+    # Credential services.
+
+    def _is_service(self, request):
+        path = request.raw_path
+        return path.startswith("/latest/") or path in self.metadata or (request.method == "POST" and path == "/")
+
+    def _answer_service(self, connection, request):
+        request.key = ""
+        path = request.raw_path
+        if request.method == "POST":
+            parameters = {name: values[0] for name, values in urllib.parse.parse_qs(request.body.decode()).items()}
+            status, body = self.sts(parameters) if self.sts else (404, "")
+            return self._send(connection, request, status, {"Content-Type": "text/xml"}, body.encode())
+        if path == "/latest/api/token":
+            wanted = request.method == "PUT" and "x-aws-ec2-metadata-token-ttl-seconds" in request.headers
+            if not wanted or not self.metadata:
+                return self._send(connection, request, 404)
+            return self._send(connection, request, 200, {}, self.metadata_token.encode())
+        if path.startswith("/latest/") and request.headers.get("x-aws-ec2-metadata-token") != self.metadata_token:
+            return self._send(connection, request, 401)
+        body = self.metadata.get(path)
+        if callable(body):
+            body = body(request)
+        if body is None:
+            return self._send(connection, request, 404)
+        return self._send(connection, request, 200, {"Content-Type": "text/plain"}, body.encode())
+
+
+def main():
+    parser = argparse.ArgumentParser(description="An S3 store for tests that verifies signatures.")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--key", default="AKIDTEST:secret/test+key", help="ID:SECRET")
+    parser.add_argument("--region", default="us-east-1")
+    parser.add_argument("objects", nargs="+", help="bucket/key=file")
+    options = parser.parse_args()
+    stub = S3Stub(region=options.region, port=options.port)
+    key_id, _, secret = options.key.partition(":")
+    stub.keys = {key_id: Key(secret)}
+    for text in options.objects:
+        name, _, path = text.partition("=")
+        bucket, _, key = name.partition("/")
+        with open(path, "rb") as file:
+            stub.put(bucket, key, file.read())
+    with stub:
+        print(stub.url, flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
