@@ -5,6 +5,7 @@
 
 #include "server/client_registry.h"
 #include "server/config/config.h"
+#include "server/stats/stats_hub.h"
 #include "server/worker.h"
 
 namespace cachenode {
@@ -30,12 +31,12 @@ constexpr std::string_view kProtectedMode =
 
 void Admission::Admit(IncomingConnection incoming, const Config& config) {
   if (parts_.clients->Count() >= static_cast<size_t>(config.maxclients)) {
-    rejected_.Increment();
+    parts_.stats->rejected_connections.fetch_add(1, std::memory_order_relaxed);
     incoming.Refuse(kTooManyClients);
     return;
   }
   if (config.protected_mode && config.requirepass.empty() && !incoming.is_loopback()) {
-    rejected_.Increment();
+    parts_.stats->rejected_connections.fetch_add(1, std::memory_order_relaxed);
     incoming.Refuse(kProtectedMode);
     return;
   }

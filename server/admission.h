@@ -10,7 +10,6 @@
 
 #include "server/net/listener.h"
 #include "server/server_parts.h"
-#include "server/stats/counters.h"
 
 namespace cachenode {
 
@@ -22,15 +21,12 @@ class Admission {
   Admission(const ServerParts& parts, std::vector<std::unique_ptr<Worker>>& workers) : parts_(parts), workers_(workers) {}
 
   void Admit(IncomingConnection incoming, const Config& config);
-  [[nodiscard]] uint64_t rejected_count() const { return rejected_.Load(); }
-  void ResetRejected() { rejected_.Set(0); }
 
  private:
   [[nodiscard]] uint32_t ChooseWorker() const;
 
   const ServerParts& parts_;
   std::vector<std::unique_ptr<Worker>>& workers_;
-  Counter rejected_;
 };
 
 }  // namespace cachenode

@@ -96,6 +96,7 @@ void Worker::Stop() {
 void Worker::OnTurnBegin() {
   parts_.world->Enter(*seat_);
   turn_begin_ticks_ = CycleClock::Ticks();
+  busy_since_ticks_.store(turn_begin_ticks_, std::memory_order_relaxed);
   now_us_ = setup_.clock->NowUs();
   dispatcher_->BeginTurn(now_ms());
   if (CycleClock::Ticks() - cpu_sample_ticks_ > CycleClock::FromMicroseconds(kCpuSampleUs)) SampleCpu();
@@ -127,6 +128,7 @@ void Worker::OnTurnEnd() {
   FlushQueued();
   UpdateAwake();
   MeasureTurn();
+  busy_since_ticks_.store(0, std::memory_order_relaxed);
   parts_.world->Leave(*seat_);
   if (stop_.load(std::memory_order_relaxed)) loop_->Stop();
 }
@@ -251,6 +253,14 @@ void Worker::RunCron() {
     YieldToWriter();
     task(*this, now_ms());
   }
+}
+
+void Worker::HurryCron() { cron_timer_->Start(kHurryMs); }
+
+int64_t Worker::BusyMs() const {
+  const uint64_t since = busy_since_ticks_.load(std::memory_order_relaxed);
+  if (since == 0) return 0;
+  return static_cast<int64_t>(CycleClock::ToMicroseconds(CycleClock::Ticks() - since) / 1000);
 }
 
 void Worker::ClientsCron(int64_t hz) {

@@ -78,6 +78,11 @@ class Worker final : private TurnObserver {
   void Adopt(IncomingConnection incoming);
   // Idle work runs until its RunSlice says false. `work` outlives that.
   void AddIdleWork(IdleWork& work);
+  // The periodic work found more to do than it may do at once: calls it again in kHurryMs.
+  void HurryCron();
+  static constexpr uint64_t kHurryMs = 2;
+  // Milliseconds since this turn began, 0 while the loop sleeps. Any thread.
+  [[nodiscard]] int64_t BusyMs() const;
   [[nodiscard]] uint32_t index() const { return setup_.index; }
   // Unix time, read once per turn.
   [[nodiscard]] int64_t now_us() const { return now_us_; }
@@ -136,6 +141,7 @@ class Worker final : private TurnObserver {
   std::vector<CronTask> cron_tasks_;
   // Any thread.
   std::atomic<bool> stop_{false};
+  std::atomic<uint64_t> busy_since_ticks_{0};  // 0 while the loop sleeps.
   // Own thread.
   std::unique_ptr<Timer> cron_timer_;
   std::unique_ptr<char[]> read_buffer_;

@@ -100,11 +100,16 @@ class ListenerSet::Socket final : private Poller::Listener {
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
 
+  // Nothing when started before.
   Status Start() {
+    if (started_) return Status::Ok();
+    started_ = true;
     if (Status failed = poller_.Open(set_.loop_, descriptor_, *this); !failed.ok()) return failed;
     Watch(true);
     return Status::Ok();
   }
+  // Stops listening; any thread.
+  void Silence() { shutdown(descriptor_, SHUT_RDWR); }
   void Watch(bool accepting) { poller_.Watch(accepting ? Poller::kReadable : Poller::kNone); }
   [[nodiscard]] int descriptor() const { return descriptor_; }
   [[nodiscard]] bool is_unix() const { return is_unix_; }
@@ -115,11 +120,16 @@ class ListenerSet::Socket final : private Poller::Listener {
   ListenerSet& set_;
   const int descriptor_;
   const bool is_unix_;
+  bool started_ = false;
   Poller poller_;
 };
 
-ListenerSet::ListenerSet(EventLoop& loop, Log& log, OnAccept on_accept)
-    : loop_(loop), log_(log), on_accept_(std::move(on_accept)), exhausted_timer_(loop, [this] {
+ListenerSet::ListenerSet(EventLoop& loop, Log& log, OnAccept on_accept, RunOnLoop run_on_loop)
+    : loop_(loop),
+      log_(log),
+      on_accept_(std::move(on_accept)),
+      run_on_loop_(std::move(run_on_loop)),
+      exhausted_timer_(loop, [this] {
         for (auto& socket : tcp_) socket->Watch(true);
         if (unix_) unix_->Watch(true);
       }) {}
@@ -127,10 +137,13 @@ ListenerSet::ListenerSet(EventLoop& loop, Log& log, OnAccept on_accept)
 ListenerSet::~ListenerSet() { Close(); }
 
 Status ListenerSet::Open(const NetworkDirectives& options) {
-  if (Status failed = UseTcp(BindTcp(options)); !failed.ok()) {
+  Result<Sockets> bound = BindTcp(options);
+  if (!bound) {
     CN_LOG(log_, kWarning, "Failed listening on port {} (TCP), aborting.", options.port);
-    return failed;
+    return bound.error();
   }
+  tcp_ = *std::move(bound);
+  StartAll();
   Status failed = BindUnix(options);
   if (!failed.ok()) {
     CN_LOG(log_, kWarning, "Failed opening Unix socket: {}", failed.text());
@@ -140,23 +153,34 @@ Status ListenerSet::Open(const NetworkDirectives& options) {
 }
 
 Status ListenerSet::RebindTcp(const NetworkDirectives& before, const NetworkDirectives& after) {
-  // One address cannot be bound twice, so on the same port the old sockets go first.
-  if (before.port == after.port) tcp_.clear();
-  Status failed = UseTcp(BindTcp(after));
-  if (!failed.ok() && tcp_.empty()) {
-    const Status restored = UseTcp(BindTcp(before));
-    if (!restored.ok()) CN_LOG(log_, kWarning, "The former listening sockets are lost: {}", restored.text());
+  // One address cannot be bound twice, so on the same port the old sockets stop listening first. They are closed
+  // later: their handles belong to the loop's thread.
+  const bool same_port = before.port == after.port;
+  if (same_port) {
+    for (auto& socket : tcp_) socket->Silence();
   }
+  Result<Sockets> bound = BindTcp(after);
+  Status failed = bound ? Status::Ok() : bound.error();
+  if (!failed.ok()) {
+    if (!same_port) return failed;
+    bound = BindTcp(before);
+    if (!bound) CN_LOG(log_, kWarning, "The former listening sockets are lost: {}", bound.status().text());
+  }
+  for (auto& socket : tcp_) replaced_.push_back(std::move(socket));
+  tcp_.clear();
+  if (bound) tcp_ = *std::move(bound);
+  run_on_loop_([this] {
+    replaced_.clear();
+    StartAll();
+  });
   return failed;
 }
 
-Status ListenerSet::UseTcp(Result<Sockets> bound) {
-  if (!bound) return bound.error();
-  for (auto& socket : *bound) {
-    if (Status failed = socket->Start(); !failed.ok()) return failed;
+void ListenerSet::StartAll() {
+  for (auto& socket : tcp_) {
+    const Status failed = socket->Start();
+    if (!failed.ok()) CN_LOG(log_, kWarning, "Cannot watch a listening socket: {}", failed.text());
   }
-  tcp_ = *std::move(bound);
-  return Status::Ok();
 }
 
 Result<ListenerSet::Sockets> ListenerSet::BindTcp(const NetworkDirectives& options) {
@@ -223,6 +247,10 @@ void ListenerSet::Accept(Socket& socket) {
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+    if (errno == EINVAL) {  // Silenced, and about to be closed.
+      socket.Watch(false);
+      return;
+    }
     CN_LOG(log_, kWarning, "Accepting client connection: accept: {}", std::strerror(errno));
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) PauseAccepting();
     return;

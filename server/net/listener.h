@@ -1,7 +1,8 @@
 // Listening sockets: binds what `bind`, `port` and `unixsocket` ask for and accepts; server/admission.h decides about
 // each connection.
 //
-// Thread-safety: worker 0, or another thread under the exclusive world lock for Rebind.
+// Thread-safety: the thread of `loop`. RebindTcp may be called by another thread under the exclusive world lock: it only
+//   makes sockets, and the loop's thread takes them over by `run_on_loop`.
 // Limits: kAcceptsPerTurn connections a turn and socket.
 #pragma once
 
@@ -53,7 +54,10 @@ class ListenerSet {
 
   using OnAccept = std::function<void(IncomingConnection)>;
 
-  ListenerSet(EventLoop& loop, Log& log, OnAccept on_accept);
+  // Runs a function on the loop's thread soon; callable from any thread.
+  using RunOnLoop = std::function<void(std::function<void()>)>;
+
+  ListenerSet(EventLoop& loop, Log& log, OnAccept on_accept, RunOnLoop run_on_loop);
   ~ListenerSet();
   ListenerSet(const ListenerSet&) = delete;
   ListenerSet& operator=(const ListenerSet&) = delete;
@@ -74,7 +78,7 @@ class ListenerSet {
   using Sockets = std::vector<std::unique_ptr<Socket>>;
 
   Result<Sockets> BindTcp(const NetworkDirectives& options);
-  Status UseTcp(Result<Sockets> bound);
+  void StartAll();
   Status BindUnix(const NetworkDirectives& options);
   void Accept(Socket& socket);
   void PauseAccepting();
@@ -82,8 +86,10 @@ class ListenerSet {
   EventLoop& loop_;
   Log& log_;
   const OnAccept on_accept_;
+  const RunOnLoop run_on_loop_;
   Timer exhausted_timer_;
   Sockets tcp_;
+  Sockets replaced_;  // Closed by the loop's thread.
   std::unique_ptr<Socket> unix_;
   std::string unix_path_;
 };

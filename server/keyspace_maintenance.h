@@ -1,0 +1,48 @@
+// A worker's share of the keyspace's background work: expiring due keys, going on with resizes, giving pages back.
+//
+// Thread-safety: its worker's thread, inside the world lock, holding no shard lock. Worker i of n looks after shards
+//   i, i + n, i + 2n, ...
+// Limits: per call, kExpireUs for expiry (scaled by active-expire-effort) and kMaintainUs for the rest.
+#pragma once
+
+#include <cstdint>
+
+#include "server/node_state.h"
+#include "storage/expiry_cycle.h"
+
+namespace cachenode {
+
+class Worker;
+
+class KeyspaceMaintenance {
+ public:
+  // A quarter of a period at hz 10 is 25 ms; one call takes at most this, and asks for another when more is due.
+  static constexpr int64_t kExpireUs = 1000;
+  static constexpr int64_t kMaintainUs = 500;
+  // Buckets or pages per hold of a shard's lock: about 20 us.
+  static constexpr uint32_t kUnitsPerSlice = 16;
+
+  KeyspaceMaintenance(Keyspace& keyspace, const NodeState& state, uint32_t worker_index, uint32_t worker_count)
+      : keyspace_(keyspace),
+        state_(state),
+        expiry_(keyspace, worker_index, worker_count),
+        first_(worker_index),
+        step_(worker_count),
+        next_(worker_index) {}
+
+  // One round of slices. Called at the rate of hz.
+  void Run(Worker& worker);
+
+ private:
+  void RunExpiry(Worker& worker);
+  void RunSlices();
+
+  Keyspace& keyspace_;
+  const NodeState& state_;
+  ExpiryCycle expiry_;
+  const uint32_t first_;
+  const uint32_t step_;
+  uint32_t next_;
+};
+
+}  // namespace cachenode

@@ -1,0 +1,55 @@
+// What the log gets when the process dies of its own fault: the signal, a stack trace, and the version.
+//
+// Thread-safety: Install before threads start; the report itself runs on the thread that crashed. The watchdog prints
+//   the stack of a worker that has not ended a loop turn for its period.
+// Limits: kFramesMax frames. A report that hangs is killed after kReportSecondsMax.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "storage/base/log.h"
+
+namespace cachenode {
+
+class CrashReport {
+ public:
+  static constexpr int kFramesMax = 100;
+  static constexpr unsigned kReportSecondsMax = 10;
+
+  // `log` outlives the process' last moment. SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT are caught from now on.
+  static void Install(Log& log);
+  // crash-log-enabled: without it those signals do what they do by default.
+  static void SetEnabled(bool enabled);
+  // Writes the calling thread's stack to the log. Used by the watchdog's signal, too.
+  static void LogStack(Log& log, const char* heading);
+};
+
+// watchdog-period. Off costs nothing: no thread, no signal.
+class Watchdog {
+ public:
+  // Milliseconds since worker `index` began its loop turn, 0 while it sleeps. Any thread.
+  using BusyMs = std::function<int64_t(uint32_t index)>;
+
+  Watchdog(Log& log, uint32_t worker_count, BusyMs busy_ms);
+  ~Watchdog();
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+  // By each worker on its own thread, before its loop runs.
+  void RegisterThread(uint32_t index);
+  // 0 is off. Exclusive world lock, or before the workers run.
+  void SetPeriod(int64_t period_ms);
+
+ private:
+  struct State;
+  void Watch(int64_t period_ms);
+
+  std::unique_ptr<State> state_;
+  std::thread thread_;
+};
+
+}  // namespace cachenode

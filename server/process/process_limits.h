@@ -1,0 +1,40 @@
+// What the process asks of the operating system: descriptors, OOM score, CPU affinity, huge pages.
+//
+// Thread-safety: process-wide effects; called at the start, or under the exclusive world lock.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "server/config/option_types.h"
+#include "storage/base/log.h"
+#include "storage/base/status.h"
+
+namespace cachenode {
+
+// Descriptors the server needs for itself: log, snapshot, listeners, loops.
+inline constexpr uint64_t kReservedDescriptors = 32;
+
+// Raises RLIMIT_NOFILE for `clients` connections and kReservedDescriptors, to what the system allows. Returns how many
+// clients fit; fewer than asked for is logged the way redis-server does. 0: not even one, the server cannot start.
+uint64_t RaiseFileLimit(uint64_t clients, Log& log);
+
+// Writes this process' OOM score. `base_score` is the score it was started with; kIo when the kernel refuses, and then
+// nothing has changed.
+Status SetOomScore(OomScoreMode mode, int32_t value, int base_score);
+// The score now, 0 when it cannot be read.
+int ReadOomScore();
+
+// Binds the calling thread to the processors of `list` ("0,2-4", "0-7:2", empty: no change). False when malformed or
+// refused; the log has it.
+bool PinThread(std::string_view list, Log& log);
+
+// Asks for no transparent huge pages in this process: they multiply what a small write touches.
+void DisableHugePages();
+
+// Warns when the kernel's somaxconn cuts `backlog`.
+void CheckBacklog(int64_t backlog, Log& log);
+
+}  // namespace cachenode

@@ -1,0 +1,298 @@
+#include "server/server.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+#include <utility>
+
+#include "server/banner.h"
+#include "server/commands/families.h"
+#include "server/process/process_limits.h"
+#include "server/worker.h"
+#include "storage/base/cycle_clock.h"
+
+namespace cachenode {
+
+namespace {
+
+ConfigStore::Start StartOf(const LaunchConfig& launch) {
+  return {launch.loaded->config, launch.loaded->defaults, launch.file_path};
+}
+
+KeyspaceOptions KeyspaceOptionsOf(const Config& config, RetireList& retired) {
+  KeyspaceOptions options;
+  const auto workers = static_cast<uint32_t>(config.io_threads);
+  options.shard_count = ShardCountFor(workers);
+  options.database_count = static_cast<uint32_t>(config.databases);
+  options.threaded = workers > 1;
+  options.maxmemory_bytes = config.maxmemory;
+  options.arena_reserve_bytes = static_cast<uint64_t>(config.arena_reserve);
+  options.retire_list = options.threaded ? &retired : nullptr;
+  return options;
+}
+
+// Groups whose options the assembly itself must act on.
+constexpr ApplyGroup kOwnGroups[] = {ApplyGroup::kListeners,    ApplyGroup::kClientLimit, ApplyGroup::kOomScore,
+                                     ApplyGroup::kProcessTitle, ApplyGroup::kWatchdog,    ApplyGroup::kDirectory,
+                                     ApplyGroup::kLogging};
+
+}  // namespace
+
+Server::Server(LaunchConfig launch, ProcessTitle& title)
+    : log_sink_(clock_),
+      log_(log_sink_, launch.loaded->config.loglevel),
+      launch_(std::move(launch)),
+      title_(title),
+      config_(StartOf(launch_)),
+      commands_(AllFamilies()),
+      world_(config_.Current().io_threads == 1),
+      retired_(world_),
+      stats_(worker_count(), commands_.count()),
+      clients_(worker_count()),
+      background_([this] { PinThread(config_.Share()->bio_cpulist, log_); }),
+      admission_(parts_, workers_),
+      oom_score_base_(ReadOomScore()) {}
+
+Server::~Server() = default;
+
+uint32_t Server::worker_count() const { return static_cast<uint32_t>(config_.Current().io_threads); }
+
+int Server::Run() {
+  if (!Prepare() || !MakeWorkers()) return 1;
+  Announce();
+  RunWorkers();
+  return exit_code_.load();
+}
+
+// Everything a client could notice the lack of, before the first one is accepted.
+bool Server::Prepare() {
+  const Config& config = config_.Current();
+  const LogSinkOptions log_options{config.logfile, config.syslog_enabled, config.syslog_ident, config.syslog_facility};
+  if (Status failed = log_sink_.Open(log_options); !failed.ok()) {
+    CN_LOG(log_, kWarning, "{}", failed.text());
+    return false;
+  }
+  CN_LOG(log_, kWarning, "oO0OoO0OoO0Oo Cachenode is starting oO0OoO0OoO0Oo");
+  CN_LOG(log_, kWarning, "Cachenode version={}, Redis version={}, bits=64, pid={}, just started", CACHENODE_VERSION,
+         config.engine_version.RedisVersionText(), getpid());
+  CN_LOG(log_, kWarning, "{}", launch_.file_path.empty() ? "No config file specified, using the default config."
+                                                         : "Configuration loaded");
+  for (const std::string& warning : launch_.loaded->warnings) CN_LOG(log_, kWarning, "{}", warning);
+  for (const RenamedCommand& renamed : launch_.loaded->renamed_commands) {
+    const Status failed = commands_.Rename(renamed.old_name, renamed.new_name);
+    if (failed.ok()) continue;
+    CN_LOG(log_, kWarning, "{}: {}", renamed.where, failed.text());
+    return false;
+  }
+  CrashReport::SetEnabled(config.crash_log_enabled);
+  CrashReport::Install(log_);
+  supervisor_ = std::make_unique<Supervisor>(config.supervised, log_);
+  if (config.disable_thp) DisableHugePages();
+  CheckBacklog(config.tcp_backlog, log_);
+  PinThread(config.server_cpulist, log_);
+  CycleClock::Calibrate();
+  const uint64_t fitting = RaiseFileLimit(static_cast<uint64_t>(config.maxclients), log_);
+  if (fitting == 0) return false;
+  if (fitting < static_cast<uint64_t>(config.maxclients)) {
+    return config_.SetInternally("maxclients", std::to_string(fitting)).ok();
+  }
+  return true;
+}
+
+bool Server::MakeWorkers() {
+  const Config& config = config_.Current();
+  keyspace_ = std::make_unique<Keyspace>(KeyspaceOptionsOf(config, retired_));
+  parts_ = {.state = &state_,
+            .clock = &clock_,
+            .config = &config_,
+            .commands = &commands_,
+            .keyspace = keyspace_.get(),
+            .world = &world_,
+            .clients = &clients_,
+            .stats = &stats_,
+            .slowlog = &slowlog_,
+            .latency = &latency_,
+            .control = &control_,
+            .background = &background_};
+  for (uint32_t i = 0; i < worker_count(); ++i) {
+    maintenance_.push_back(std::make_unique<KeyspaceMaintenance>(*keyspace_, state_, i, worker_count()));
+    workers_.push_back(std::make_unique<Worker>(WorkerSetup{i, &log_, &clock_}, parts_, stats_.worker(i)));
+    if (Status failed = workers_.back()->Open(); !failed.ok()) {
+      CN_LOG(log_, kWarning, "Cannot make an event loop: {}", failed.text());
+      return false;
+    }
+    workers_.back()->AddCronTask([this, i](Worker& worker, int64_t) { maintenance_[i]->Run(worker); });
+  }
+  Worker& first = *workers_.front();
+  parts_.dispatcher = &first.dispatcher();
+  first.AddCronTask([this](Worker& worker, int64_t now_ms) { PeriodicWork(worker, now_ms); });
+  listeners_ = std::make_unique<ListenerSet>(
+      first.loop(), log_,
+      [this](IncomingConnection incoming) { admission_.Admit(std::move(incoming), config_.Current()); },
+      [&first](std::function<void()> action) {
+        first.mailbox().Post(MakeLetter([action = std::move(action)](Worker&) { action(); }));
+      });
+  if (!listeners_->Open(config).ok()) return false;
+  watchdog_ = std::make_unique<Watchdog>(log_, worker_count(), [this](uint32_t i) { return workers_[i]->BusyMs(); });
+  signals_ = std::make_unique<SignalHandlers>(first.loop(), [this](int number) { StopBySignal(number); });
+  ConnectControl();
+  for (const ApplyGroup group : kOwnGroups) config_.Subscribe(group, *this);
+  return true;
+}
+
+void Server::ConnectControl() {
+  ControlHooks hooks;
+  hooks.save = [this](const ShutdownRequest& request) { return SaveForShutdown(request); };
+  hooks.stop = [this](int exit_code) {
+    exit_code_.store(exit_code);
+    for (auto& worker : workers_) worker->Stop();
+  };
+  hooks.resume_parked = [this] {
+    for (auto& worker : workers_) {
+      worker->mailbox().Post(MakeLetter([](Worker& there) { there.ResumeParked(); }));
+    }
+  };
+  control_.SetHooks(std::move(hooks));
+}
+
+// What tells the outside that the node is there.
+void Server::Announce() {
+  const Config& config = config_.Current();
+  pid_file_ = std::make_unique<PidFile>(config.daemonize && config.pidfile.empty() ? "/var/run/redis.pid" : config.pidfile,
+                                        log_);
+  if (config.set_proc_title) ApplyTitle(config);
+  if (config.oom_score_adj != OomScoreMode::kNo) {
+    const Status failed = SetOomScore(config.oom_score_adj, config.oom_score_adj_values[0], oom_score_base_);
+    if (!failed.ok()) CN_LOG(log_, kWarning, "{}", failed.text());
+  }
+  watchdog_->SetPeriod(config.watchdog_period);
+  const std::string version = config.engine_version.RedisVersionText();
+  if (config.always_show_logo || (isatty(STDOUT_FILENO) != 0 && config.logfile.empty() && !config.syslog_enabled)) {
+    log_sink_.WriteRaw(LogLevel::kNotice, MakeBanner({version, config.port, getpid(), worker_count()}));
+  } else {
+    CN_LOG(log_, kNotice, "Running mode=standalone, port={}.", config.port);
+  }
+  CN_LOG(log_, kWarning, "Server initialized");
+}
+
+void Server::RunWorkers() {
+  for (uint32_t i = 1; i < worker_count(); ++i) threads_.emplace_back([this, i] { RunWorker(i); });
+  if (listeners_->tcp_count() != 0) CN_LOG(log_, kNotice, "Ready to accept connections");
+  const std::string& unix_path = config_.Share()->unixsocket;
+  if (!unix_path.empty()) CN_LOG(log_, kNotice, "The server is now ready to accept connections at {}", unix_path);
+  supervisor_->Notify("STATUS=Ready to accept connections\nREADY=1\n");
+  RunWorker(0);
+  for (std::thread& thread : threads_) thread.join();
+  signals_.reset();
+  watchdog_.reset();
+  pid_file_.reset();
+  listeners_.reset();
+  CN_LOG(log_, kWarning, "Redis is now ready to exit, bye bye...");
+}
+
+void Server::RunWorker(uint32_t index) {
+  if (index != 0) {
+    pthread_setname_np(pthread_self(), fmt::format("cn_worker_{}", index).c_str());
+    // Signals that stop the node are worker 0's.
+    sigset_t stops;
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGTERM);
+    sigaddset(&stops, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &stops, nullptr);
+  }
+  watchdog_->RegisterThread(index);
+  workers_[index]->Run();
+}
+
+void Server::PeriodicWork(Worker& worker, int64_t now_ms) {
+  stats_.Sample(clock_.MonotonicUs() / 1000);
+  retired_.Collect();
+  control_.EndPauseIfDue(now_ms);
+  const uint64_t clients = clients_.Count();
+  if (clients > stats_.peak_clients.load(std::memory_order_relaxed)) stats_.peak_clients.store(clients);
+  if (control_.stopping()) worker.Stop();
+}
+
+// --- Shutting down ---------------------------------------------------------------------------------------------------
+
+void Server::StopBySignal(int signal_number) {
+  const bool is_interrupt = signal_number == SIGINT;
+  CN_LOG(log_, kWarning, "Received {} scheduling shutdown...", is_interrupt ? "SIGINT" : "SIGTERM");
+  Worker& worker = *workers_.front();
+  const WorldExclusive exclusive(world_, worker.seat());
+  const Config& config = config_.Current();
+  control_.NoteSignal(signal_number);
+  const uint32_t flags = is_interrupt ? config.shutdown_on_sigint : config.shutdown_on_sigterm;
+  if (!control_.Shutdown(ShutdownRequest::FromFlags(flags)).ok()) {
+    CN_LOG(log_, kWarning, "Errors trying to shut down the server. Check the logs for more information.");
+    SignalHandlers::Rearm();
+  }
+}
+
+Status Server::SaveForShutdown(const ShutdownRequest&) {
+  CN_LOG(log_, kWarning, "User requested shutdown...");
+  supervisor_->Notify("STOPPING=1\n");
+  return Status::Ok();
+}
+
+// --- Options that change what the process is -------------------------------------------------------------------------
+
+Status Server::Apply(ApplyGroup group, const Config& before, const Config& after) {
+  switch (group) {
+    case ApplyGroup::kListeners: {
+      Status failed = listeners_->RebindTcp(before, after);
+      if (failed.ok() && after.set_proc_title) ApplyTitle(after);
+      return failed.ok() ? Status::Ok() : Status::Text("Unable to listen on this port. Check server logs.");
+    }
+    case ApplyGroup::kClientLimit:
+      return ApplyClientLimit(after);
+    case ApplyGroup::kOomScore: {
+      const Status failed = SetOomScore(after.oom_score_adj, after.oom_score_adj_values[0], oom_score_base_);
+      if (failed.ok()) return Status::Ok();
+      CN_LOG(log_, kWarning, "{}", failed.text());
+      return Status::Text("Failed to set current oom_score_adj. Check server logs.");
+    }
+    case ApplyGroup::kProcessTitle:
+      if (after.set_proc_title) ApplyTitle(after);
+      return Status::Ok();
+    case ApplyGroup::kWatchdog:
+      watchdog_->SetPeriod(after.watchdog_period);
+      CrashReport::SetEnabled(after.crash_log_enabled);
+      return Status::Ok();
+    case ApplyGroup::kDirectory:
+      if (chdir(after.dir.c_str()) == 0) return Status::Ok();
+      return Status::Text(std::generic_category().message(errno));
+    case ApplyGroup::kLogging:
+      log_.SetLevel(after.loglevel);
+      return Status::Ok();
+    default:
+      return Status::Ok();
+  }
+}
+
+Status Server::ApplyClientLimit(const Config& after) {
+  const auto wanted = static_cast<uint64_t>(after.maxclients);
+  const uint64_t fitting = RaiseFileLimit(wanted, log_);
+  if (fitting >= wanted) return Status::Ok();
+  return Status::Text(
+      fmt::format("The operating system is not able to handle the specified number of clients, try with {}", fitting));
+}
+
+void Server::ApplyTitle(const Config& config) {
+  TitleFacts facts;
+  facts.title = title_.program();
+  facts.port = config.port;
+  facts.config_file = launch_.file_path;
+  facts.unix_socket = config.unixsocket;
+  const std::string host = config.bind.empty() ? std::string("*") : config.bind.front();
+  facts.listen_address =
+      config.port != 0 ? fmt::format("{}:{}", host, config.port) : fmt::format("{}:0", config.unixsocket);
+  title_.Set(ExpandTitle(config.proc_title_template, facts));
+}
+
+}  // namespace cachenode

@@ -1,0 +1,97 @@
+// A running node: all parts, built in dependency order, started, and stopped in reverse.
+//
+// Thread-safety: made, run and destroyed on the main thread, which becomes worker 0. Apply is called under the exclusive
+//   world lock, by whichever worker runs CONFIG SET.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/admission.h"
+#include "server/background_pool.h"
+#include "server/client_registry.h"
+#include "server/command_table.h"
+#include "server/config/command_line.h"
+#include "server/config/config_store.h"
+#include "server/keyspace_maintenance.h"
+#include "server/net/listener.h"
+#include "server/node_state.h"
+#include "server/process/crash_report.h"
+#include "server/process/daemon.h"
+#include "server/process/process_title.h"
+#include "server/process/signals.h"
+#include "server/quiescence.h"
+#include "server/server_control.h"
+#include "server/server_parts.h"
+#include "server/stats/latency_monitor.h"
+#include "server/stats/log_sink.h"
+#include "server/stats/slowlog.h"
+#include "server/stats/stats_hub.h"
+#include "server/world_lock.h"
+#include "storage/base/clock.h"
+#include "storage/keyspace.h"
+
+namespace cachenode {
+
+class Server final : private ConfigApplier {
+ public:
+  // The process already is what the configuration asks for (background, working directory).
+  Server(LaunchConfig launch, ProcessTitle& title);
+  ~Server() override;
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Serves until a shutdown; returns the process' exit code. What stops the start is in the log.
+  int Run();
+
+ private:
+  Status Apply(ApplyGroup group, const Config& before, const Config& after) override;
+  Status ApplyClientLimit(const Config& after);
+  void ApplyTitle(const Config& config);
+
+  [[nodiscard]] bool Prepare();
+  [[nodiscard]] bool MakeWorkers();
+  void ConnectControl();
+  void Announce();
+  void RunWorkers();
+  void RunWorker(uint32_t index);
+  void PeriodicWork(Worker& worker, int64_t now_ms);
+  void StopBySignal(int signal_number);
+  Status SaveForShutdown(const ShutdownRequest& request);
+  [[nodiscard]] uint32_t worker_count() const;
+
+  SystemClock clock_;
+  ServerLogSink log_sink_;
+  Log log_;
+  LaunchConfig launch_;
+  ProcessTitle& title_;
+  ConfigStore config_;
+  CommandTable commands_;
+  NodeState state_;
+  WorldLock world_;
+  QuiescentRetireList retired_;
+  std::unique_ptr<Keyspace> keyspace_;
+  StatsHub stats_;
+  SlowLog slowlog_;
+  LatencyMonitor latency_;
+  ClientRegistry clients_;
+  ServerControl control_;
+  BackgroundPool background_;
+  ServerParts parts_;
+  std::vector<std::unique_ptr<KeyspaceMaintenance>> maintenance_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  Admission admission_;
+  std::unique_ptr<ListenerSet> listeners_;
+  std::unique_ptr<SignalHandlers> signals_;
+  std::unique_ptr<Watchdog> watchdog_;
+  std::unique_ptr<Supervisor> supervisor_;
+  std::unique_ptr<PidFile> pid_file_;
+  std::vector<std::thread> threads_;
+  const int oom_score_base_;
+  std::atomic<int> exit_code_{0};
+};
+
+}  // namespace cachenode
