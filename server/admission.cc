@@ -46,9 +46,8 @@ void Admission::Admit(IncomingConnection incoming, const Config& config) {
     worker.Adopt(std::move(incoming));
     return;
   }
-  worker.mailbox().Post(MakeLetter([incoming = std::move(incoming)](Worker& there) mutable {
-    there.Adopt(std::move(incoming));
-  }));
+  worker.mailbox().Post(
+      MakeLetter([incoming = std::move(incoming)](Worker& there) mutable { there.Adopt(std::move(incoming)); }));
 }
 
 // The one with the fewest clients; the first of equals.

@@ -18,7 +18,8 @@ class Worker;
 
 class Admission {
  public:
-  Admission(const ServerParts& parts, std::vector<std::unique_ptr<Worker>>& workers) : parts_(parts), workers_(workers) {}
+  Admission(const ServerParts& parts, std::vector<std::unique_ptr<Worker>>& workers)
+      : parts_(parts), workers_(workers) {}
 
   void Admit(IncomingConnection incoming, const Config& config);
 

@@ -60,9 +60,9 @@ class ClientRegistry {
 
  private:
   struct alignas(64) PerWorker {
-    std::atomic<size_t> count{0};                      // Any thread.
-    std::unordered_map<uint64_t, Session*> sessions;   // Owner worker, or exclusive.
-    Mailbox* mailbox = nullptr;                        // Constant after the start.
+    std::atomic<size_t> count{0};                     // Any thread.
+    std::unordered_map<uint64_t, Session*> sessions;  // Owner worker, or exclusive.
+    Mailbox* mailbox = nullptr;                       // Constant after the start.
   };
 
   std::atomic<uint64_t> next_sequence_{1};

@@ -22,7 +22,7 @@ namespace cachenode {
 struct Command {
   const CommandSpec* spec = nullptr;
   uint32_t id = 0;
-  uint32_t flags = 0;              // spec->flags and what key extraction adds (movable keys).
+  uint32_t flags = 0;  // spec->flags and what key extraction adds (movable keys).
   uint32_t acl_categories = 0;
   int16_t arity = 0;
   // The keys when one fixed range lists them all: first is 0 when there are none or they must be searched.
@@ -31,8 +31,8 @@ struct Command {
   int16_t key_step = 0;
   bool keys_need_search = false;
   CommandHandler handler = nullptr;
-  std::string name;                // As a client calls it: "get", after a rename the new name.
-  std::string full_name;           // "client|list" for a subcommand.
+  std::string name;       // As a client calls it: "get", after a rename the new name.
+  std::string full_name;  // "client|list" for a subcommand.
   const Command* parent = nullptr;
   std::vector<std::unique_ptr<Command>> subcommands;
 
@@ -73,8 +73,8 @@ class CommandTable {
 
  private:
   struct Slot {
-    uint64_t head = 0;   // First 8 bytes, folded to lower case.
-    uint64_t tail = 0;   // Last 8 bytes, folded.
+    uint64_t head = 0;  // First 8 bytes, folded to lower case.
+    uint64_t tail = 0;  // Last 8 bytes, folded.
     uint32_t length = 0;
     const Command* command = nullptr;
   };

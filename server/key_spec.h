@@ -37,12 +37,12 @@ struct KeySpec {
 
   uint16_t flags = 0;
   Begin begin = Begin::kUnknown;
-  int16_t begin_index = 0;       // kIndex: argument position. kKeyword: where to start looking, negative from the end.
+  int16_t begin_index = 0;  // kIndex: argument position. kKeyword: where to start looking, negative from the end.
   std::string_view keyword = {};
   Find find = Find::kUnknown;
-  int16_t last_key = 0;          // kRange: relative to the first; negative from the end. kKeyNumber: first key.
+  int16_t last_key = 0;  // kRange: relative to the first; negative from the end. kKeyNumber: first key.
   int16_t step = 1;
-  int16_t limit = 0;             // kRange: divides the rest when last_key is -1. kKeyNumber: position of the count.
+  int16_t limit = 0;  // kRange: divides the rest when last_key is -1. kKeyNumber: position of the count.
 
   static constexpr KeySpec Range(int16_t index, int16_t last, int16_t step, uint16_t flags, int16_t limit = 0) {
     return {flags, Begin::kIndex, index, {}, Find::kRange, last, step, limit};

@@ -22,8 +22,7 @@ bool Mailbox::TryPost(std::unique_ptr<Letter> letter, size_t size_bytes) {
 
 void Mailbox::Push(Letter* letter) {
   letter->next_ = newest_.load(std::memory_order_relaxed);
-  while (!newest_.compare_exchange_weak(letter->next_, letter, std::memory_order_release,
-                                        std::memory_order_relaxed)) {
+  while (!newest_.compare_exchange_weak(letter->next_, letter, std::memory_order_release, std::memory_order_relaxed)) {
   }
   // Sequentially consistent: either the reader's Drain, which clears the flag first, sees the letter, or this
   // exchange sees the cleared flag and wakes it.

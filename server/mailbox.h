@@ -78,7 +78,7 @@ class Mailbox {
   std::atomic<bool> awake_{false};                    // The reader will look again without being woken.
   std::atomic<size_t> waiting_bytes_{0};
   // Owner only.
-  alignas(64) Letter* oldest_ = nullptr;              // Collected, in order of posting.
+  alignas(64) Letter* oldest_ = nullptr;  // Collected, in order of posting.
   Letter* last_ = nullptr;
 };
 

@@ -53,7 +53,8 @@ class ServerControl {
   // The mode in force at `now_ms`.
   [[nodiscard]] PauseMode PauseModeAt(int64_t now_ms) const {
     const PauseMode mode = pause_mode_.load(std::memory_order_relaxed);
-    if (mode == PauseMode::kOff) [[likely]] return mode;
+    if (mode == PauseMode::kOff) [[likely]]
+      return mode;
     return now_ms < pause_until_ms_.load(std::memory_order_relaxed) ? mode : PauseMode::kOff;
   }
   // Unix ms at which the pause ends, for timers.

@@ -38,8 +38,8 @@ struct ConnectionUsage {
   uint64_t input_total = 0;
   uint64_t output_total = 0;
   uint64_t commands_total = 0;
-  bool readable_watched = true;    // The loop waits for input (events r).
-  bool writable_watched = false;   // The loop waits to flush output (events w).
+  bool readable_watched = true;   // The loop waits for input (events r).
+  bool writable_watched = false;  // The loop waits to flush output (events w).
 };
 
 // What a command may ask of the connection below; implemented by server/net/connection and by the test harness.
@@ -64,11 +64,11 @@ struct Session {
   // Constant after construction.
   const uint64_t id;
   const uint32_t worker_index;
-  std::string peer_address;    // "127.0.0.1:52814", "/path/to/socket:0"
+  std::string peer_address;  // "127.0.0.1:52814", "/path/to/socket:0"
   std::string local_address;
   bool is_unix_socket = false;
   bool is_tls = false;
-  int64_t created_ms = 0;      // Unix ms.
+  int64_t created_ms = 0;  // Unix ms.
 
   // Owner worker only (others: exclusive world lock).
   ClientConnection* connection = nullptr;  // Null in a harness without one.
@@ -78,8 +78,8 @@ struct Session {
   bool authenticated = false;
   bool no_evict = false;
   bool no_touch = false;
-  bool is_internal = false;    // Not a network client: restore, tests, scripts.
-  bool paused = false;         // Parked by CLIENT PAUSE.
+  bool is_internal = false;  // Not a network client: restore, tests, scripts.
+  bool paused = false;       // Parked by CLIENT PAUSE.
   ReplyMode reply_mode = ReplyMode::kOn;
   Closing closing = Closing::kNo;
   ClientClass client_class = ClientClass::kNormal;
@@ -88,8 +88,8 @@ struct Session {
   std::string library_name;
   std::string library_version;
   const Command* last_command = nullptr;
-  int64_t last_interaction_ms = 0;         // Unix ms of the last request.
-  uint64_t argument_bytes = 0;             // Of the request being executed or received.
+  int64_t last_interaction_ms = 0;  // Unix ms of the last request.
+  uint64_t argument_bytes = 0;      // Of the request being executed or received.
 };
 
 }  // namespace cachenode

@@ -107,7 +107,8 @@ class Worker final : private TurnObserver {
   void QueueTurn(Connection& connection);
   // Lets a waiting world writer pass. Between connections, holding nothing.
   void YieldToWriter() {
-    if (parts_.world->WriterWaits()) [[unlikely]] StepAside();
+    if (parts_.world->WriterWaits()) [[unlikely]]
+      StepAside();
   }
   // All parked clients try again.
   void ResumeParked();

@@ -37,7 +37,8 @@ void WorldLock::EnterFromOutside(Seat& seat) {
   while (true) {
     seat.flag_.exchange(epoch_.load(std::memory_order_acquire), std::memory_order_seq_cst);
     lock_order::PausePoint();
-    if (gate_.load(std::memory_order_seq_cst) == kOpen) [[likely]] break;
+    if (gate_.load(std::memory_order_seq_cst) == kOpen) [[likely]]
+      break;
     seat.flag_.exchange(0, std::memory_order_seq_cst);
     AwakeWriter();
     for (uint32_t gate = gate_.load(); gate != kOpen; gate = gate_.load()) gate_.wait(gate);
@@ -55,7 +56,8 @@ void WorldLock::LeaveFromInside(Seat& seat) {
   lock_order::Released(LockRank::kWorld);
   seat.flag_.exchange(0, std::memory_order_seq_cst);
   lock_order::PausePoint();
-  if (gate_.load(std::memory_order_seq_cst) != kOpen) [[unlikely]] AwakeWriter();
+  if (gate_.load(std::memory_order_seq_cst) != kOpen) [[unlikely]]
+    AwakeWriter();
 }
 
 void WorldLock::StepAside(Seat& seat) {

@@ -65,11 +65,10 @@ class WorldLock {
   }
   // Lets a waiting writer pass: out and in again. Holds no shard lock; one load when nobody waits.
   void Yield(Seat& seat) {
-    if (WriterWaits()) [[unlikely]] StepAside(seat);
+    if (WriterWaits()) [[unlikely]]
+      StepAside(seat);
   }
-  [[nodiscard]] bool WriterWaits() const {
-    return !elided_ && gate_.load(std::memory_order_relaxed) != kOpen;
-  }
+  [[nodiscard]] bool WriterWaits() const { return !elided_ && gate_.load(std::memory_order_relaxed) != kOpen; }
 
   // Waits until every other thread is outside. Nests. Holds no shard lock.
   void LockExclusive(Seat& seat);
@@ -101,10 +100,10 @@ class WorldLock {
   // Any thread.
   alignas(64) std::atomic<uint32_t> gate_{kOpen};
   std::atomic<uint64_t> epoch_{1};
-  alignas(64) std::atomic<uint32_t> turn_{0};         // 1: a writer waits or is exclusive. Owner writes gate_.
-  std::atomic<uint32_t> upgrade_waits_{0};            // A writer not yet granted must give up its turn.
-  std::atomic<uint32_t> departures_{0};               // Changes when a thread leaves while a writer waits.
-  std::atomic<uint32_t> seats_used_{0};               // Seats beyond were never taken.
+  alignas(64) std::atomic<uint32_t> turn_{0};  // 1: a writer waits or is exclusive. Owner writes gate_.
+  std::atomic<uint32_t> upgrade_waits_{0};     // A writer not yet granted must give up its turn.
+  std::atomic<uint32_t> departures_{0};        // Changes when a thread leaves while a writer waits.
+  std::atomic<uint32_t> seats_used_{0};        // Seats beyond were never taken.
   std::array<Seat, kSeatsMax> seats_;
 };
 

@@ -11,6 +11,11 @@ namespace cachenode {
 std::span<const CommandSpec> BitmapCommands();
 std::span<const CommandSpec> CommandCommands();
 std::span<const CommandSpec> ConnectionCommands();
+std::span<const CommandSpec> DatabaseCommands();
+std::span<const CommandSpec> DumpCommands();
+std::span<const CommandSpec> ExpireCommands();
+std::span<const CommandSpec> KeyCommands();
+std::span<const CommandSpec> KeyScanCommands();
 std::span<const CommandSpec> LcsCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> StringEditCommands();
