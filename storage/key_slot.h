@@ -23,6 +23,7 @@
 namespace cachenode {
 
 class Shard;
+class ShardStore;
 class Table;
 struct Bucket;
 
@@ -121,6 +122,24 @@ class KeySlot {
 
   // The entry's first byte, or null; finds it again if the shard changed since.
   [[nodiscard]] char* Entry() const noexcept;
+  void Relocate() const noexcept;
+  [[nodiscard]] ShardStore& store() const noexcept;
+  [[nodiscard]] StringView String() const noexcept;
+  // Tells observer and snapshot that the existing entry is about to change.
+  void Announce() const noexcept;
+  // Counts a change; `layout` when entries may have moved, which also drives resizing.
+  void Commit(bool layout) noexcept;
+  [[nodiscard]] Result<char*> Insert(ValueType type, Encoding encoding, size_t total_bytes, int64_t expire_at_ms);
+  [[nodiscard]] char* RewriteInPlace(char* at, ValueType type, Encoding encoding, size_t total_bytes,
+                                     int64_t expire_at_ms) noexcept;
+  void ReplaceEntry(uint32_t ref) noexcept;
+  [[nodiscard]] Status ChangeExpiry(int64_t expire_at_ms);
+  void EraseEntry(bool keep_external) noexcept;
+  void EraseHidden() noexcept;
+  [[nodiscard]] Status WriteInline(std::string_view bytes, StringEncoding encoding, Expiry expiry);
+  [[nodiscard]] Result<std::span<char>> EditBlock(ByteBlock* block, size_t size_bytes);
+  [[nodiscard]] Result<std::span<char>> GrowIntoBlock(size_t size_bytes);
+  [[nodiscard]] bool FitsInline(size_t size_bytes, bool has_ttl) const noexcept;
 
   Shard* shard_;
   const AccessContext* context_;
@@ -129,11 +148,12 @@ class KeySlot {
   uint32_t db_;
   // Where the entry is, as of layout version `version_` of the shard.
   mutable uint32_t slot_ = 0;
-  mutable uint64_t version_ = 0;
+  mutable uint64_t version_ = UINT64_MAX;
   mutable Table* table_ = nullptr;
   mutable Bucket* head_ = nullptr;    // First bucket of the chain: carries epoch and ttl hint.
   mutable Bucket* bucket_ = nullptr;  // The bucket of the chain that holds the entry.
-  mutable char* entry_ = nullptr;
+  mutable char* entry_ = nullptr;     // Null when there is none, or when it is hidden.
+  bool hidden_ = false;               // An expired entry is there but counts as missing; writing erases it first.
 };
 
 }  // namespace cachenode

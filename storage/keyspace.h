@@ -6,6 +6,7 @@
 // Invariants: the numbers of shards and databases never change after construction.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -50,9 +51,9 @@ class Keyspace {
   [[nodiscard]] uint32_t shard_count() const noexcept { return shard_mask_ + 1; }
   [[nodiscard]] unsigned shard_bits() const noexcept { return shard_bits_; }
   [[nodiscard]] uint32_t database_count() const noexcept { return options_.database_count; }
-  [[nodiscard]] Shard& shard(uint32_t index) noexcept { return shards_[index]; }
-  [[nodiscard]] const Shard& shard(uint32_t index) const noexcept { return shards_[index]; }
-  [[nodiscard]] Shard& ShardOf(KeyHash hash) noexcept { return shards_[hash.shard(shard_mask_)]; }
+  [[nodiscard]] Shard& shard(uint32_t index) noexcept { return *shards_[index]; }
+  [[nodiscard]] const Shard& shard(uint32_t index) const noexcept { return *shards_[index]; }
+  [[nodiscard]] Shard& ShardOf(KeyHash hash) noexcept { return *shards_[hash.shard(shard_mask_)]; }
   [[nodiscard]] uint32_t ShardIndexOf(KeyHash hash) const noexcept { return hash.shard(shard_mask_); }
   // Shard::Find in the shard of `key`, whose lock (or the world lock) the caller holds.
   [[nodiscard]] KeySlot Locate(uint32_t db, std::string_view key, const AccessContext& context) noexcept;
@@ -87,7 +88,7 @@ class Keyspace {
   void BeginSnapshot(SnapshotObserver& observer);
   // Ends or cancels: the observer is not called again. O(shards).
   void EndSnapshot() noexcept;
-  [[nodiscard]] bool SnapshotRunning() const noexcept { return snapshot_running_; }
+  [[nodiscard]] bool SnapshotRunning() const noexcept { return snapshot_.observer != nullptr; }
 
   // --- Figures; relaxed, any thread --------------------------------------------------------------------------------
 
@@ -96,20 +97,33 @@ class Keyspace {
   [[nodiscard]] uint64_t ChangeCount() const noexcept;
   // Sum over all shards. O(shards).
   [[nodiscard]] MemoryFigures Memory() const noexcept;
-  // Milliseconds on average until the volatile keys of `db` expire, estimated from what the expiry sweep saw; 0: unknown.
-  [[nodiscard]] uint64_t AverageTtlMs(uint32_t db, int64_t now_ms) const noexcept;
+  // Bytes of the keyspace outside of the memory facade, O(1): used_memory = memory::UsedBytes() + MappedBytes(). Exact
+  // with one thread; with several it may lag by kMappedStepBytes per shard.
+  [[nodiscard]] uint64_t MappedBytes() const noexcept {
+    const int64_t bytes = mapped_total_.load(std::memory_order_relaxed);
+    return bytes > 0 ? static_cast<uint64_t>(bytes) : 0;
+  }
+  static constexpr int64_t kMappedStepBytes = 4096;
+  // Milliseconds on average until volatile keys of `db` expire, from a sample of some buckets; 0 without such keys.
+  [[nodiscard]] uint64_t AverageTtlMs(uint32_t db, int64_t now_ms, Random& random, Locking locking);
   // Address space reserved per shard, and whether it is in segments (log line at start, INFO).
   [[nodiscard]] ArenaPlan arena_plan() const noexcept { return arena_plan_; }
 
  private:
+  [[nodiscard]] ShardStoreOptions StoreOptions() noexcept;
+  [[nodiscard]] std::unique_ptr<DetachedShard> DetachShard(Shard& shard);
+
+  // Constant after construction.
   KeyspaceOptions options_;
   ArenaPlan arena_plan_;
-  ImmediateRetireList immediate_retire_list_;
-  SnapshotState snapshot_;
   uint32_t shard_mask_;
   unsigned shard_bits_;
-  bool snapshot_running_ = false;
-  Shard* shards_;  // Owned array of shard_count(), cache-line aligned.
+  ImmediateRetireList immediate_retire_list_;
+  // Changed under the world lock.
+  SnapshotState snapshot_;
+  // Any thread.
+  std::atomic<int64_t> mapped_total_{0};
+  std::vector<std::unique_ptr<Shard>> shards_;
 };
 
 }  // namespace cachenode

@@ -6,7 +6,6 @@
 //   ShardStore, which FLUSHALL replaces as a whole.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -61,6 +60,10 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
                                       FunctionRef<bool(const EntryView&)> visit) const CACHENODE_REQUIRES(this);
   // A key drawn fairly, expired or not; false when the database has none here. The view dies with the next change.
   [[nodiscard]] bool RandomKey(uint32_t db, Random& random, EntryView& view) const CACHENODE_REQUIRES(this);
+  // Shows the entries of one random bucket that has some, or, for `volatile_only`, the volatile entries of a random
+  // bucket that has such. Nothing when there are none.
+  void SampleBucket(uint32_t db, bool volatile_only, Random& random, FunctionRef<void(const EntryView&)> visit) const
+      CACHENODE_REQUIRES(this);
 
   // --- Prefetching; no lock, but inside the world flag --------------------------------------------------------------
 
@@ -70,14 +73,14 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
 
   // --- Background slices; all under the lock. Each does a bounded piece of work ------------------------------------
 
-  // Erases keys whose deadline is at or before context.now_ms, at most `keys_max`. Returns how many; fewer than asked
-  // means nothing more is due here.
+  // Erases keys whose deadline is at or before context.now_ms, at most `keys_max`. Returns how many. More are due while
+  // EarliestExpiryMs() <= now; 0 then means that a snapshot has no room and the slice should come again later.
   uint32_t ExpireSlice(const AccessContext& context, uint32_t keys_max) CACHENODE_REQUIRES(this);
   // A lower bound of the earliest deadline in this shard, any database; INT64_MAX when no key has one. Relaxed.
   [[nodiscard]] int64_t EarliestExpiryMs() const noexcept { return store_->EarliestExpiryMs(); }
   // Goes on with resizes, frees detached tables, gives empty pages back: about `units` buckets or pages of work.
   // True while more waits.
-  bool MaintainSlice(uint32_t units) CACHENODE_REQUIRES(this);
+  bool MaintainSlice(uint32_t units, int64_t now_ms) CACHENODE_REQUIRES(this);
   // Moves entries out of sparsely used pages, looking at about `buckets_max` buckets from where it last stopped.
   // Returns the entries moved; `wrapped` is set when a round over all databases ended.
   uint64_t DefragSlice(uint32_t buckets_max, bool& wrapped) CACHENODE_REQUIRES(this);
@@ -86,6 +89,8 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
   uint64_t WalkUnsaved(SnapshotCursor& cursor, uint64_t entries_max) CACHENODE_REQUIRES(this);
   // Whether writing to the key would have to save a bucket for the running snapshot first.
   [[nodiscard]] bool IsUnsaved(uint32_t db, KeyHash hash) const noexcept CACHENODE_REQUIRES(this);
+  // Whether background work may erase the key now: not if that needs room the snapshot does not have.
+  [[nodiscard]] bool MayErase(uint32_t db, KeyHash hash) const noexcept CACHENODE_REQUIRES(this);
 
   // --- Figures; relaxed ---------------------------------------------------------------------------------------------
 
@@ -93,21 +98,33 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
   [[nodiscard]] uint64_t VolatileCount(uint32_t db) const noexcept { return store_->VolatileCount(db); }
   [[nodiscard]] MemoryFigures Memory() const noexcept { return store_->Memory(); }
   // Changes made to keys here since the start: "dirty" for save points.
-  [[nodiscard]] uint64_t ChangeCount() const noexcept { return change_count_.load(std::memory_order_relaxed); }
+  [[nodiscard]] uint64_t ChangeCount() const noexcept { return change_count_.Get(); }
 
  private:
   friend class KeySlot;
   friend class Keyspace;
 
-  void CountChange() noexcept {
-    change_count_.store(change_count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  }
+  void CountChange() noexcept { change_count_.Add(1); }
+  void EraseExpired(uint32_t db, Table& table, Bucket& head, Bucket& bucket, uint32_t slot,
+                    const AccessContext& context) noexcept;
+  // Erases what is due in a chain, at most `keys_left`; answers the earliest deadline that stays.
+  int64_t ExpireChain(uint32_t db, Table& table, Bucket& head, const AccessContext& context,
+                      uint32_t& keys_left) noexcept;
+  // False when `keys_left` ran out first.
+  bool ExpireGroup(uint32_t db, Table& table, const Table::GroupRange& range, const AccessContext& context,
+                   uint32_t& keys_left) noexcept;
+  uint64_t DefragChain(Table& table, Bucket& head) noexcept;
 
   ShardLock lock_;
   const uint32_t id_;
   const bool threaded_;
-  std::atomic<uint64_t> change_count_{0};
+  // Advanced whenever an entry or a bucket may have moved: slots then look for their entry again.
+  uint64_t layout_version_ = 0;
   std::unique_ptr<ShardStore> store_;
+  OwnedCounter change_count_;
+  // Where defragmentation goes on.
+  uint32_t defrag_db_ = 0;
+  uint64_t defrag_position_ = 0;
 };
 
 // Holds one shard's lock for a scope; the thread holds no other.

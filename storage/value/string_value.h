@@ -58,7 +58,7 @@ class StringView {
 [[nodiscard]] size_t IntBytes(StringEncoding encoding) noexcept;
 void StoreInt(StringEncoding encoding, int64_t number, char* value) noexcept;
 
-// An inline string is its length (1-2 bytes, kInlineStringBytesMax at most) and its bytes.
+// An inline string is its length (1-2 bytes: 7 bits each, the first with the high bit when two) and its bytes.
 inline constexpr size_t kInlineStringBytesMax = (size_t{1} << 14) - 1;
 [[nodiscard]] inline size_t InlineHeaderBytes(size_t size_bytes) noexcept { return size_bytes < 128 ? 1 : 2; }
 // Writes the length and returns where the bytes go.

@@ -1,0 +1,85 @@
+// One cache line of a table: eleven tags, eleven references, and what concerns the bucket as a whole.
+//
+// Thread-safety: written under the lock that guards the table, with relaxed atomic stores, because prefetchers read
+//   tags and references without it. The lock's holder reads plainly.
+// Invariants: tag 0 marks an empty slot. flags, epoch and ttl_hint count in the first bucket of a chain only.
+#pragma once
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#else
+#include <cstring>
+#endif
+
+namespace cachenode {
+
+struct alignas(64) Bucket {
+  static constexpr uint32_t kSlots = 11;
+  static constexpr uint32_t kSlotMask = (1U << kSlots) - 1;
+
+  uint8_t tags[kSlots];
+  uint8_t flags;
+  uint16_t epoch;
+  uint16_t ttl_hint;
+  uint32_t refs[kSlots];
+  uint32_t overflow;  // The next bucket of the chain, in the heap; 0: none.
+
+  // Bit i is set when slot i has this tag.
+  [[nodiscard]] uint32_t Match(uint8_t tag) const noexcept {
+#if defined(__SSE2__)
+    const __m128i line = _mm_load_si128(reinterpret_cast<const __m128i*>(this));
+    const __m128i equal = _mm_cmpeq_epi8(line, _mm_set1_epi8(static_cast<char>(tag)));
+    return static_cast<uint32_t>(_mm_movemask_epi8(equal)) & kSlotMask;
+#else
+    return MatchPortable(tag);
+#endif
+  }
+  // The same eight bytes at a time.
+  [[nodiscard]] uint32_t MatchPortable(uint8_t tag) const noexcept {
+    uint32_t mask = 0;
+    for (uint32_t i = 0; i < kSlots; ++i) mask |= static_cast<uint32_t>(tags[i] == tag) << i;
+    return mask;
+  }
+  [[nodiscard]] uint32_t UsedMask() const noexcept { return ~Match(0) & kSlotMask; }
+  [[nodiscard]] uint32_t UsedCount() const noexcept { return static_cast<uint32_t>(std::popcount(UsedMask())); }
+
+  void SetSlot(uint32_t slot, uint8_t tag, uint32_t ref) noexcept {
+    Store(refs[slot], ref);
+    Store(tags[slot], tag);
+  }
+  void SetRef(uint32_t slot, uint32_t ref) noexcept { Store(refs[slot], ref); }
+  void ClearSlot(uint32_t slot) noexcept { Store(tags[slot], uint8_t{0}); }
+  void SetEpoch(uint16_t value) noexcept { Store(epoch, value); }
+  void SetHint(uint16_t value) noexcept {
+    if (ttl_hint != value) Store(ttl_hint, value);
+  }
+  void SetOverflow(uint32_t value) noexcept { Store(overflow, value); }
+
+  // For prefetchers, without the lock: the reference of the first slot with this tag, 0 when there is none.
+  [[nodiscard]] uint32_t PeekRef(uint8_t tag) const noexcept {
+    for (uint32_t i = 0; i < kSlots; ++i) {
+      if (Load(tags[i]) == tag) return Load(refs[i]);
+    }
+    return 0;
+  }
+
+ private:
+  template <typename T>
+  static void Store(T& field, T value) noexcept {
+    std::atomic_ref<T>(field).store(value, std::memory_order_relaxed);
+  }
+  template <typename T>
+  static T Load(const T& field) noexcept {
+    return __atomic_load_n(&field, __ATOMIC_RELAXED);
+  }
+};
+
+static_assert(sizeof(Bucket) == 64);
+static_assert(offsetof(Bucket, tags) == 0 && offsetof(Bucket, refs) == 16 && offsetof(Bucket, overflow) == 60);
+
+}  // namespace cachenode

@@ -1,0 +1,155 @@
+// The string part of KeySlot: which encoding a write gets, and growing strings in place.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "storage/entry.h"
+#include "storage/key_slot.h"
+#include "storage/shard.h"
+
+namespace cachenode {
+
+namespace {
+
+// Blocks grow ahead of need: by their own size up to this much.
+constexpr size_t kGrowAheadBytesMax = size_t{1} << 20;
+
+size_t RoomFor(size_t size_bytes) noexcept { return size_bytes + std::min(size_bytes, kGrowAheadBytesMax); }
+
+bool MayBeInteger(std::string_view bytes) noexcept {
+  return !bytes.empty() && bytes.size() <= kIntegerCharsMax && (bytes[0] == '-' || (bytes[0] >= '0' && bytes[0] <= '9'));
+}
+
+}  // namespace
+
+Status KeySlot::WriteInline(std::string_view bytes, StringEncoding encoding, Expiry expiry) {
+  const size_t header_bytes = InlineHeaderBytes(bytes.size());
+  const Result<char*> value = ReplaceValue(ValueType::kString, static_cast<Encoding>(encoding),
+                                           header_bytes + bytes.size(), expiry);
+  if (!value) [[unlikely]] return value.status().code();
+  std::memcpy(StoreInlineHeader(bytes.size(), *value), bytes.data(), bytes.size());
+  return Status::Ok();
+}
+
+Status KeySlot::WriteString(std::string_view bytes, Expiry expiry) {
+  int64_t number = 0;
+  if (MayBeInteger(bytes) && TryParseInt64(bytes, number)) return WriteInt64(number, expiry);
+  if (FitsInline(InlineHeaderBytes(bytes.size()) + bytes.size(), !expiry.IsClear())) [[likely]] {
+    return WriteInline(bytes, StringEncoding::kInline, expiry);
+  }
+  ByteBlockRef block = ByteBlockRef::Copy(bytes);
+  if (!block) return Err::kOutOfMemory;
+  return WriteBlock(std::move(block), expiry);
+}
+
+Status KeySlot::WriteInt64(int64_t number, Expiry expiry) {
+  const StringEncoding encoding = IntEncodingFor(number);
+  const Result<char*> value =
+      ReplaceValue(ValueType::kString, static_cast<Encoding>(encoding), IntBytes(encoding), expiry);
+  if (!value) [[unlikely]] return value.status().code();
+  StoreInt(encoding, number, *value);
+  return Status::Ok();
+}
+
+Status KeySlot::WriteBlock(ByteBlockRef block, Expiry expiry) {
+  const size_t size_bytes = block->size();
+  if (FitsInline(InlineHeaderBytes(size_bytes) + size_bytes, true)) return WriteString(block->view(), expiry);
+  const Result<char*> value = ReplaceValue(ValueType::kString, static_cast<Encoding>(StringEncoding::kBlock),
+                                           sizeof(ByteBlock*), expiry);
+  if (!value) return value.status().code();
+  AdjustExternal(static_cast<int64_t>(block->MemoryBytes()));
+  StoreBlock(block.Release(), *value);
+  return Status::Ok();
+}
+
+Result<std::span<char>> KeySlot::EditString(size_t size_bytes) {
+  char* const at = Entry();
+  if (at != nullptr) {
+    if (ByteBlock* const block = String().block(); block != nullptr) return EditBlock(block, size_bytes);
+  }
+  const size_t header_bytes = InlineHeaderBytes(size_bytes);
+  if (!FitsInline(header_bytes + size_bytes, true)) return GrowIntoBlock(size_bytes);
+
+  constexpr auto kRaw = static_cast<Encoding>(StringEncoding::kInlineRaw);
+  if (at != nullptr && !String().IsInt() && StringSize() == size_bytes) {
+    // The same length: only the encoding's name changes.
+    Announce();
+    *at = static_cast<char>((entry::Meta(at) & ~(7U << 3)) | unsigned{kRaw} << 3);
+    Commit(false);
+    return std::span<char>(at + entry::ValueOffset(at) + header_bytes, size_bytes);
+  }
+  // The old bytes go through a copy: the new ones may take their place.
+  std::array<char, SlabHeap::kBlockBytesMax> old;
+  size_t kept = 0;
+  if (at != nullptr) {
+    StringScratch scratch;
+    const std::string_view bytes = ReadString(scratch);
+    kept = std::min(bytes.size(), size_bytes);
+    std::memcpy(old.data(), bytes.data(), kept);
+  }
+  const Result<char*> value = ReplaceValue(ValueType::kString, kRaw, header_bytes + size_bytes, Expiry::kKeep);
+  if (!value) return value.status().code();
+  char* const out = StoreInlineHeader(size_bytes, *value);
+  std::memcpy(out, old.data(), kept);
+  std::memset(out + kept, 0, size_bytes - kept);
+  return std::span<char>(out, size_bytes);
+}
+
+// The string is in a block already: written in place while nobody else holds it and there is room.
+Result<std::span<char>> KeySlot::EditBlock(ByteBlock* block, size_t size_bytes) {
+  Announce();  // A snapshot takes its reference here, so uniqueness is known only now.
+  const size_t kept = std::min(block->size(), size_bytes);
+  const auto before = static_cast<int64_t>(block->MemoryBytes());
+  if (!block->IsUnique()) {
+    ByteBlockRef copy = ByteBlockRef::Create(size_bytes, size_bytes > kept ? RoomFor(size_bytes) : size_bytes);
+    if (!copy) return Err::kOutOfMemory;
+    std::memcpy(copy->mutable_data(), block->data(), kept);
+    block->DropRef();
+    block = copy.Release();
+  } else if (size_bytes > block->capacity()) {
+    ByteBlockRef owned = ByteBlockRef::Adopt(block);
+    const bool grown = owned.Reserve(RoomFor(size_bytes)) || owned.Reserve(size_bytes);
+    block = owned.Release();
+    if (!grown) return Err::kOutOfMemory;
+  }
+  block->SetSize(size_bytes);
+  std::memset(block->mutable_data() + kept, 0, size_bytes - kept);
+  StoreBlock(block, entry_ + entry::ValueOffset(entry_));
+  AdjustExternal(static_cast<int64_t>(block->MemoryBytes()) - before);
+  Commit(false);
+  return std::span<char>(block->mutable_data(), size_bytes);
+}
+
+// From an inline string, an integer or nothing to a block.
+Result<std::span<char>> KeySlot::GrowIntoBlock(size_t size_bytes) {
+  StringScratch scratch;
+  const std::string_view old = Entry() != nullptr ? ReadString(scratch) : std::string_view();
+  ByteBlockRef block = ByteBlockRef::Create(size_bytes, old.empty() ? size_bytes : RoomFor(size_bytes));
+  if (!block) return Err::kOutOfMemory;
+  char* const bytes = block->mutable_data();
+  const size_t kept = std::min(old.size(), size_bytes);
+  std::memcpy(bytes, old.data(), kept);
+  std::memset(bytes + kept, 0, size_bytes - kept);
+  const Result<char*> value = ReplaceValue(ValueType::kString, static_cast<Encoding>(StringEncoding::kBlock),
+                                           sizeof(ByteBlock*), Expiry::kKeep);
+  if (!value) return value.status().code();
+  AdjustExternal(static_cast<int64_t>(block->MemoryBytes()));
+  StoreBlock(block.Release(), *value);
+  return std::span<char>(bytes, size_bytes);
+}
+
+Result<size_t> KeySlot::AppendString(std::string_view bytes) {
+  if (Entry() == nullptr) {
+    Status written = WriteString(bytes, Expiry::kKeep);
+    if (!written) return written;
+    return bytes.size();
+  }
+  const size_t before = StringSize();
+  Result<std::span<char>> all = EditString(before + bytes.size());
+  if (!all) return all.error();
+  std::memcpy(all->data() + before, bytes.data(), bytes.size());
+  return all->size();
+}
+
+}  // namespace cachenode

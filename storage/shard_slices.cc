@@ -1,0 +1,173 @@
+// The background work of a shard, in bounded slices: expiry, resizing and page return, defragmentation, sampling.
+#include <algorithm>
+#include <cstring>
+
+#include "storage/base/random.h"
+#include "storage/entry.h"
+#include "storage/expiry_hint.h"
+#include "storage/shard.h"
+
+namespace cachenode {
+
+// --- Expiry ---------------------------------------------------------------------------------------------------------
+
+uint32_t Shard::ExpireSlice(const AccessContext& context, uint32_t keys_max) {
+  if (!store_->CanSave()) return 0;
+  uint32_t keys_left = keys_max;
+  for (uint32_t db = 0; db < store_->table_end(); ++db) {
+    Table* const table = store_->FindTable(db);
+    if (table == nullptr || table->earliest_ms() > context.now_ms) continue;
+    for (uint64_t i = 0, count = table->GroupCount(); i < count; ++i) {
+      const Table::GroupRange range = table->GroupAt(i);
+      if (range.group->volatile_count == 0 || range.group->earliest_ms > context.now_ms) continue;
+      if (!ExpireGroup(db, *table, range, context, keys_left)) {
+        store_->ReportMapped();
+        return keys_max - keys_left;
+      }
+    }
+    table->RecomputeEarliest();
+    ++layout_version_;
+    store_->ResizeStep(*table, Table::kMergePerWrite, context.now_ms);
+  }
+  store_->ReportMapped();
+  return keys_max - keys_left;
+}
+
+bool Shard::ExpireGroup(uint32_t db, Table& table, const Table::GroupRange& range, const AccessContext& context,
+                        uint32_t& keys_left) noexcept {
+  const bool trusted = context.now_ms - range.group->earliest_ms <= expiry_hint::kTrustMs;
+  int64_t earliest = INT64_MAX;
+  for (Bucket* head = range.first; head != range.end; ++head) {
+    if (head->ttl_hint == 0) continue;
+    if (trusted && !expiry_hint::IsDue(head->ttl_hint, context.now_ms)) {
+      earliest = std::min(earliest, expiry_hint::DecodeMs(head->ttl_hint, context.now_ms));
+      continue;
+    }
+    if (keys_left == 0) return false;
+    earliest = std::min(earliest, ExpireChain(db, table, *head, context, keys_left));
+    if (earliest <= context.now_ms) return false;
+  }
+  range.group->earliest_ms = earliest;
+  return true;
+}
+
+int64_t Shard::ExpireChain(uint32_t db, Table& table, Bucket& head, const AccessContext& context,
+                           uint32_t& keys_left) noexcept {
+  while (true) {
+    Bucket* due_bucket = nullptr;
+    uint32_t due_slot = 0;
+    int64_t earliest = INT64_MAX;
+    table.ForEachInChain(head, [&](Bucket& bucket, uint32_t slot) {
+      const int64_t deadline = entry::ExpireAt(store_->heap().Address(bucket.refs[slot]));
+      if (deadline < 0) return;
+      earliest = std::min(earliest, deadline);
+      if (deadline > context.now_ms) return;
+      due_bucket = &bucket;
+      due_slot = slot;
+    });
+    if (due_bucket == nullptr || keys_left == 0) {
+      head.SetHint(earliest == INT64_MAX ? uint16_t{0} : expiry_hint::Encode(earliest, context.now_ms));
+      return earliest;
+    }
+    EraseExpired(db, table, head, *due_bucket, due_slot, context);
+    --keys_left;
+  }
+}
+
+// --- Upkeep ---------------------------------------------------------------------------------------------------------
+
+bool Shard::MaintainSlice(uint32_t units, int64_t now_ms) {
+  bool more = false;
+  for (uint32_t db = 0; db < store_->table_end(); ++db) {
+    Table* const table = store_->FindTable(db);
+    if (table == nullptr) continue;
+    more |= store_->ResizeStep(*table, units, now_ms);
+  }
+  ++layout_version_;
+  more |= store_->FreeSlice(units);
+  more |= store_->heap().ReleasePages(units) == units;
+  store_->ReportMapped(true);
+  return more;
+}
+
+uint64_t Shard::DefragChain(Table& table, Bucket& head) noexcept {
+  SlabHeap& heap = store_->heap();
+  uint64_t moved = table.DefragChain(head);
+  table.ForEachInChain(head, [&](Bucket& bucket, uint32_t slot) {
+    const SlabHeap::Ref old = bucket.refs[slot];
+    const SlabHeap::Ref target = heap.AllocateForMove(old);
+    if (target == SlabHeap::kNull) return;
+    const size_t bytes = entry::SizeBytes(heap.Address(old));
+    std::memcpy(heap.Address(target), heap.Address(old), bytes);
+    heap.Resize(target, bytes);
+    bucket.SetRef(slot, target);
+    heap.Free(old);
+    ++moved;
+  });
+  return moved;
+}
+
+uint64_t Shard::DefragSlice(uint32_t buckets_max, bool& wrapped) {
+  wrapped = false;
+  uint64_t moved = 0;
+  for (uint32_t i = 0; i < buckets_max; ++i) {
+    Table* table = defrag_db_ < store_->table_end() ? store_->FindTable(defrag_db_) : nullptr;
+    while (table == nullptr || defrag_position_ >= kPositionEnd) {
+      defrag_position_ = 0;
+      if (++defrag_db_ >= store_->table_end()) {
+        defrag_db_ = 0;
+        wrapped = true;
+        ++layout_version_;
+        return moved;
+      }
+      table = store_->FindTable(defrag_db_);
+    }
+    const Table::Place place = table->PlaceAt(defrag_position_);
+    if (place.end < kPositionEnd) table->PrefetchPlace(table->PlaceAt(place.end));
+    if (place.head != nullptr) moved += DefragChain(*table, *place.head);
+    defrag_position_ = place.end;
+  }
+  ++layout_version_;
+  return moved;
+}
+
+// --- Sampling -------------------------------------------------------------------------------------------------------
+
+void Shard::SampleBucket(uint32_t db, bool volatile_only, Random& random,
+                         FunctionRef<void(const EntryView&)> visit) const {
+  const Table* const table = store_->FindTable(db);
+  if (table == nullptr || (volatile_only ? table->volatile_count() : table->entry_count()) == 0) return;
+  const auto show = [&](Bucket& head) {
+    bool shown = false;
+    table->ForEachInChain(head, [&](const Bucket& bucket, uint32_t slot) {
+      const char* const at = store_->heap().Address(bucket.refs[slot]);
+      if (volatile_only && !entry::HasTtl(at)) return;
+      visit(entry::View(at));
+      shown = true;
+    });
+    return shown;
+  };
+  // From a random place on, to the first bucket that has something to show; groups say where deadlines are.
+  if (!volatile_only) {
+    uint64_t position = random.Below(kPositionEnd);
+    while (true) {
+      const Table::Place place = table->PlaceAt(position);
+      if (show(*place.head)) return;
+      position = place.end < kPositionEnd ? place.end : 0;
+    }
+  }
+  const uint64_t groups = table->GroupCount();
+  const uint64_t first_group = random.Below(groups);
+  for (uint64_t i = 0; i < groups; ++i) {
+    const Table::GroupRange range = table->GroupAt((first_group + i) % groups);
+    if (range.group->volatile_count == 0) continue;
+    const auto count = static_cast<uint64_t>(range.end - range.first);
+    const uint64_t first = random.Below(count);
+    for (uint64_t k = 0; k < count; ++k) {
+      Bucket& head = range.first[(first + k) % count];
+      if (head.ttl_hint != 0 && show(head)) return;
+    }
+  }
+}
+
+}  // namespace cachenode

@@ -1,0 +1,47 @@
+#include "storage/value/value.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "storage/value/string_value.h"
+
+namespace cachenode {
+
+namespace {
+
+[[noreturn]] void NoSuchType() noexcept {
+  std::fputs("cachenode: an entry carries a value type that does not exist\n", stderr);
+  std::abort();
+}
+
+constexpr ValueOps kMissingOps = {
+    [](Encoding, const char*) noexcept -> size_t { NoSuchType(); },
+    [](Encoding, const char*) noexcept -> size_t { NoSuchType(); },
+    [](Encoding, char*) noexcept { NoSuchType(); },
+    [](Encoding, const char*, char*) noexcept -> bool { NoSuchType(); },
+    [](Encoding, const char*) noexcept -> std::string_view { NoSuchType(); },
+};
+
+}  // namespace
+
+std::string_view TypeName(ValueType type) noexcept {
+  constexpr std::string_view kNames[kValueTypeCount] = {"string", "list", "set", "zset", "hash", "stream"};
+  return kNames[static_cast<unsigned>(type)];
+}
+
+// One line per type; a switch, because it costs nothing for the type that is asked for most.
+const ValueOps& OpsOf(ValueType type) noexcept {
+  switch (type) {
+    case ValueType::kString:
+      return kStringOps;
+    case ValueType::kList:
+    case ValueType::kSet:
+    case ValueType::kSortedSet:
+    case ValueType::kHash:
+    case ValueType::kStream:
+      break;
+  }
+  return kMissingOps;
+}
+
+}  // namespace cachenode
