@@ -10,9 +10,13 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .lists import START_FAILURE
+
 TOOLS = ("redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb")
 EXTERNAL_OPTIONS = ["--save", "", "--enable-debug-command", "yes", "--enable-protected-configs", "yes",
                     "--enable-module-command", "yes"]
+# The harness reports an error outside every test, or of a server that a test started, without a test's name.
+SET_UP = "(set-up outside a test)"
 EVENT = re.compile(r"\[(ok|err|skip|ignore|exception|TIMEOUT)\]: ?(.*)")
 
 # The suite starts `src/redis-server CONF [ARGS...]` and kills the pid it got, hence exec. Our options go behind the
@@ -156,8 +160,9 @@ def parse(text: str, ending: str) -> Outcome:
             continue
         name = re.sub(r" \(\d+ ms\)$", "", rest) if status == "ok" else rest
         if status == "err":
-            name = re.sub(r" in tests/\S+\.tcl$", "", rest).strip() or "(set-up outside a test)"
-            outcome.details[name] = "\n      ".join(lines[index + 1:index + 5])
+            named = re.sub(r" in tests/\S+\.tcl$", "", rest).strip()
+            name = named if " in tests/" in rest or rest.startswith(START_FAILURE) else SET_UP
+            outcome.details[name] = "\n      ".join([*([rest] if name == SET_UP else []), *lines[index + 1:index + 5]])
         outcome.events.append((status, name))
     outcome.completed = not outcome.ending and "The End" in text
     if not outcome.completed and not outcome.ending:
