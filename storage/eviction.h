@@ -7,10 +7,11 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "storage/access_context.h"
+#include "storage/base/random.h"
 #include "storage/keyspace.h"
-#include "storage/shard_router.h"
 
 namespace cachenode {
 
@@ -40,14 +41,14 @@ class Evictor {
  private:
   struct Candidate {
     uint64_t score = 0;  // Higher is evicted first.
-    KeyHash hash;
     uint32_t db = 0;
     std::string key;
   };
 
-  void Sample(Keyspace& keyspace, Shard& shard, const EvictionOptions& options, const AccessContext& context,
-              Random& random);
-  void Offer(uint64_t score, uint32_t db, KeyHash hash, std::string_view key);
+  [[nodiscard]] static bool HasEligible(const Keyspace& keyspace, const Shard& shard, bool volatile_only) noexcept;
+  uint32_t Sample(const Keyspace& keyspace, Shard& shard, const EvictionOptions& options, const AccessContext& context,
+                  Random& random) CACHENODE_REQUIRES(shard);
+  void Offer(uint64_t score, uint32_t db, std::string_view key);
   [[nodiscard]] Evicted EraseBest(Keyspace& keyspace, const AccessContext& context, Locking locking);
 
   std::array<Candidate, kPoolSize> pool_;  // Ascending by score.
