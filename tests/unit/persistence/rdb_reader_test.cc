@@ -364,7 +364,8 @@ TEST(RdbReader, FragmentsEndWhereTheirSourceEnds) {
   EXPECT_FALSE(*more);
   EXPECT_EQ(reader.checksum(), Crc64(0, body));
 
-  MemorySource with_end(body + "\xFF"s);
+  const std::string ended = body + "\xFF"s;
+  MemorySource with_end(ended);
   RdbReader refused(with_end, out, {});
   refused.StartFragment(10, RdbDialect::kRedis, 0);
   EXPECT_EQ(refused.ReadBatch(batch).status().code(), Err::kCorrupt);
