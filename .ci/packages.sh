@@ -9,7 +9,7 @@ packages_run="g++ cmake ninja-build pkg-config ca-certificates
 # redis-server would only add a service that takes the port.
 packages_test="ccache mold python3 libgtest-dev libgmock-dev clang-format-14 redis-tools tcl dpkg-dev procps"
 
-packages_full="clang-14 clang-tidy-14 lld-14 libclang-rt-14-dev llvm-14 libmimalloc-dev libbenchmark-dev"
+packages_full="clang-14 clang-tidy-14 lld-14 libclang-rt-14-dev llvm-14 libmimalloc-dev libbenchmark-dev valgrind"
 
 missing_packages() {
   local package
