@@ -27,9 +27,9 @@ inline constexpr size_t kLogLineBytesMax = 4096;
 enum class LogRole : char { kPrimary = 'M', kReplica = 'S' };
 
 struct LogSinkOptions {
-  std::string file;  // Empty: standard output.
+  std::string file{};  // Empty: standard output.
   bool syslog_enabled = false;
-  std::string syslog_ident;
+  std::string syslog_ident{};
   SyslogFacility syslog_facility = SyslogFacility::kLocal0;
 };
 
