@@ -27,8 +27,8 @@ std::string ErrnoText(int error) { return std::generic_category().message(error)
 
 // Rules that leave the default user as it is anyway, as a rewritten file of redis-server states them.
 bool IsPlainDefaultUser(std::span<const std::string> words) {
-  constexpr std::string_view kPlain[] = {"on",  "nopass",      "~*",          "&*",
-                                         "+@all", "allkeys", "allchannels", "allcommands", "sanitize-payload"};
+  constexpr std::string_view kPlain[] = {
+      "on", "nopass", "~*", "&*", "+@all", "allkeys", "allchannels", "allcommands", "sanitize-payload"};
   if (words[1] != "default") return false;
   return std::ranges::all_of(words.subspan(2), [&](const std::string& rule) {
     return std::ranges::find(kPlain, std::string_view(rule)) != std::end(kPlain);
@@ -44,9 +44,8 @@ class Loader {
 
   LoadOutcome Run(const std::vector<ConfigSource>& sources) {
     LoadOutcome outcome;
-    const bool read = std::ranges::all_of(sources, [this](const ConfigSource& source) {
-      return ReadText(source.label, source.text, source.kind, 0);
-    });
+    const bool read = std::ranges::all_of(
+        sources, [this](const ConfigSource& source) { return ReadText(source.label, source.text, source.kind, 0); });
     if (read && Finish()) {
       outcome.loaded = std::move(loaded_);
     } else {
@@ -136,9 +135,10 @@ class Loader {
   bool User(std::string_view line, const std::vector<std::string>& words) {
     if (loaded_.users.size() >= kUsersMax) return Fail("too many users");
     if (!user_places_.try_emplace(words[1], place_).second) {
-      return Fail(fmt::format("Error in user declaration '{}': Duplicate user found. A user can only be defined once "
-                              "in config files",
-                              words[1]));
+      return Fail(
+          fmt::format("Error in user declaration '{}': Duplicate user found. A user can only be defined once "
+                      "in config files",
+                      words[1]));
     }
     if (IsPlainDefaultUser(words)) return true;
     loaded_.users.emplace_back(TrimBlanks(line.substr(std::string_view("user").size())));

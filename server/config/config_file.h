@@ -6,14 +6,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "server/config/config.h"
 #include "server/config/option_table.h"
+#include "storage/base/result.h"
 
 namespace cachenode {
 
@@ -21,11 +22,17 @@ inline constexpr size_t kConfigBytesMax = size_t{16} << 20;
 inline constexpr int kIncludeDepthMax = 16;
 inline constexpr int kIncludeFilesMax = 1024;
 
+enum class SourceKind : uint8_t {
+  kBuiltin,  // The embedded default: as if it were the option table's defaults.
+  kFile,
+  kText,  // Standard input, command line.
+};
+
 // One text to read, in order of precedence: file, standard input, command line.
 struct ConfigSource {
   std::string label;  // "/etc/redis.conf", "standard input", "the command line"; stands in error reports.
   std::string text;
-  bool is_file = false;
+  SourceKind kind = SourceKind::kFile;
 };
 
 // Why a configuration cannot be used.
@@ -43,7 +50,7 @@ struct ConfigError {
 struct RenamedCommand {
   std::string old_name;
   std::string new_name;  // Empty: the command is gone.
-  std::string where;     // "line 12 of /etc/redis.conf", for the error when the command table refuses it.
+  ConfigError place;     // Without a reason: for the report when the command table refuses it.
 };
 
 struct LoadedConfig {
@@ -53,6 +60,9 @@ struct LoadedConfig {
   std::vector<std::string> users;     // "user" lines without the word; only when ACLs are built.
   std::vector<std::string> warnings;  // Sentences for the log: options that have no effect yet.
 };
+
+// The bytes of the file at `path`. kIo with the operating system's reason.
+Result<std::string> ReadConfigBytes(const std::string& path);
 
 // Reads `sources` over `machine`'s defaults. Exactly one of result and error is there.
 struct LoadOutcome {

@@ -119,8 +119,7 @@ Status ConfigStore::Resolve(std::span<const std::string_view> pairs, const Confi
   for (size_t i = 0; i < pairs.size(); i += 2) {
     const OptionSpec* option = FindOption(pairs[i]);
     if (option == nullptr) {
-      return Status::Text(
-          fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'", pairs[i]));
+      return Status::Text(fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'", pairs[i]));
     }
     changes.push_back({std::string(pairs[i]), option, ValueWords(*option, pairs[i + 1])});
   }

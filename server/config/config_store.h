@@ -1,13 +1,13 @@
 // The running node's configuration: the current values, and CONFIG GET, SET, RESETSTAT and REWRITE as functions.
 //
-// Thread-safety: the current Config is immutable and swapped. Current() may be called by a worker while it is inside
-//   the world flag (or holds the world lock); the reference is good until the flag is left. Other threads use Share().
-//   Set, Rewrite and Subscribe belong to the holder of the world lock, or to the start before workers run.
-// Invariant: Current() never shows half of a CONFIG SET.
+// Thread-safety: Current() is one object that never moves; its values change only while the world lock is held
+//   exclusively, so a worker reads it inside the world flag like any shared state and sees a CONFIG SET with its next
+//   command. Threads outside the world use Share(), an immutable copy. Set, SetInternally, Rewrite and Subscribe belong
+//   to the holder of the world lock, or to the start before workers run.
+// Invariant: neither view ever shows half of a CONFIG SET.
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -55,7 +55,8 @@ class ConfigStore {
   ConfigStore(const ConfigStore&) = delete;
   ConfigStore& operator=(const ConfigStore&) = delete;
 
-  [[nodiscard]] const Config& Current() const noexcept { return *current_.load(std::memory_order_acquire); }
+  // As long as this object lives; texts inside it only until the world flag is left.
+  [[nodiscard]] const Config& Current() const noexcept { return current_; }
   [[nodiscard]] std::shared_ptr<const Config> Share() const;
   [[nodiscard]] const Config& Defaults() const noexcept { return defaults_; }
   [[nodiscard]] const std::string& FilePath() const noexcept { return file_path_; }
@@ -77,17 +78,28 @@ class ConfigStore {
   Status Rewrite(std::span<const std::string> user_lines, bool all) const;
 
  private:
-  struct Change;
-  Status Check(std::span<const std::string_view> pairs, const ConfigCaller& caller, std::vector<Change>& changes) const;
-  Status Publish(Config next, std::span<const Change> changes);
-  Status ApplyGroups(std::span<const Change> changes, const Config& before, const Config& after, size_t& failed) const;
+  // One option of a CONFIG SET.
+  struct Change {
+    std::string asked_name;  // As the client wrote it.
+    const OptionSpec* option = nullptr;
+    std::vector<std::string> words;
+  };
+
+  Status Resolve(std::span<const std::string_view> pairs, const ConfigCaller& caller,
+                 std::vector<Change>& changes) const;
+  Status CheckMutable(const Change& change, const ConfigCaller& caller) const;
+  Status SetAll(std::span<const Change> changes);
+  Status ApplyChanged(std::span<const Change* const> changed, const Config& next) const;
+  Status ApplyOne(ApplyGroup group, const Config& before, const Config& after) const;
+  void Publish(Config next);
 
   // Constant after construction.
   const Config defaults_;
   const std::string file_path_;
+  const std::unique_ptr<ConfigApplier> directory_;  // Enters `dir`.
   // Written by the world lock's holder.
   std::array<std::vector<ConfigApplier*>, kApplyGroupCount> appliers_;
-  std::atomic<const Config*> current_;
+  Config current_;
   // Guarded by share_lock_. Shared because a background job may outlive any number of changes.
   mutable std::mutex share_lock_;
   std::shared_ptr<const Config> shared_;

@@ -30,9 +30,8 @@ std::string LineText(const Line& line) {
 }
 
 const Line* FindLine(EngineFamily family, int major, int minor) {
-  const auto* found = std::ranges::find_if(kLines, [&](const Line& line) {
-    return line.family == family && line.major == major && line.minor == minor;
-  });
+  const auto* found = std::ranges::find_if(
+      kLines, [&](const Line& line) { return line.family == family && line.major == major && line.minor == minor; });
   return found == std::end(kLines) ? nullptr : found;
 }
 

@@ -14,7 +14,7 @@ constexpr EnumName Word(std::string_view name, T value) {
 }
 
 inline constexpr EnumName kLogLevelNames[] = {
-    Word("debug", LogLevel::kDebug),   Word("verbose", LogLevel::kVerbose), Word("notice", LogLevel::kNotice),
+    Word("debug", LogLevel::kDebug),     Word("verbose", LogLevel::kVerbose), Word("notice", LogLevel::kNotice),
     Word("warning", LogLevel::kWarning), Word("nothing", LogLevel::kNothing),
 };
 inline constexpr EnumName kPolicyNames[] = {
@@ -29,14 +29,14 @@ inline constexpr EnumName kPolicyNames[] = {
     Word("allkeys-s3fifo", MaxmemoryPolicy::kAllkeysS3Fifo),
     Word("volatile-s3fifo", MaxmemoryPolicy::kVolatileS3Fifo),
 };
-inline constexpr EnumName kAccessNames[] = {
-    Word("no", DangerousAccess::kNo), Word("yes", DangerousAccess::kYes), Word("local", DangerousAccess::kLocalOnly)};
-inline constexpr EnumName kSupervisedNames[] = {
-    Word("upstart", Supervision::kUpstart), Word("systemd", Supervision::kSystemd), Word("auto", Supervision::kAuto),
-    Word("no", Supervision::kNone)};
-inline constexpr EnumName kOomScoreNames[] = {
-    Word("no", OomScoreMode::kNo), Word("yes", OomScoreMode::kRelative), Word("relative", OomScoreMode::kRelative),
-    Word("absolute", OomScoreMode::kAbsolute)};
+inline constexpr EnumName kAccessNames[] = {Word("no", DangerousAccess::kNo), Word("yes", DangerousAccess::kYes),
+                                            Word("local", DangerousAccess::kLocalOnly)};
+inline constexpr EnumName kSupervisedNames[] = {Word("upstart", Supervision::kUpstart),
+                                                Word("systemd", Supervision::kSystemd),
+                                                Word("auto", Supervision::kAuto), Word("no", Supervision::kNone)};
+inline constexpr EnumName kOomScoreNames[] = {Word("no", OomScoreMode::kNo), Word("yes", OomScoreMode::kRelative),
+                                              Word("relative", OomScoreMode::kRelative),
+                                              Word("absolute", OomScoreMode::kAbsolute)};
 inline constexpr EnumName kSyslogFacilityNames[] = {
     Word("user", SyslogFacility::kUser),     Word("local0", SyslogFacility::kLocal0),
     Word("local1", SyslogFacility::kLocal1), Word("local2", SyslogFacility::kLocal2),
@@ -48,25 +48,25 @@ inline constexpr EnumName kShutdownNames[] = {
     Word("default", kShutdownDefault), Word("save", kShutdownSave),   Word("nosave", kShutdownNoSave),
     Word("now", kShutdownNow),         Word("force", kShutdownForce),
 };
-inline constexpr EnumName kAppendFsyncNames[] = {
-    Word("everysec", AppendFsync::kEverySecond), Word("always", AppendFsync::kAlways), Word("no", AppendFsync::kNo)};
-inline constexpr EnumName kDisklessLoadNames[] = {
-    Word("disabled", DisklessLoad::kDisabled), Word("on-empty-db", DisklessLoad::kOnEmptyDb),
-    Word("swapdb", DisklessLoad::kSwapDb)};
-inline constexpr EnumName kSanitizeNames[] = {
-    Word("no", SanitizePayload::kNo), Word("yes", SanitizePayload::kYes), Word("clients", SanitizePayload::kClients)};
-inline constexpr EnumName kChannelsDefaultNames[] = {
-    Word("allchannels", ChannelsDefault::kAllChannels), Word("resetchannels", ChannelsDefault::kResetChannels)};
-inline constexpr EnumName kTlsAuthNames[] = {
-    Word("no", TlsAuthClients::kNo), Word("yes", TlsAuthClients::kYes), Word("optional", TlsAuthClients::kOptional)};
-inline constexpr EnumName kEndpointTypeNames[] = {
-    Word("ip", EndpointType::kIp), Word("hostname", EndpointType::kHostname),
-    Word("unknown-endpoint", EndpointType::kUnknown)};
-inline constexpr EnumName kPropagationErrorNames[] = {
-    Word("ignore", PropagationError::kIgnore), Word("panic", PropagationError::kPanic),
-    Word("panic-on-replicas", PropagationError::kPanicOnReplicas)};
-inline constexpr EnumName kVersionCheckNames[] = {
-    Word("strict", RdbVersionCheck::kStrict), Word("relaxed", RdbVersionCheck::kRelaxed)};
+inline constexpr EnumName kAppendFsyncNames[] = {Word("everysec", AppendFsync::kEverySecond),
+                                                 Word("always", AppendFsync::kAlways), Word("no", AppendFsync::kNo)};
+inline constexpr EnumName kDisklessLoadNames[] = {Word("disabled", DisklessLoad::kDisabled),
+                                                  Word("on-empty-db", DisklessLoad::kOnEmptyDb),
+                                                  Word("swapdb", DisklessLoad::kSwapDb)};
+inline constexpr EnumName kSanitizeNames[] = {Word("no", SanitizePayload::kNo), Word("yes", SanitizePayload::kYes),
+                                              Word("clients", SanitizePayload::kClients)};
+inline constexpr EnumName kChannelsDefaultNames[] = {Word("allchannels", ChannelsDefault::kAllChannels),
+                                                     Word("resetchannels", ChannelsDefault::kResetChannels)};
+inline constexpr EnumName kTlsAuthNames[] = {Word("no", TlsAuthClients::kNo), Word("yes", TlsAuthClients::kYes),
+                                             Word("optional", TlsAuthClients::kOptional)};
+inline constexpr EnumName kEndpointTypeNames[] = {Word("ip", EndpointType::kIp),
+                                                  Word("hostname", EndpointType::kHostname),
+                                                  Word("unknown-endpoint", EndpointType::kUnknown)};
+inline constexpr EnumName kPropagationErrorNames[] = {Word("ignore", PropagationError::kIgnore),
+                                                      Word("panic", PropagationError::kPanic),
+                                                      Word("panic-on-replicas", PropagationError::kPanicOnReplicas)};
+inline constexpr EnumName kVersionCheckNames[] = {Word("strict", RdbVersionCheck::kStrict),
+                                                  Word("relaxed", RdbVersionCheck::kRelaxed)};
 inline constexpr EnumName kRdbVersionNames[] = {
     Word("auto", RdbVersionChoice::kAuto), Word("9", RdbVersionChoice::k9),   Word("10", RdbVersionChoice::k10),
     Word("11", RdbVersionChoice::k11),     Word("12", RdbVersionChoice::k12), Word("80", RdbVersionChoice::k80),

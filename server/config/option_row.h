@@ -79,7 +79,8 @@ struct OptionField {
 };
 
 template <auto kField>
-constexpr OptionRow NumberRow(std::string_view name, std::string_view default_text, OptionType type, OptionRange range) {
+constexpr OptionRow NumberRow(std::string_view name, std::string_view default_text, OptionType type,
+                              OptionRange range) {
   OptionRow row;
   row.name = name;
   row.default_text = default_text;

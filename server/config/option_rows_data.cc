@@ -16,19 +16,41 @@ constexpr OptionSpec kRows[] = {
     Bool<&Config::dynamic_hz>("dynamic-hz", "yes").Applies(ApplyGroup::kHertz),
     Unsigned<&Config::maxmemory>("maxmemory", "0").Applies(ApplyGroup::kMemoryLimit),
     Enum<&Config::maxmemory_policy>("maxmemory-policy", "noeviction", kPolicyNames).Applies(ApplyGroup::kMemoryLimit),
-    Integer<&Config::maxmemory_samples>("maxmemory-samples", "5", {1, kInt32Max}).In(Unit::kItems).Applies(ApplyGroup::kMemoryLimit),
-    Integer<&Config::maxmemory_eviction_tenacity>("maxmemory-eviction-tenacity", "10", {0, 100}).Applies(ApplyGroup::kMemoryLimit),
+    Integer<&Config::maxmemory_samples>("maxmemory-samples", "5", {1, kInt32Max})
+        .In(Unit::kItems)
+        .Applies(ApplyGroup::kMemoryLimit),
+    Integer<&Config::maxmemory_eviction_tenacity>("maxmemory-eviction-tenacity", "10", {0, 100})
+        .Applies(ApplyGroup::kMemoryLimit),
     Integer<&Config::lfu_log_factor>("lfu-log-factor", "10", {0, kInt32Max}).Applies(ApplyGroup::kMemoryLimit),
-    Integer<&Config::lfu_decay_time>("lfu-decay-time", "1", {0, kInt32Max}).In(Unit::kMinutes).Applies(ApplyGroup::kMemoryLimit),
+    Integer<&Config::lfu_decay_time>("lfu-decay-time", "1", {0, kInt32Max})
+        .In(Unit::kMinutes)
+        .Applies(ApplyGroup::kMemoryLimit),
     Integer<&Config::active_expire_effort>("active-expire-effort", "1", {1, 10}).Applies(ApplyGroup::kHertz),
     Bool<&Config::activerehashing>("activerehashing", "yes").Applies(ApplyGroup::kDefrag),
     Bool<&Config::activedefrag>("activedefrag", "no").Applies(ApplyGroup::kDefrag).Of(Feature::kDefrag),
-    Integer<&Config::active_defrag_cycle_max>("active-defrag-cycle-max", "25", {1, 99}).In(Unit::kPercent).Applies(ApplyGroup::kDefrag).Of(Feature::kDefrag),
-    Integer<&Config::active_defrag_cycle_min>("active-defrag-cycle-min", "1", {1, 99}).In(Unit::kPercent).Applies(ApplyGroup::kDefrag).Of(Feature::kDefrag),
-    Memory<&Config::active_defrag_ignore_bytes>("active-defrag-ignore-bytes", "104857600", {1, kInt64Max}).Applies(ApplyGroup::kDefrag).Of(Feature::kDefrag),
-    Integer<&Config::active_defrag_max_scan_fields>("active-defrag-max-scan-fields", "1000", {1, kInt64Max}).In(Unit::kItems).Applies(ApplyGroup::kDefrag).Of(Feature::kDefrag),
-    Integer<&Config::active_defrag_threshold_lower>("active-defrag-threshold-lower", "10", {0, 1000}).In(Unit::kPercent).Applies(ApplyGroup::kDefrag).Of(Feature::kDefrag),
-    Integer<&Config::active_defrag_threshold_upper>("active-defrag-threshold-upper", "100", {0, 1000}).In(Unit::kPercent).Applies(ApplyGroup::kDefrag).Of(Feature::kDefrag),
+    Integer<&Config::active_defrag_cycle_max>("active-defrag-cycle-max", "25", {1, 99})
+        .In(Unit::kPercent)
+        .Applies(ApplyGroup::kDefrag)
+        .Of(Feature::kDefrag),
+    Integer<&Config::active_defrag_cycle_min>("active-defrag-cycle-min", "1", {1, 99})
+        .In(Unit::kPercent)
+        .Applies(ApplyGroup::kDefrag)
+        .Of(Feature::kDefrag),
+    Memory<&Config::active_defrag_ignore_bytes>("active-defrag-ignore-bytes", "104857600", {1, kInt64Max})
+        .Applies(ApplyGroup::kDefrag)
+        .Of(Feature::kDefrag),
+    Integer<&Config::active_defrag_max_scan_fields>("active-defrag-max-scan-fields", "1000", {1, kInt64Max})
+        .In(Unit::kItems)
+        .Applies(ApplyGroup::kDefrag)
+        .Of(Feature::kDefrag),
+    Integer<&Config::active_defrag_threshold_lower>("active-defrag-threshold-lower", "10", {0, 1000})
+        .In(Unit::kPercent)
+        .Applies(ApplyGroup::kDefrag)
+        .Of(Feature::kDefrag),
+    Integer<&Config::active_defrag_threshold_upper>("active-defrag-threshold-upper", "100", {0, 1000})
+        .In(Unit::kPercent)
+        .Applies(ApplyGroup::kDefrag)
+        .Of(Feature::kDefrag),
     Bool<&Config::jemalloc_bg_thread>("jemalloc-bg-thread", "yes").Applies(ApplyGroup::kDefrag).Of(Feature::kDefrag),
     Bool<&Config::lazyfree_lazy_eviction>("lazyfree-lazy-eviction", "no").Applies(ApplyGroup::kLazyFree),
     Bool<&Config::lazyfree_lazy_expire>("lazyfree-lazy-expire", "no").Applies(ApplyGroup::kLazyFree),
@@ -39,34 +61,109 @@ constexpr OptionSpec kRows[] = {
     Memory<&Config::arena_reserve>("arena-reserve", "0", {0, kInt64Max}).Flags(kOptionImmutable | kOptionOurs),
 
     // Up to which size a value keeps its compact form.
-    Integer<&Config::hash_max_listpack_entries>("hash-max-listpack-entries", "512", {0, kInt64Max}).Alias("hash-max-ziplist-entries").In(Unit::kItems).Applies(ApplyGroup::kEncodings).Of(Feature::kCollections),
-    Memory<&Config::hash_max_listpack_value>("hash-max-listpack-value", "64", {0, kInt64Max}).Alias("hash-max-ziplist-value").Applies(ApplyGroup::kEncodings).Of(Feature::kCollections),
-    Integer<&Config::list_max_listpack_size>("list-max-listpack-size", "-2", {kInt32Min, kInt32Max}).Alias("list-max-ziplist-size").Applies(ApplyGroup::kEncodings).Of(Feature::kCollections),
-    Integer<&Config::list_compress_depth>("list-compress-depth", "0", {0, kInt32Max}).Applies(ApplyGroup::kEncodings).Of(Feature::kCollections),
-    Integer<&Config::set_max_intset_entries>("set-max-intset-entries", "512", {0, kInt64Max}).In(Unit::kItems).Applies(ApplyGroup::kEncodings).Of(Feature::kCollections),
-    Integer<&Config::set_max_listpack_entries>("set-max-listpack-entries", "128", {0, kInt64Max}).Flags(kOptionOurs).In(Unit::kItems).Applies(ApplyGroup::kEncodings).Of(Feature::kCollections),
-    Integer<&Config::set_max_listpack_value>("set-max-listpack-value", "64", {0, kInt64Max}).Flags(kOptionOurs).In(Unit::kBytes).Applies(ApplyGroup::kEncodings).Of(Feature::kCollections),
-    Integer<&Config::zset_max_listpack_entries>("zset-max-listpack-entries", "128", {0, kInt64Max}).Alias("zset-max-ziplist-entries").In(Unit::kItems).Applies(ApplyGroup::kEncodings).Of(Feature::kCollections),
-    Memory<&Config::zset_max_listpack_value>("zset-max-listpack-value", "64", {0, kInt64Max}).Alias("zset-max-ziplist-value").Applies(ApplyGroup::kEncodings).Of(Feature::kCollections),
-    Memory<&Config::hll_sparse_max_bytes>("hll-sparse-max-bytes", "3000", {0, kInt64Max}).Applies(ApplyGroup::kEncodings).Of(Feature::kCollections),
-    Memory<&Config::stream_node_max_bytes>("stream-node-max-bytes", "4096", {0, kInt64Max}).Applies(ApplyGroup::kEncodings).Of(Feature::kCollections),
-    Integer<&Config::stream_node_max_entries>("stream-node-max-entries", "100", {0, kInt64Max}).In(Unit::kItems).Applies(ApplyGroup::kEncodings).Of(Feature::kCollections),
+    Integer<&Config::hash_max_listpack_entries>("hash-max-listpack-entries", "512", {0, kInt64Max})
+        .Alias("hash-max-ziplist-entries")
+        .In(Unit::kItems)
+        .Applies(ApplyGroup::kEncodings)
+        .Of(Feature::kCollections),
+    Memory<&Config::hash_max_listpack_value>("hash-max-listpack-value", "64", {0, kInt64Max})
+        .Alias("hash-max-ziplist-value")
+        .Applies(ApplyGroup::kEncodings)
+        .Of(Feature::kCollections),
+    Integer<&Config::list_max_listpack_size>("list-max-listpack-size", "-2", {kInt32Min, kInt32Max})
+        .Alias("list-max-ziplist-size")
+        .Applies(ApplyGroup::kEncodings)
+        .Of(Feature::kCollections),
+    Integer<&Config::list_compress_depth>("list-compress-depth", "0", {0, kInt32Max})
+        .Applies(ApplyGroup::kEncodings)
+        .Of(Feature::kCollections),
+    Integer<&Config::set_max_intset_entries>("set-max-intset-entries", "512", {0, kInt64Max})
+        .In(Unit::kItems)
+        .Applies(ApplyGroup::kEncodings)
+        .Of(Feature::kCollections),
+    Integer<&Config::set_max_listpack_entries>("set-max-listpack-entries", "128", {0, kInt64Max})
+        .Flags(kOptionOurs)
+        .In(Unit::kItems)
+        .Applies(ApplyGroup::kEncodings)
+        .Of(Feature::kCollections),
+    Integer<&Config::set_max_listpack_value>("set-max-listpack-value", "64", {0, kInt64Max})
+        .Flags(kOptionOurs)
+        .In(Unit::kBytes)
+        .Applies(ApplyGroup::kEncodings)
+        .Of(Feature::kCollections),
+    Integer<&Config::zset_max_listpack_entries>("zset-max-listpack-entries", "128", {0, kInt64Max})
+        .Alias("zset-max-ziplist-entries")
+        .In(Unit::kItems)
+        .Applies(ApplyGroup::kEncodings)
+        .Of(Feature::kCollections),
+    Memory<&Config::zset_max_listpack_value>("zset-max-listpack-value", "64", {0, kInt64Max})
+        .Alias("zset-max-ziplist-value")
+        .Applies(ApplyGroup::kEncodings)
+        .Of(Feature::kCollections),
+    Memory<&Config::hll_sparse_max_bytes>("hll-sparse-max-bytes", "3000", {0, kInt64Max})
+        .Applies(ApplyGroup::kEncodings)
+        .Of(Feature::kCollections),
+    Memory<&Config::stream_node_max_bytes>("stream-node-max-bytes", "4096", {0, kInt64Max})
+        .Applies(ApplyGroup::kEncodings)
+        .Of(Feature::kCollections),
+    Integer<&Config::stream_node_max_entries>("stream-node-max-entries", "100", {0, kInt64Max})
+        .In(Unit::kItems)
+        .Applies(ApplyGroup::kEncodings)
+        .Of(Feature::kCollections),
 
     // When, how and where data sets are saved and loaded.
-    Special("save", "3600 1 300 100 60 10000", kSave).Flags(kOptionManyWords).Applies(ApplyGroup::kSavePoints).Of(Feature::kSnapshots),
-    Text<&Config::dbfilename>("dbfilename", "dump.rdb").Flags(kOptionProtected).Applies(ApplyGroup::kSnapshots).Of(Feature::kSnapshots).RefusedBy(RefuseDbFilename),
+    Special("save", "3600 1 300 100 60 10000", kSave)
+        .Flags(kOptionManyWords)
+        .Applies(ApplyGroup::kSavePoints)
+        .Of(Feature::kSnapshots),
+    Text<&Config::dbfilename>("dbfilename", "dump.rdb")
+        .Flags(kOptionProtected)
+        .Applies(ApplyGroup::kSnapshots)
+        .Of(Feature::kSnapshots)
+        .RefusedBy(RefuseDbFilename),
     Bool<&Config::rdbcompression>("rdbcompression", "yes").Applies(ApplyGroup::kSnapshots).Of(Feature::kSnapshots),
     Bool<&Config::rdbchecksum>("rdbchecksum", "yes").Flags(kOptionImmutable).Of(Feature::kSnapshots),
-    Bool<&Config::rdb_del_sync_files>("rdb-del-sync-files", "no").Applies(ApplyGroup::kSnapshots).Of(Feature::kReplication),
-    Bool<&Config::rdb_save_incremental_fsync>("rdb-save-incremental-fsync", "yes").Applies(ApplyGroup::kSnapshots).Of(Feature::kSnapshots),
-    Integer<&Config::rdb_key_save_delay>("rdb-key-save-delay", "0", {kInt32Min, kInt32Max}).Flags(kOptionHidden).In(Unit::kMicroseconds).Applies(ApplyGroup::kSnapshots).Of(Feature::kSnapshots),
-    Integer<&Config::key_load_delay>("key-load-delay", "0", {kInt32Min, kInt32Max}).Flags(kOptionHidden).In(Unit::kMicroseconds).Applies(ApplyGroup::kSnapshots).Of(Feature::kSnapshots),
-    Integer<&Config::loading_process_events_interval_bytes>("loading-process-events-interval-bytes", "2097152", {1024, kInt32Max}).Flags(kOptionHidden).In(Unit::kBytes).Applies(ApplyGroup::kSnapshots).Of(Feature::kSnapshots),
-    Enum<&Config::sanitize_dump_payload>("sanitize-dump-payload", "no", kSanitizeNames).Applies(ApplyGroup::kSnapshots).Of(Feature::kSnapshots),
-    Bool<&Config::stop_writes_on_bgsave_error>("stop-writes-on-bgsave-error", "yes").Applies(ApplyGroup::kSnapshots).Of(Feature::kSnapshots),
-    Enum<&Config::rdb_version_check>("rdb-version-check", "relaxed", kVersionCheckNames).Flags(kOptionOurs).Applies(ApplyGroup::kSnapshots).Of(Feature::kSnapshots),
-    Enum<&Config::rdb_version>("rdb-version", "auto", kRdbVersionNames).Flags(kOptionOurs).Applies(ApplyGroup::kSnapshots).Of(Feature::kSnapshots),
-    Integer<&Config::snapshot_max_seconds>("snapshot-max-seconds", "600", {0, kInt32Max}).Flags(kOptionOurs).In(Unit::kSeconds).Applies(ApplyGroup::kSnapshots).Of(Feature::kSnapshots),
+    Bool<&Config::rdb_del_sync_files>("rdb-del-sync-files", "no")
+        .Applies(ApplyGroup::kSnapshots)
+        .Of(Feature::kReplication),
+    Bool<&Config::rdb_save_incremental_fsync>("rdb-save-incremental-fsync", "yes")
+        .Applies(ApplyGroup::kSnapshots)
+        .Of(Feature::kSnapshots),
+    Integer<&Config::rdb_key_save_delay>("rdb-key-save-delay", "0", {kInt32Min, kInt32Max})
+        .Flags(kOptionHidden)
+        .In(Unit::kMicroseconds)
+        .Applies(ApplyGroup::kSnapshots)
+        .Of(Feature::kSnapshots),
+    Integer<&Config::key_load_delay>("key-load-delay", "0", {kInt32Min, kInt32Max})
+        .Flags(kOptionHidden)
+        .In(Unit::kMicroseconds)
+        .Applies(ApplyGroup::kSnapshots)
+        .Of(Feature::kSnapshots),
+    Integer<&Config::loading_process_events_interval_bytes>("loading-process-events-interval-bytes", "2097152",
+                                                            {1024, kInt32Max})
+        .Flags(kOptionHidden)
+        .In(Unit::kBytes)
+        .Applies(ApplyGroup::kSnapshots)
+        .Of(Feature::kSnapshots),
+    Enum<&Config::sanitize_dump_payload>("sanitize-dump-payload", "no", kSanitizeNames)
+        .Applies(ApplyGroup::kSnapshots)
+        .Of(Feature::kSnapshots),
+    Bool<&Config::stop_writes_on_bgsave_error>("stop-writes-on-bgsave-error", "yes")
+        .Applies(ApplyGroup::kSnapshots)
+        .Of(Feature::kSnapshots),
+    Enum<&Config::rdb_version_check>("rdb-version-check", "relaxed", kVersionCheckNames)
+        .Flags(kOptionOurs)
+        .Applies(ApplyGroup::kSnapshots)
+        .Of(Feature::kSnapshots),
+    Enum<&Config::rdb_version>("rdb-version", "auto", kRdbVersionNames)
+        .Flags(kOptionOurs)
+        .Applies(ApplyGroup::kSnapshots)
+        .Of(Feature::kSnapshots),
+    Integer<&Config::snapshot_max_seconds>("snapshot-max-seconds", "600", {0, kInt32Max})
+        .Flags(kOptionOurs)
+        .In(Unit::kSeconds)
+        .Applies(ApplyGroup::kSnapshots)
+        .Of(Feature::kSnapshots),
 
     // Where a data set is restored from at the start, and how the store is reached.
     Text<&Config::s3_snapshot_location>("s3-snapshot-location", "").NewerAlias("snapshot-arns").Flags(kS3),

@@ -14,27 +14,45 @@ constexpr OptionSpec kRows[] = {
     Octal<&Config::unixsocketperm>("unixsocketperm", "0", {0, 0777}).Flags(kOptionImmutable),
     Text<&Config::unixsocketgroup>("unixsocketgroup", "").Flags(kOptionImmutable | kOptionOurs),
     Integer<&Config::tcp_backlog>("tcp-backlog", "511", {0, kInt32Max}).Flags(kOptionImmutable),
-    Integer<&Config::tcp_keepalive>("tcp-keepalive", "300", {0, kInt32Max}).In(Unit::kSeconds).Applies(ApplyGroup::kClients),
+    Integer<&Config::tcp_keepalive>("tcp-keepalive", "300", {0, kInt32Max})
+        .In(Unit::kSeconds)
+        .Applies(ApplyGroup::kClients),
     Integer<&Config::timeout>("timeout", "0", {0, kInt32Max}).In(Unit::kSeconds).Applies(ApplyGroup::kClients),
     Bool<&Config::protected_mode>("protected-mode", "yes"),
-    Integer<&Config::maxclients>("maxclients", "10000", {1, kUint32Max}).In(Unit::kItems).Applies(ApplyGroup::kClientLimit),
+    Integer<&Config::maxclients>("maxclients", "10000", {1, kUint32Max})
+        .In(Unit::kItems)
+        .Applies(ApplyGroup::kClientLimit),
     Integer<&Config::socket_mark_id>("socket-mark-id", "0", {0, kUint32Max}).Flags(kOptionImmutable),
-    Integer<&Config::max_new_connections_per_cycle>("max-new-connections-per-cycle", "10", {1, 1000}).Flags(kOptionOurs),
+    Integer<&Config::max_new_connections_per_cycle>("max-new-connections-per-cycle", "10", {1, 1000})
+        .Flags(kOptionOurs),
 
     // What clients may do and how much memory they may hold.
     Text<&Config::requirepass>("requirepass", "").Flags(kOptionSensitive).Applies(ApplyGroup::kAuthentication),
-    Special("client-output-buffer-limit", "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", kClientOutputBufferLimit).Flags(kOptionManyWords).Applies(ApplyGroup::kClients),
-    Memory<&Config::client_query_buffer_limit>("client-query-buffer-limit", "1073741824", {1048576, kInt64Max}).Applies(ApplyGroup::kClients),
-    Memory<&Config::proto_max_bulk_len>("proto-max-bulk-len", "536870912", {1048576, kInt64Max}).Applies(ApplyGroup::kClients),
-    MemoryOrPercent<&Config::maxmemory_clients>("maxmemory-clients", "0", {-100, kInt64Max}).Applies(ApplyGroup::kClients),
-    Integer<&Config::tracking_table_max_keys>("tracking-table-max-keys", "1000000", {0, kInt64Max}).In(Unit::kItems).Of(Feature::kTracking),
+    Special("client-output-buffer-limit", "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+            kClientOutputBufferLimit)
+        .Flags(kOptionManyWords)
+        .Applies(ApplyGroup::kClients),
+    Memory<&Config::client_query_buffer_limit>("client-query-buffer-limit", "1073741824", {1048576, kInt64Max})
+        .Applies(ApplyGroup::kClients),
+    Memory<&Config::proto_max_bulk_len>("proto-max-bulk-len", "536870912", {1048576, kInt64Max})
+        .Applies(ApplyGroup::kClients),
+    MemoryOrPercent<&Config::maxmemory_clients>("maxmemory-clients", "0", {-100, kInt64Max})
+        .Applies(ApplyGroup::kClients),
+    Integer<&Config::tracking_table_max_keys>("tracking-table-max-keys", "1000000", {0, kInt64Max})
+        .In(Unit::kItems)
+        .Of(Feature::kTracking),
     Enum<&Config::acl_pubsub_default>("acl-pubsub-default", "resetchannels", kChannelsDefaultNames).Of(Feature::kAcl),
     Integer<&Config::acllog_max_len>("acllog-max-len", "128", {0, kInt64Max}).In(Unit::kItems).Of(Feature::kAcl),
     Text<&Config::aclfile>("aclfile", "").Flags(kOptionImmutable | kOptionNeedsFeature).Of(Feature::kAcl),
     Enum<&Config::enable_debug_command>("enable-debug-command", "no", kAccessNames).Flags(kOptionImmutable),
-    Enum<&Config::enable_module_command>("enable-module-command", "no", kAccessNames).Flags(kOptionImmutable).Of(Feature::kModules),
+    Enum<&Config::enable_module_command>("enable-module-command", "no", kAccessNames)
+        .Flags(kOptionImmutable)
+        .Of(Feature::kModules),
     Enum<&Config::enable_protected_configs>("enable-protected-configs", "no", kAccessNames).Flags(kOptionImmutable),
-    Integer<&Config::busy_reply_threshold>("busy-reply-threshold", "5000", {0, kInt64Max}).Alias("lua-time-limit").In(Unit::kMilliseconds).Of(Feature::kScripting),
+    Integer<&Config::busy_reply_threshold>("busy-reply-threshold", "5000", {0, kInt64Max})
+        .Alias("lua-time-limit")
+        .In(Unit::kMilliseconds)
+        .Of(Feature::kScripting),
 
     // The process among the other processes of the machine.
     Bool<&Config::daemonize>("daemonize", "no").Flags(kOptionImmutable),
@@ -42,23 +60,43 @@ constexpr OptionSpec kRows[] = {
     Text<&Config::pidfile>("pidfile", "").Flags(kOptionImmutable),
     Special("dir", "", kDir).Flags(kOptionProtected | kOptionDenyLoading).Applies(ApplyGroup::kDirectory),
     Bool<&Config::set_proc_title>("set-proc-title", "yes").Flags(kOptionImmutable),
-    Text<&Config::proc_title_template>("proc-title-template", "{title} {listen-addr} {server-mode}").Applies(ApplyGroup::kProcessTitle).RefusedBy(RefuseTitleTemplate),
+    Text<&Config::proc_title_template>("proc-title-template", "{title} {listen-addr} {server-mode}")
+        .Applies(ApplyGroup::kProcessTitle)
+        .RefusedBy(RefuseTitleTemplate),
     Bool<&Config::always_show_logo>("always-show-logo", "no").Flags(kOptionImmutable),
     Bool<&Config::disable_thp>("disable-thp", "yes").Flags(kOptionImmutable),
     Enum<&Config::oom_score_adj>("oom-score-adj", "no", kOomScoreNames).Applies(ApplyGroup::kOomScore),
-    Special("oom-score-adj-values", "0 200 800", kOomScoreAdjValues).Flags(kOptionManyWords).Applies(ApplyGroup::kOomScore),
+    Special("oom-score-adj-values", "0 200 800", kOomScoreAdjValues)
+        .Flags(kOptionManyWords)
+        .Applies(ApplyGroup::kOomScore),
     Bool<&Config::crash_log_enabled>("crash-log-enabled", "yes").Of(Feature::kCrashReport),
     Bool<&Config::crash_memcheck_enabled>("crash-memcheck-enabled", "yes").Of(Feature::kCrashReport),
     Bool<&Config::use_exit_on_panic>("use-exit-on-panic", "no").Flags(kOptionHidden),
-    Integer<&Config::watchdog_period>("watchdog-period", "0", {0, kInt32Max}).Flags(kOptionHidden).In(Unit::kMilliseconds).Applies(ApplyGroup::kWatchdog).Of(Feature::kCrashReport),
+    Integer<&Config::watchdog_period>("watchdog-period", "0", {0, kInt32Max})
+        .Flags(kOptionHidden)
+        .In(Unit::kMilliseconds)
+        .Applies(ApplyGroup::kWatchdog)
+        .Of(Feature::kCrashReport),
     Text<&Config::ignore_warnings>("ignore-warnings", ""),
     Integer<&Config::shutdown_timeout>("shutdown-timeout", "10", {0, kInt32Max}).In(Unit::kSeconds),
     EnumList<&Config::shutdown_on_sigint>("shutdown-on-sigint", "default", kShutdownNames).Flags(kOptionManyWords),
     EnumList<&Config::shutdown_on_sigterm>("shutdown-on-sigterm", "default", kShutdownNames).Flags(kOptionManyWords),
-    Text<&Config::server_cpulist>("server_cpulist", "").NewerAlias("server-cpulist").Flags(kOptionImmutable).Of(Feature::kCpuPinning),
-    Text<&Config::bio_cpulist>("bio_cpulist", "").NewerAlias("bio-cpulist").Flags(kOptionImmutable).Of(Feature::kCpuPinning),
-    Text<&Config::aof_rewrite_cpulist>("aof_rewrite_cpulist", "").NewerAlias("aof-rewrite-cpulist").Flags(kOptionImmutable).Of(Feature::kCpuPinning),
-    Text<&Config::bgsave_cpulist>("bgsave_cpulist", "").NewerAlias("bgsave-cpulist").Flags(kOptionImmutable).Of(Feature::kCpuPinning),
+    Text<&Config::server_cpulist>("server_cpulist", "")
+        .NewerAlias("server-cpulist")
+        .Flags(kOptionImmutable)
+        .Of(Feature::kCpuPinning),
+    Text<&Config::bio_cpulist>("bio_cpulist", "")
+        .NewerAlias("bio-cpulist")
+        .Flags(kOptionImmutable)
+        .Of(Feature::kCpuPinning),
+    Text<&Config::aof_rewrite_cpulist>("aof_rewrite_cpulist", "")
+        .NewerAlias("aof-rewrite-cpulist")
+        .Flags(kOptionImmutable)
+        .Of(Feature::kCpuPinning),
+    Text<&Config::bgsave_cpulist>("bgsave_cpulist", "")
+        .NewerAlias("bgsave-cpulist")
+        .Flags(kOptionImmutable)
+        .Of(Feature::kCpuPinning),
     Text<&Config::locale_collate>("locale-collate", "").Flags(kOptionOurs),
     Text<&Config::availability_zone>("availability-zone", "").Flags(kOptionOurs),
     Special("engine-version", "7.4", kEngineVersion).Flags(kOptionImmutable | kOptionOurs),
@@ -70,11 +108,21 @@ constexpr OptionSpec kRows[] = {
     Text<&Config::syslog_ident>("syslog-ident", "redis").Flags(kOptionImmutable),
     Enum<&Config::syslog_facility>("syslog-facility", "local0", kSyslogFacilityNames).Flags(kOptionImmutable),
     Bool<&Config::hide_user_data_from_log>("hide-user-data-from-log", "no").Flags(kOptionOurs),
-    Integer<&Config::slowlog_log_slower_than>("slowlog-log-slower-than", "10000", {-1, kInt64Max}).NewerAlias("commandlog-execution-slower-than").In(Unit::kMicroseconds).Applies(ApplyGroup::kSlowlog),
-    Integer<&Config::slowlog_max_len>("slowlog-max-len", "128", {0, kInt64Max}).NewerAlias("commandlog-slow-execution-max-len").In(Unit::kItems).Applies(ApplyGroup::kSlowlog),
-    Integer<&Config::latency_monitor_threshold>("latency-monitor-threshold", "0", {0, kInt64Max}).In(Unit::kMilliseconds).Applies(ApplyGroup::kLatency),
+    Integer<&Config::slowlog_log_slower_than>("slowlog-log-slower-than", "10000", {-1, kInt64Max})
+        .NewerAlias("commandlog-execution-slower-than")
+        .In(Unit::kMicroseconds)
+        .Applies(ApplyGroup::kSlowlog),
+    Integer<&Config::slowlog_max_len>("slowlog-max-len", "128", {0, kInt64Max})
+        .NewerAlias("commandlog-slow-execution-max-len")
+        .In(Unit::kItems)
+        .Applies(ApplyGroup::kSlowlog),
+    Integer<&Config::latency_monitor_threshold>("latency-monitor-threshold", "0", {0, kInt64Max})
+        .In(Unit::kMilliseconds)
+        .Applies(ApplyGroup::kLatency),
     Bool<&Config::latency_tracking>("latency-tracking", "yes").Applies(ApplyGroup::kLatency),
-    Special("latency-tracking-info-percentiles", "50 99 99.9", kLatencyTrackingInfoPercentiles).Flags(kOptionManyWords).Applies(ApplyGroup::kLatency),
+    Special("latency-tracking-info-percentiles", "50 99 99.9", kLatencyTrackingInfoPercentiles)
+        .Flags(kOptionManyWords)
+        .Applies(ApplyGroup::kLatency),
 };
 
 }  // namespace

@@ -117,7 +117,12 @@ struct SpecialOption {
   // The lines of a rewritten file without the option's name; empty when nothing is to be written. Null: one line,
   // the formatted value in quotes.
   std::vector<std::string> (*lines)(const Config& config, const Config& defaults) = nullptr;
+  bool always_written = false;  // Part of every rewritten file, even at its default.
 };
+
+// Places in OptionSpec::aliases.
+inline constexpr size_t kOldAlias = 0;  // Of older redis-servers: shown by CONFIG GET patterns.
+inline constexpr size_t kNewAlias = 1;  // Of newer engines: found by its exact name only.
 
 struct OptionSpec {
   std::string_view name;

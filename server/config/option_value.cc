@@ -81,9 +81,8 @@ Result<int64_t> ParseNames(const OptionSpec& option, std::span<const std::string
   int64_t value = 0;
   bool known = !words.empty();
   for (const std::string& word : words) {
-    const auto found = std::ranges::find(option.names, LowerCase(word), [](const EnumName& name) {
-      return LowerCase(name.name);
-    });
+    const auto found =
+        std::ranges::find(option.names, LowerCase(word), [](const EnumName& name) { return LowerCase(name.name); });
     known = known && found != option.names.end();
     if (!known) break;
     value |= found->value;

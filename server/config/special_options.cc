@@ -172,8 +172,8 @@ struct NotifyLetter {
 };
 // In the order of the canonical text, "A" apart.
 constexpr NotifyLetter kNotifyLetters[] = {
-    {'g', kNotifyGeneric}, {'$', kNotifyString},  {'l', kNotifyList},    {'s', kNotifySet},     {'h', kNotifyHash},
-    {'z', kNotifyZset},    {'x', kNotifyExpired}, {'e', kNotifyEvicted}, {'t', kNotifyStream},  {'d', kNotifyModule},
+    {'g', kNotifyGeneric}, {'$', kNotifyString},   {'l', kNotifyList},     {'s', kNotifySet},     {'h', kNotifyHash},
+    {'z', kNotifyZset},    {'x', kNotifyExpired},  {'e', kNotifyEvicted},  {'t', kNotifyStream},  {'d', kNotifyModule},
     {'n', kNotifyNewKey},  {'K', kNotifyKeyspace}, {'E', kNotifyKeyevent}, {'m', kNotifyKeyMiss},
 };
 
