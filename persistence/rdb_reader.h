@@ -15,14 +15,10 @@
 #include "persistence/rdb_batch.h"
 #include "persistence/rdb_cursor.h"
 #include "persistence/rdb_format.h"
+#include "persistence/snapshot_choices.h"
 #include "storage/base/result.h"
 
 namespace cachenode {
-
-enum class RdbVersionCheck : uint8_t {
-  kRelaxed,  // Any version loads as long as every type and opcode in the file is known.
-  kStrict,   // Versions newer than those this server knows are refused at once.
-};
 
 struct RdbReaderOptions {
   RdbVersionCheck version_check = RdbVersionCheck::kRelaxed;

@@ -17,12 +17,10 @@
 
 #include "persistence/byte_stream.h"
 #include "persistence/encode_buffer.h"
+#include "persistence/snapshot_choices.h"
 #include "storage/base/result.h"
 
 namespace cachenode {
-
-// The option `rdb-version`.
-enum class RdbVersionChoice : uint8_t { kAuto, k9, k10, k11, k12, k80 };
 
 // The version to write under `choice`: for kAuto the lowest that other servers of the last years read.
 [[nodiscard]] int RdbVersionToWrite(RdbVersionChoice choice) noexcept;

@@ -8,12 +8,9 @@
 #include <utility>
 #include <vector>
 
-namespace cachenode {
+#include "persistence/snapshot_choices.h"
 
-struct SavePoint {
-  int64_t seconds = 0;
-  int64_t changes = 0;
-};
+namespace cachenode {
 
 class SavePolicy {
  public:

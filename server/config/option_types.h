@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 
+#include "persistence/snapshot_choices.h"
+
 namespace cachenode {
 
 enum class MaxmemoryPolicy : uint8_t {
@@ -38,10 +40,6 @@ enum class PropagationError : uint8_t { kIgnore, kPanic, kPanicOnReplicas };
 // How an object of an S3 store is addressed.
 enum class S3PathStyleChoice : uint8_t { kAuto, kYes, kNo };
 
-enum class RdbVersionCheck : uint8_t { kStrict, kRelaxed };
-
-// The RDB version SAVE writes; the numbers are the versions of the file.
-enum class RdbVersionChoice : uint8_t { kAuto = 0, k9 = 9, k10 = 10, k11 = 11, k12 = 12, k80 = 80 };
 
 // Bits of shutdown-on-sigterm and shutdown-on-sigint; 0 is "default".
 enum ShutdownFlag : uint32_t {
@@ -70,13 +68,6 @@ enum NotifyFlag : uint32_t {
   kNotifyNewKey = 1U << 13,   // n, not part of A
   kNotifyAll = kNotifyGeneric | kNotifyString | kNotifyList | kNotifySet | kNotifyHash | kNotifyZset | kNotifyExpired |
                kNotifyEvicted | kNotifyStream | kNotifyModule,
-};
-
-// One "save <seconds> <changes>".
-struct SavePoint {
-  int64_t seconds = 0;
-  int64_t changes = 0;
-  friend bool operator==(const SavePoint&, const SavePoint&) = default;
 };
 
 // What a class of clients may have waiting in its reply buffers; 0 is no limit.
