@@ -1,10 +1,63 @@
 #include "protocol/error_text.h"
 
+#include <cstddef>
+#include <iterator>
+
 #include "storage/base/bytes.h"
 
 namespace cachenode {
 
 namespace {
+
+struct Wording {
+  Err code;
+  std::string_view text;
+};
+
+// In the order of the enumeration, so that a code is an index.
+constexpr Wording kWordings[] = {
+    {Err::kOk, "OK"},
+    {Err::kSyntax, "ERR syntax error"},
+    {Err::kWrongType, "WRONGTYPE Operation against a key holding the wrong kind of value"},
+    {Err::kNotInteger, "ERR value is not an integer or out of range"},
+    {Err::kNotFloat, "ERR value is not a valid float"},
+    {Err::kOverflow, "ERR increment or decrement would overflow"},
+    {Err::kNanOrInfinity, "ERR increment would produce NaN or Infinity"},
+    {Err::kNoSuchKey, "ERR no such key"},
+    {Err::kOutOfRange, "ERR value is out of range"},
+    {Err::kNegative, "ERR value is out of range, must be positive"},
+    {Err::kOffsetOutOfRange, "ERR offset is out of range"},
+    {Err::kStringTooLong, "ERR string exceeds maximum allowed size (proto-max-bulk-len)"},
+    {Err::kBitNotInteger, "ERR bit is not an integer or out of range"},
+    {Err::kBitOffset, "ERR bit offset is not an integer or out of range"},
+    {Err::kOutOfMemory, "OOM command not allowed when used memory > 'maxmemory'."},
+    {Err::kBusyKey, "BUSYKEY Target key name already exists."},
+    {Err::kInvalidCursor, "ERR invalid cursor"},
+    {Err::kInvalidDbIndex, "ERR invalid DB index"},
+    {Err::kDbOutOfRange, "ERR DB index is out of range"},
+    {Err::kInvalidExpire, "ERR invalid expire time"},
+    {Err::kNoAuth, "NOAUTH Authentication required."},
+    {Err::kLoading, "LOADING Redis is loading the dataset in memory"},
+    {Err::kNoReplicas, "NOREPLICAS Not enough good replicas to write."},
+    {Err::kReadOnly, "READONLY You can't write against a read only replica."},
+    {Err::kNoProto, "NOPROTO unsupported protocol version"},
+    {Err::kMisconf,
+     "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. "
+     "Commands that may modify the data set are disabled, because this instance is configured to report errors "
+     "during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "
+     "details about the RDB error."},
+    {Err::kArity, "ERR wrong number of arguments"},
+    {Err::kSameObject, "ERR source and destination objects are the same"},
+};
+
+constexpr bool WordingsAreInOrder() noexcept {
+  size_t index = 0;
+  for (const Wording& wording : kWordings) {
+    if (static_cast<size_t>(wording.code) != index++) return false;
+  }
+  return index == static_cast<size_t>(Err::kText);  // Those from kText on come with their own text.
+}
+static_assert(WordingsAreInOrder());
 
 constexpr size_t kShownBytesMax = 128;  // Of a name or of all arguments together.
 
@@ -16,76 +69,9 @@ std::string_view Shown(std::string_view bytes, size_t limit = kShownBytesMax) no
 }  // namespace
 
 std::string_view ErrorText(Err code) noexcept {
-  switch (code) {
-    case Err::kOk:
-      return "OK";
-    case Err::kSyntax:
-      return "ERR syntax error";
-    case Err::kWrongType:
-      return "WRONGTYPE Operation against a key holding the wrong kind of value";
-    case Err::kNotInteger:
-      return "ERR value is not an integer or out of range";
-    case Err::kNotFloat:
-      return "ERR value is not a valid float";
-    case Err::kOverflow:
-      return "ERR increment or decrement would overflow";
-    case Err::kNanOrInfinity:
-      return "ERR increment would produce NaN or Infinity";
-    case Err::kNoSuchKey:
-      return "ERR no such key";
-    case Err::kOutOfRange:
-      return "ERR value is out of range";
-    case Err::kNegative:
-      return "ERR value is out of range, must be positive";
-    case Err::kOffsetOutOfRange:
-      return "ERR offset is out of range";
-    case Err::kStringTooLong:
-      return "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
-    case Err::kBitNotInteger:
-      return "ERR bit is not an integer or out of range";
-    case Err::kBitOffset:
-      return "ERR bit offset is not an integer or out of range";
-    case Err::kOutOfMemory:
-      return "OOM command not allowed when used memory > 'maxmemory'.";
-    case Err::kBusyKey:
-      return "BUSYKEY Target key name already exists.";
-    case Err::kInvalidCursor:
-      return "ERR invalid cursor";
-    case Err::kInvalidDbIndex:
-      return "ERR invalid DB index";
-    case Err::kDbOutOfRange:
-      return "ERR DB index is out of range";
-    case Err::kInvalidExpire:
-      return "ERR invalid expire time";
-    case Err::kNoAuth:
-      return "NOAUTH Authentication required.";
-    case Err::kLoading:
-      return "LOADING Redis is loading the dataset in memory";
-    case Err::kNoReplicas:
-      return "NOREPLICAS Not enough good replicas to write.";
-    case Err::kReadOnly:
-      return "READONLY You can't write against a read only replica.";
-    case Err::kNoProto:
-      return "NOPROTO unsupported protocol version";
-    case Err::kMisconf:
-      return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. "
-             "Commands "
-             "that may modify the data set are disabled, because this instance is configured to report errors during "
-             "writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "
-             "details about the RDB error.";
-    case Err::kArity:
-      return "ERR wrong number of arguments";
-    case Err::kSameObject:
-      return "ERR source and destination objects are the same";
-    case Err::kText:
-    case Err::kIo:
-    case Err::kCorrupt:
-    case Err::kConfig:
-    case Err::kUnavailable:
-    case Err::kCancelled:
-      break;  // These come with their own text; without one there is nothing to say.
-  }
-  return "ERR internal error";
+  const auto index = static_cast<size_t>(code);
+  if (index >= std::size(kWordings)) return "ERR internal error";
+  return kWordings[index].text;
 }
 
 std::string ErrorReply(const Status& status, std::string_view command) {

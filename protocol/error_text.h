@@ -1,4 +1,4 @@
-// Error codes and their exact wording on the wire. No other file spells an error reply that Redis has fixed wording for.
+// Error codes and their exact wording on the wire: what Redis words in one fixed way is spelled here and nowhere else.
 //
 // Thread-safety: pure functions. Texts are what follows the dash, code word included, without the line end.
 #pragma once
@@ -12,8 +12,8 @@
 
 namespace cachenode {
 
-// The wording of a code that has one; "ERR internal error" never happens for codes below kText. For kInvalidExpire and
-// kArity it lacks the command's name, see ErrorReply.
+// The wording of a code below kText; the others come with their own text and get "ERR internal error" here. That of
+// kInvalidExpire and kArity lacks the command's name, see ErrorReply.
 [[nodiscard]] std::string_view ErrorText(Err code) noexcept;
 
 // The reply for `status`, which is not Ok: its own text when it has one, else the code's. `command` is the full name in

@@ -68,8 +68,9 @@ void ReplyBuffer::AppendPinned(ByteBlockRef block, std::string_view bytes) {
   if (bytes.empty()) return;
   SealOpenRun(nullptr);
   pinned_bytes_ += block->MemoryBytes();
-  // A segment's bytes are only ever read once it is pinned; iovec wants them without const.
-  segments_.push_back({const_cast<char*>(bytes.data()), bytes.size(), nullptr, block.Release()});
+  // Nobody writes through this pointer; iovec and the other segments want it without const.
+  char* const begin = block->mutable_data() + (bytes.data() - block->data());
+  segments_.push_back({begin, bytes.size(), nullptr, block.Release()});
   sealed_bytes_ += bytes.size();
 }
 

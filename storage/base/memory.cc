@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <new>
+#include <string>
 
 #include "storage/base/numbers.h"
 
@@ -24,7 +26,7 @@ namespace cachenode::memory {
 namespace {
 
 // One counter per thread, written by its owner only: a load, an addition and a store, no locked instruction. Threads
-// beyond kOwnedSlots share the last one and do lock. A slot keeps its sum when its thread ends and is given to the next.
+// beyond kOwnedSlots share the last one and do lock. A slot keeps its sum when its thread ends and goes to the next.
 constexpr size_t kOwnedSlots = 127;
 
 struct alignas(64) CounterSlot {
@@ -89,6 +91,7 @@ inline void RawFreeAligned(void* block, size_t alignment, size_t size) noexcept 
   ::sdallocx(block, size, MALLOCX_ALIGN(alignment));
 }
 inline size_t RawGoodSize(size_t size) noexcept { return ::nallocx(size, 0); }
+inline size_t RawBlockSize(void* block) noexcept { return ::malloc_usable_size(block); }
 #elif defined(CACHENODE_ALLOCATOR_MIMALLOC)
 inline void* RawAllocate(size_t size) noexcept { return ::mi_malloc(size); }
 inline void RawFree(void* block, size_t size) noexcept { ::mi_free_size(block, size); }
@@ -98,6 +101,7 @@ inline void RawFreeAligned(void* block, size_t alignment, size_t size) noexcept 
   ::mi_free_size_aligned(block, size, alignment);
 }
 inline size_t RawGoodSize(size_t size) noexcept { return ::mi_good_size(size); }
+inline size_t RawBlockSize(void* block) noexcept { return ::mi_usable_size(block); }
 #else
 inline void* RawAllocate(size_t size) noexcept { return std::malloc(size); }
 inline void RawFree(void* block, size_t) noexcept { std::free(block); }
@@ -125,6 +129,28 @@ void ControlAllArenas(const char* verb) noexcept {
 }
 #endif
 
+#if defined(CACHENODE_ALLOCATOR_JEMALLOC) || defined(CACHENODE_ALLOCATOR_MIMALLOC)
+// What containers take through new. Some of them free without telling the size, so these blocks count with the size
+// the allocator gave.
+void* NewBlock(size_t size_bytes) noexcept {
+  void* block = RawAllocate(size_bytes != 0 ? size_bytes : 1);
+  if (block != nullptr) [[likely]]
+    Count(static_cast<int64_t>(RawBlockSize(block)));
+  return block;
+}
+void DeleteBlock(void* block) noexcept {
+  if (block == nullptr) return;
+  const size_t size_bytes = RawBlockSize(block);
+  Count(-static_cast<int64_t>(size_bytes));
+  RawFree(block, size_bytes);
+}
+#endif
+
+[[noreturn]] void AbortOutOfMemory(size_t size_bytes) noexcept {
+  static_cast<void>(std::fprintf(stderr, "Out Of Memory allocating %zu bytes!\n", size_bytes));
+  std::abort();
+}
+
 }  // namespace
 
 void* Allocate(size_t size_bytes) noexcept {
@@ -141,8 +167,7 @@ void* AllocateOrAbort(size_t size_bytes) noexcept {
   void* block = Allocate(size_bytes);
   if (block != nullptr) [[likely]]
     return block;
-  static_cast<void>(std::fprintf(stderr, "Out Of Memory allocating %zu bytes!\n", size_bytes));
-  std::abort();
+  AbortOutOfMemory(size_bytes);
 }
 
 void* AllocateAligned(size_t alignment, size_t size_bytes) noexcept {
@@ -284,3 +309,29 @@ bool SetBackgroundThread(bool enabled) noexcept {
 }
 
 }  // namespace cachenode::memory
+
+// Containers count too. Their memory is part of what the server needs to go on, so running out of it stops the process;
+// nothing here throws. Over-aligned new stays the library's. Sanitizers bring their own operators, libc has no use.
+#if defined(CACHENODE_ALLOCATOR_JEMALLOC) || defined(CACHENODE_ALLOCATOR_MIMALLOC)
+
+void* operator new(size_t size_bytes) {
+  void* block = cachenode::memory::NewBlock(size_bytes);
+  if (block == nullptr) [[unlikely]]
+    cachenode::memory::AbortOutOfMemory(size_bytes);
+  return block;
+}
+void* operator new[](size_t size_bytes) { return operator new(size_bytes); }
+void* operator new(size_t size_bytes, const std::nothrow_t&) noexcept {
+  return cachenode::memory::NewBlock(size_bytes);
+}
+void* operator new[](size_t size_bytes, const std::nothrow_t&) noexcept {
+  return cachenode::memory::NewBlock(size_bytes);
+}
+void operator delete(void* block) noexcept { cachenode::memory::DeleteBlock(block); }
+void operator delete[](void* block) noexcept { cachenode::memory::DeleteBlock(block); }
+void operator delete(void* block, size_t) noexcept { cachenode::memory::DeleteBlock(block); }
+void operator delete[](void* block, size_t) noexcept { cachenode::memory::DeleteBlock(block); }
+void operator delete(void* block, const std::nothrow_t&) noexcept { cachenode::memory::DeleteBlock(block); }
+void operator delete[](void* block, const std::nothrow_t&) noexcept { cachenode::memory::DeleteBlock(block); }
+
+#endif

@@ -5,7 +5,9 @@
 //   thread owns; UsedBytes adds the counters up and is exact when no other thread allocates meanwhile.
 // Errors: a request that cannot be met answers nullptr, however large it is; nothing here aborts except the functions
 //   whose names say so.
-// Units: bytes as requested by the caller; the rounding of the allocator shows in Stats() only.
+// Units: bytes as requested by the caller; the rounding of the allocator shows in Stats() only. On jemalloc and on
+//   mimalloc what containers take through operator new counts as well, with the size the allocator gave, and running
+//   out of it stops the process.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +21,7 @@ inline constexpr size_t kAllocationBytesMax = size_t{1} << 46;
 
 // `size_bytes` of uninitialised memory aligned to 16, or nullptr. A size of 0 answers a unique pointer.
 [[nodiscard]] void* Allocate(size_t size_bytes) noexcept;
-// As Allocate; stops the process with a message when there is no memory. For small structures the server needs to go on.
+// As Allocate; stops the process with a message when there is no memory. For small things the server cannot do without.
 [[nodiscard]] void* AllocateOrAbort(size_t size_bytes) noexcept;
 // `alignment` is a power of two. Freed by FreeAligned with the same figures.
 [[nodiscard]] void* AllocateAligned(size_t alignment, size_t size_bytes) noexcept;
@@ -31,7 +33,7 @@ void Free(void* block, size_t size_bytes) noexcept;
 // How many bytes a request of `size_bytes` really gets; at least `size_bytes`. Ask for that much and use all of it.
 [[nodiscard]] size_t GoodSize(size_t size_bytes) noexcept;
 
-// Bytes in use through this facade plus what AddExternalBytes told, all threads.
+// Bytes in use through this facade and operator new plus what AddExternalBytes told, all threads.
 [[nodiscard]] size_t UsedBytes() noexcept;
 // Memory held outside the facade that belongs to used memory (mapped arenas). Negative takes away.
 void AddExternalBytes(int64_t delta_bytes) noexcept;

@@ -16,7 +16,7 @@ void FillWithKernelRandom(std::span<unsigned char> into) noexcept {
     if (got > 0) {
       into = into.subspan(static_cast<size_t>(got));
     } else if (errno != EINTR) {
-      static_cast<void>(std::fprintf(stderr, "getrandom: %s\n", std::strerror(errno)));
+      static_cast<void>(std::fprintf(stderr, "getrandom failed with error %d\n", errno));
       std::abort();
     }
   }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,6 +28,18 @@ TEST(Memory, CountsWhatIsInUse) {
   EXPECT_EQ(memory::UsedBytes(), before);
 }
 
+#if defined(CACHENODE_ALLOCATOR_JEMALLOC) || defined(CACHENODE_ALLOCATOR_MIMALLOC)
+TEST(Memory, CountsContainers) {
+  const size_t before = memory::UsedBytes();
+  {
+    const std::vector<char> bytes(100'000, 'x');
+    EXPECT_GE(memory::UsedBytes(), before + bytes.size());
+    EXPECT_EQ(operator new(memory::kAllocationBytesMax * 2, std::nothrow), nullptr);
+  }
+  EXPECT_EQ(memory::UsedBytes(), before);
+}
+#endif
+
 TEST(Memory, AnswersNullToWhatCannotBe) {
   const size_t before = memory::UsedBytes();
   EXPECT_EQ(memory::Allocate(SIZE_MAX), nullptr);
@@ -48,27 +61,20 @@ TEST(Memory, AlignsWhenAsked) {
   }
 }
 
+// Runs `work(index)` on 150 threads at once, more than there are counters.
+template <typename Work>
+void RunOnThreads(Work work) {
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < 150; ++i) threads.emplace_back([&work, i] { work(i); });
+  for (std::thread& thread : threads) thread.join();
+}
+
 TEST(Memory, CountsAcrossThreadsThatComeAndGo) {
+  std::vector<void*> blocks(150);
   const size_t before = memory::UsedBytes();
-  std::vector<void*> blocks(300);
-  for (size_t round = 0; round < 2; ++round) {
-    std::vector<std::thread> threads;
-    for (size_t t = 0; t < 150; ++t) {
-      threads.emplace_back([&blocks, t, round] {
-        for (size_t i = t; i < blocks.size(); i += 150) {
-          if (round == 0) {
-            blocks[i] = memory::Allocate(100 + i);
-          } else {
-            memory::Free(blocks[i], 100 + i);
-          }
-        }
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
-    if (round == 0) {
-      EXPECT_EQ(memory::UsedBytes(), before + 300 * 100 + 299 * 150);
-    }
-  }
+  RunOnThreads([&](size_t i) { blocks[i] = memory::Allocate(100 + i); });
+  EXPECT_EQ(memory::UsedBytes(), before + 150 * 100 + 149 * 150 / 2);
+  RunOnThreads([&](size_t i) { memory::Free(blocks[149 - i], 100 + 149 - i); });
   EXPECT_EQ(memory::UsedBytes(), before);
 }
 
