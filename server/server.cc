@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <system_error>
 #include <utility>
 
@@ -86,7 +87,9 @@ bool Server::Prepare() {
   for (const RenamedCommand& renamed : launch_.loaded->renamed_commands) {
     const Status failed = commands_.Rename(renamed.old_name, renamed.new_name);
     if (failed.ok()) continue;
-    CN_LOG(log_, kWarning, "{}: {}", renamed.where, failed.text());
+    ConfigError error = renamed.place;
+    error.reason = failed.text();
+    std::fputs(error.Report(config.engine_version.RedisVersionText()).c_str(), stderr);
     return false;
   }
   CrashReport::SetEnabled(config.crash_log_enabled);
