@@ -10,7 +10,7 @@ namespace cachenode {
 void KeyspaceMaintenance::Run(Worker& worker) {
   if (state_.loading.load(std::memory_order_relaxed)) return;
   if (state_.active_expire.load(std::memory_order_relaxed)) RunExpiry(worker);
-  RunSlices();
+  RunSlices(worker.now_ms());
 }
 
 void KeyspaceMaintenance::RunExpiry(Worker& worker) {
@@ -22,7 +22,7 @@ void KeyspaceMaintenance::RunExpiry(Worker& worker) {
 }
 
 // Goes round its shards until the time is up, or each had its slice.
-void KeyspaceMaintenance::RunSlices() {
+void KeyspaceMaintenance::RunSlices(int64_t now_ms) {
   const uint64_t end = CycleClock::Ticks() + CycleClock::FromMicroseconds(kMaintainUs);
   for (uint32_t visited = first_; visited < keyspace_.shard_count(); visited += step_) {
     Shard& shard = keyspace_.shard(next_);
@@ -30,7 +30,7 @@ void KeyspaceMaintenance::RunSlices() {
     bool more = true;
     while (more && CycleClock::Ticks() < end) {
       if (!shard.TryLock()) break;
-      more = shard.MaintainSlice(kUnitsPerSlice);
+      more = shard.MaintainSlice(kUnitsPerSlice, now_ms);
       shard.Unlock();
     }
     if (CycleClock::Ticks() >= end) return;

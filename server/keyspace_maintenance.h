@@ -35,7 +35,7 @@ class KeyspaceMaintenance {
 
  private:
   void RunExpiry(Worker& worker);
-  void RunSlices();
+  void RunSlices(int64_t now_ms);
 
   Keyspace& keyspace_;
   const NodeState& state_;
