@@ -304,7 +304,7 @@ void SnapshotRun::EncodeDetached(ChunkEncoder& encoder, Job job) {
   SnapshotCursor cursor;
   state.direct = &encoder;
   while (!cursor.done && !encoder.failed() && !stopped_.load(std::memory_order_relaxed)) {
-    job.detached->WalkUnsaved(job.shard, cursor, kDetachedEntriesPerStep);
+    job.detached->WalkUnsaved(cursor, kDetachedEntriesPerStep);
   }
   state.direct = nullptr;
   job.detached.reset();
