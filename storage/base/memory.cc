@@ -92,6 +92,7 @@ inline void RawFreeAligned(void* block, size_t alignment, size_t size) noexcept 
 }
 inline size_t RawGoodSize(size_t size) noexcept { return ::nallocx(size, 0); }
 inline size_t RawBlockSize(void* block) noexcept { return ::malloc_usable_size(block); }
+inline void RawFreeUnsized(void* block) noexcept { ::free(block); }
 #elif defined(CACHENODE_ALLOCATOR_MIMALLOC)
 inline void* RawAllocate(size_t size) noexcept { return ::mi_malloc(size); }
 inline void RawFree(void* block, size_t size) noexcept { ::mi_free_size(block, size); }
@@ -102,6 +103,7 @@ inline void RawFreeAligned(void* block, size_t alignment, size_t size) noexcept 
 }
 inline size_t RawGoodSize(size_t size) noexcept { return ::mi_good_size(size); }
 inline size_t RawBlockSize(void* block) noexcept { return ::mi_usable_size(block); }
+inline void RawFreeUnsized(void* block) noexcept { ::mi_free(block); }
 #else
 inline void* RawAllocate(size_t size) noexcept { return std::malloc(size); }
 inline void RawFree(void* block, size_t) noexcept { std::free(block); }
@@ -132,17 +134,19 @@ void ControlAllArenas(const char* verb) noexcept {
 #if defined(CACHENODE_ALLOCATOR_JEMALLOC) || defined(CACHENODE_ALLOCATOR_MIMALLOC)
 // What containers take through new. Some of them free without telling the size, so these blocks count with the size
 // the allocator gave.
-void* NewBlock(size_t size_bytes) noexcept {
-  void* block = RawAllocate(size_bytes != 0 ? size_bytes : 1);
+void* CountBlock(void* block) noexcept {
   if (block != nullptr) [[likely]]
     Count(static_cast<int64_t>(RawBlockSize(block)));
   return block;
 }
+void* NewBlock(size_t size_bytes) noexcept { return CountBlock(RawAllocate(size_bytes != 0 ? size_bytes : 1)); }
+void* NewAlignedBlock(size_t size_bytes, std::align_val_t alignment) noexcept {
+  return CountBlock(RawAllocateAligned(static_cast<size_t>(alignment), size_bytes != 0 ? size_bytes : 1));
+}
 void DeleteBlock(void* block) noexcept {
   if (block == nullptr) return;
-  const size_t size_bytes = RawBlockSize(block);
-  Count(-static_cast<int64_t>(size_bytes));
-  RawFree(block, size_bytes);
+  Count(-static_cast<int64_t>(RawBlockSize(block)));
+  RawFreeUnsized(block);
 }
 #endif
 
@@ -311,27 +315,49 @@ bool SetBackgroundThread(bool enabled) noexcept {
 }  // namespace cachenode::memory
 
 // Containers count too. Their memory is part of what the server needs to go on, so running out of it stops the process;
-// nothing here throws. Over-aligned new stays the library's. Sanitizers bring their own operators, libc has no use.
+// nothing here throws. All forms are here, lest the allocator's library brings its own. Sanitizers have theirs.
 #if defined(CACHENODE_ALLOCATOR_JEMALLOC) || defined(CACHENODE_ALLOCATOR_MIMALLOC)
 
+using cachenode::memory::AbortOutOfMemory;
+using cachenode::memory::DeleteBlock;
+using cachenode::memory::NewAlignedBlock;
+using cachenode::memory::NewBlock;
+using std::align_val_t;
+using std::nothrow_t;
+
 void* operator new(size_t size_bytes) {
-  void* block = cachenode::memory::NewBlock(size_bytes);
+  void* block = NewBlock(size_bytes);
   if (block == nullptr) [[unlikely]]
-    cachenode::memory::AbortOutOfMemory(size_bytes);
+    AbortOutOfMemory(size_bytes);
+  return block;
+}
+void* operator new(size_t size_bytes, align_val_t alignment) {
+  void* block = NewAlignedBlock(size_bytes, alignment);
+  if (block == nullptr) [[unlikely]]
+    AbortOutOfMemory(size_bytes);
   return block;
 }
 void* operator new[](size_t size_bytes) { return operator new(size_bytes); }
-void* operator new(size_t size_bytes, const std::nothrow_t&) noexcept {
-  return cachenode::memory::NewBlock(size_bytes);
+void* operator new[](size_t size_bytes, align_val_t alignment) { return operator new(size_bytes, alignment); }
+void* operator new(size_t size_bytes, const nothrow_t&) noexcept { return NewBlock(size_bytes); }
+void* operator new[](size_t size_bytes, const nothrow_t&) noexcept { return NewBlock(size_bytes); }
+void* operator new(size_t size_bytes, align_val_t alignment, const nothrow_t&) noexcept {
+  return NewAlignedBlock(size_bytes, alignment);
 }
-void* operator new[](size_t size_bytes, const std::nothrow_t&) noexcept {
-  return cachenode::memory::NewBlock(size_bytes);
+void* operator new[](size_t size_bytes, align_val_t alignment, const nothrow_t&) noexcept {
+  return NewAlignedBlock(size_bytes, alignment);
 }
-void operator delete(void* block) noexcept { cachenode::memory::DeleteBlock(block); }
-void operator delete[](void* block) noexcept { cachenode::memory::DeleteBlock(block); }
-void operator delete(void* block, size_t) noexcept { cachenode::memory::DeleteBlock(block); }
-void operator delete[](void* block, size_t) noexcept { cachenode::memory::DeleteBlock(block); }
-void operator delete(void* block, const std::nothrow_t&) noexcept { cachenode::memory::DeleteBlock(block); }
-void operator delete[](void* block, const std::nothrow_t&) noexcept { cachenode::memory::DeleteBlock(block); }
+void operator delete(void* block) noexcept { DeleteBlock(block); }
+void operator delete[](void* block) noexcept { DeleteBlock(block); }
+void operator delete(void* block, size_t) noexcept { DeleteBlock(block); }
+void operator delete[](void* block, size_t) noexcept { DeleteBlock(block); }
+void operator delete(void* block, align_val_t) noexcept { DeleteBlock(block); }
+void operator delete[](void* block, align_val_t) noexcept { DeleteBlock(block); }
+void operator delete(void* block, size_t, align_val_t) noexcept { DeleteBlock(block); }
+void operator delete[](void* block, size_t, align_val_t) noexcept { DeleteBlock(block); }
+void operator delete(void* block, const nothrow_t&) noexcept { DeleteBlock(block); }
+void operator delete[](void* block, const nothrow_t&) noexcept { DeleteBlock(block); }
+void operator delete(void* block, align_val_t, const nothrow_t&) noexcept { DeleteBlock(block); }
+void operator delete[](void* block, align_val_t, const nothrow_t&) noexcept { DeleteBlock(block); }
 
 #endif

@@ -34,6 +34,12 @@ TEST(Memory, CountsContainers) {
   {
     const std::vector<char> bytes(100'000, 'x');
     EXPECT_GE(memory::UsedBytes(), before + bytes.size());
+    struct alignas(256) Wide {
+      char bytes[256];
+    };
+    const std::vector<Wide> wide(100);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(wide.data()) % 256, 0U);
+    EXPECT_GE(memory::UsedBytes(), before + bytes.size() + 100 * sizeof(Wide));
     EXPECT_EQ(operator new(memory::kAllocationBytesMax * 2, std::nothrow), nullptr);
   }
   EXPECT_EQ(memory::UsedBytes(), before);
