@@ -141,7 +141,8 @@ class HttpEngine {
   // Ends a Poll early. Any thread.
   void Wake();
 
-  // Runs `transfer` alone until it ends or `cancelled` (asked about ten times a second) says so.
+  // Runs `transfer` until it ends or `cancelled` (asked about ten times a second) says so. Requires that no other
+  // transfer of this engine is running or waits to be taken.
   void Run(HttpTransfer& transfer, const std::function<bool()>& cancelled);
   HttpOutcome Perform(const HttpRequest& request, const std::function<bool()>& cancelled);
 

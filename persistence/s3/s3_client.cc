@@ -88,7 +88,8 @@ class FactsQuery {
                                                    .append(" and must be restored first (InvalidObjectState)"));
     }
     S3ObjectFacts facts{*size, std::string(response.Header("etag"))};
-    if (facts.etag.empty()) return session_.Error(Err::kUnavailable, "the store gives no ETag to pin the object by");
+    if (facts.etag.empty() && facts.size_bytes > 0)
+      return session_.Error(Err::kUnavailable, "the store gives no ETag to pin the object by");
     return facts;
   }
 

@@ -52,18 +52,26 @@ bool S3PartLane::Accepts(const HttpResponse& head) {
     return true;
   }
   if (!IsWantedStatus(head.status)) return false;
+  mismatch = MismatchOf(head);
+  return true;
+}
+
+// What shows that the answer is not the range asked for of the pinned version; empty when nothing does.
+std::string S3PartLane::MismatchOf(const HttpResponse& head) const {
   const std::string_view etag = head.Header("etag");
   if (!etag.empty() && etag != facts_.etag) {
-    mismatch = "the object was replaced while it was read (ETag " + facts_.etag + " became " + std::string(etag) + ")";
+    return "the object was replaced while it was read (ETag " + facts_.etag + " became " + std::string(etag) + ")";
   }
-  if (head.status == 200) return true;
   std::string expected = "bytes " + RangeHeader().substr(6);
   expected.append("/").append(std::to_string(facts_.size_bytes));
   const std::string_view range = head.Header("content-range");
-  if (mismatch.empty() && range != expected) {
-    mismatch = "the store answered with the range '" + std::string(range) + "' instead of '" + expected + "'";
+  if (head.status == 206 && range != expected) {
+    return "the store answered with the range '" + std::string(range) + "' instead of '" + expected + "'";
   }
-  return true;
+  // Fewer bytes are a broken transfer and worth another try.
+  const std::optional<int64_t> length = ParseByteCount(head.Header("content-length"));
+  if (length && *length > LastByte() - FirstByte() + 1) return "the answer is longer than the range asked for";
+  return {};
 }
 
 bool S3PartLane::Take(std::span<const char> bytes) {

@@ -65,6 +65,7 @@ class S3PartLane final : public HttpBodySink {
   [[nodiscard]] size_t filled() const { return filled_; }
 
  private:
+  [[nodiscard]] std::string MismatchOf(const HttpResponse& head) const;
   [[nodiscard]] int64_t FirstByte() const;
   [[nodiscard]] int64_t LastByte() const;
 

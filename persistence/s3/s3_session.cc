@@ -66,7 +66,9 @@ S3Session::S3Session(const S3Location& location, const S3Options& options, std::
       progress_(std::move(progress)),
       settings_(std::move(settings)),
       deadline_(DeadlineOf(options)),
-      world_{[this](const HttpRequest& request) { return engine_.Perform(request, [this] { return ShouldStop(); }); },
+      world_{[this](const HttpRequest& request) {
+               return credential_engine_.Perform(request, [this] { return ShouldStop(); });
+             },
              [] { return SystemUnixS(); }, [this](int64_t duration_ms) { Sleep(duration_ms); }},
       credentials_(options_, settings_, world_),
       retry_(AttemptsMax(options, settings_), RandomSeed()) {}

@@ -96,6 +96,7 @@ class S3Session {
   const AwsSettings settings_;
   const Clock::time_point deadline_;
   HttpEngine engine_;
+  HttpEngine credential_engine_;  // Its own: keys may be renewed while the other's transfers are running.
   const CredentialWorld world_;
   CredentialChain credentials_;
   RetryPolicy retry_;
