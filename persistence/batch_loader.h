@@ -1,0 +1,76 @@
+// Puts the records of a batch into the keyspace, shard by shard.
+//
+// Thread-safety: Load by any number of threads at once, each with its own Scratch. Nothing else touches the keyspace
+//   meanwhile; shards are handed from thread to thread by a gate of their own, since a keyspace of one worker has no
+//   locks.
+// Errors: the place in the file, the key and the reason. What was loaded before stays; the caller empties the keyspace.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "persistence/rdb_batch.h"
+#include "storage/access_context.h"
+#include "storage/keyspace.h"
+
+namespace cachenode {
+
+struct LoadRules {
+  int64_t now_ms = 0;            // Keys whose deadline is before it are dropped.
+  bool drop_expired = true;      // False for a replica.
+  bool replace_existing = false;  // Otherwise a key that is there already is an error.
+  bool lfu = false;              // The eviction policy counts frequency; else recency.
+  // Bytes the keyspace may take; 0: no limit.
+  uint64_t memory_bytes_max = 0;
+};
+
+class BatchLoader {
+ public:
+  BatchLoader(Keyspace& keyspace, const LoadRules& rules);
+
+  // Memory one thread reuses between calls.
+  struct Scratch {
+    std::vector<KeyHash> hashes;
+    std::vector<uint32_t> order;        // Record numbers sorted by shard.
+    std::vector<uint32_t> group_ends;   // Per shard: one past its last place in `order`.
+    std::vector<uint32_t> postponed;    // Shards that were busy.
+    std::string text;
+    // Of the batch under way; added to the totals when it ends, so that threads do not fight for one counter.
+    uint64_t keys_loaded = 0;
+    uint64_t keys_expired = 0;
+    uint64_t empty_skipped = 0;
+  };
+  Status Load(const RdbBatch& batch, Scratch& scratch);
+  // Makes room in the shards for that many keys; a hint, so failure does not matter.
+  void Reserve(uint32_t db, uint64_t key_count);
+
+  [[nodiscard]] uint64_t keys_loaded() const noexcept { return keys_loaded_.load(std::memory_order_relaxed); }
+  [[nodiscard]] uint64_t keys_expired() const noexcept { return keys_expired_.load(std::memory_order_relaxed); }
+  [[nodiscard]] uint64_t empty_keys_skipped() const noexcept { return empty_skipped_.load(std::memory_order_relaxed); }
+
+ private:
+  struct alignas(64) Gate {
+    std::mutex mutex;
+  };
+
+  void SortByShard(const RdbBatch& batch, Scratch& scratch) const;
+  Status LoadGroup(const RdbBatch& batch, uint32_t shard, Scratch& scratch);
+  Status LoadRecord(const RdbBatch& batch, const RdbRecord& record, KeyHash hash, Shard& shard, Scratch& scratch)
+      CACHENODE_REQUIRES(shard);
+  [[nodiscard]] Status CheckMemory() const;
+  Status LoadGroups(const RdbBatch& batch, Scratch& scratch);
+  void AddCounts(Scratch& scratch) noexcept;
+
+  Keyspace& keyspace_;
+  const LoadRules rules_;
+  AccessContext context_;  // Constant.
+  std::vector<Gate> gates_;
+  std::atomic<uint64_t> keys_loaded_{0};
+  std::atomic<uint64_t> keys_expired_{0};
+  std::atomic<uint64_t> empty_skipped_{0};
+};
+
+}  // namespace cachenode

@@ -1,0 +1,309 @@
+#include "persistence/restore.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "persistence/rdb_writer.h"
+#include "persistence/start_thread.h"
+#include "storage/base/bytes.h"
+#include "storage/base/crc64.h"
+#include "storage/base/numbers.h"
+
+namespace cachenode {
+namespace {
+
+constexpr size_t kBatchBytes = size_t{512} << 10;
+// Batches that may wait for a helper; when there are as many, the reading thread decodes too.
+constexpr size_t kBatchesWaitingMax = 8;
+constexpr int64_t kMsPerSecond = 1000;
+
+// Our chunks hold keys only; whatever else a file puts there is nobody's business.
+class ChunkObserver final : public RdbObserver {
+ public:
+  void OnAux(std::string_view, std::string_view) override {}
+  void OnResizeDb(uint32_t, uint64_t, uint64_t) override {}
+  Status OnFunction(std::string_view) override {
+    return Status::WithText(Err::kCorrupt, "a function library inside a chunk of keys");
+  }
+};
+
+}  // namespace
+
+Restore::Restore(Keyspace& keyspace, Clock& clock, Log& log, const RestoreOptions& options)
+    : keyspace_(keyspace), clock_(clock), log_(log), options_(options) {
+  if (options_.rules.now_ms == 0) options_.rules.now_ms = clock.NowMs();
+  options_.thread_count = std::max(options_.thread_count, 1U);
+  loader_ = std::make_unique<BatchLoader>(keyspace, options_.rules);
+}
+
+Restore::~Restore() = default;
+
+RdbReaderOptions Restore::ReaderOptions() const {
+  RdbReaderOptions options;
+  options.version_check = options_.version_check;
+  options.verify_checksum = options_.verify_checksum;
+  options.database_count = keyspace_.database_count();
+  options.block_bytes = kBatchBytes;
+  return options;
+}
+
+void Restore::Begin(int64_t total_bytes) {
+  start_ms_.store(clock_.NowMs(), std::memory_order_relaxed);
+  total_bytes_.store(static_cast<uint64_t>(std::max<int64_t>(total_bytes, 0)), std::memory_order_relaxed);
+}
+
+Status Restore::Finish(Status status, std::string_view name) {
+  if (!status.ok()) {
+    const bool bare_out_of_memory = status.code() == Err::kOutOfMemory && status.text().empty();
+    if (bare_out_of_memory) status = Status::WithText(Err::kOutOfMemory, "out of memory");
+    if (status.code() == Err::kCancelled) status = Status::WithText(Err::kCancelled, "cancelled");
+    return std::move(status).WithContext(name);
+  }
+  if (loader_->empty_keys_skipped() > 0) {
+    CN_LOG(log_, kNotice, "{} keys with empty collections were skipped", loader_->empty_keys_skipped());
+  }
+  CN_LOG(log_, kNotice, "Done loading RDB, keys loaded: {}, keys expired: {}.", loader_->keys_loaded(),
+         loader_->keys_expired());
+  return Status::Ok();
+}
+
+Status Restore::FromSource(ByteSource& source, std::string_view name) {
+  Begin(source.SizeBytes());
+  return Finish(Stream(source), name);
+}
+
+Status Restore::FromFile(const std::string& path) {
+  Result<std::unique_ptr<FileSource>> file = FileSource::Open(path);
+  if (!file) return file.error();
+  Begin((*file)->SizeBytes());
+  Result<ChunkIndex> index = ReadChunkIndex(**file);
+  if (!index) return index.error();
+  const bool with_index = options_.thread_count > 1 && !index->chunks.empty();
+  return Finish(with_index ? LoadChunks(**file, *index) : Stream(**file), path);
+}
+
+void Restore::Fail(Status status) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (status_.ok()) status_ = std::move(status);
+    failed_.store(true, std::memory_order_relaxed);
+  }
+  changed_.notify_all();
+}
+
+RestoreProgress Restore::Progress() const noexcept {
+  RestoreProgress progress;
+  const int64_t start_ms = start_ms_.load(std::memory_order_relaxed);
+  progress.start_time_s = start_ms / kMsPerSecond;
+  progress.total_bytes = total_bytes_.load(std::memory_order_relaxed);
+  progress.loaded_bytes = loaded_bytes_.load(std::memory_order_relaxed);
+  progress.writer_used_memory_bytes = writer_used_memory_bytes_.load(std::memory_order_relaxed);
+  progress.keys_loaded = loader_->keys_loaded();
+  progress.keys_expired = loader_->keys_expired();
+  if (progress.total_bytes == 0) return progress;
+  const double share = static_cast<double>(progress.loaded_bytes) / static_cast<double>(progress.total_bytes);
+  progress.percent = share * 100;
+  if (share <= 0) return progress;
+  const double elapsed_s = static_cast<double>(clock_.NowMs() - start_ms) / kMsPerSecond;
+  progress.eta_seconds = static_cast<int64_t>(elapsed_s / share * (1 - share));
+  return progress;
+}
+
+// --- What is not a key -------------------------------------------------------------------------------------------
+
+void Restore::OnAux(std::string_view name, std::string_view value) {
+  int64_t number = 0;
+  const bool is_number = TryParseInt64(value, number) && number >= 0;
+  if (name == "redis-ver" || name == "valkey-ver") {
+    CN_LOG(log_, kNotice, "Loading RDB produced by version {}", value);
+  } else if (name == "ctime" && is_number) {
+    CN_LOG(log_, kNotice, "RDB age {} seconds", std::max<int64_t>(clock_.NowMs() / kMsPerSecond - number, 0));
+  } else if (name == "used-mem" && is_number) {
+    CN_LOG(log_, kNotice, "RDB memory usage when created {:.2f} Mb", static_cast<double>(number) / (1024 * 1024));
+    writer_used_memory_bytes_.store(static_cast<uint64_t>(number), std::memory_order_relaxed);
+  } else if (name == kRdbAuxUsedMemory && is_number) {
+    if (options_.needed_bytes_max == 0 || static_cast<uint64_t>(number) <= options_.needed_bytes_max) return;
+    refusal_ = Status::WithText(Err::kOutOfMemory,
+                                fmt::format("the data needs {} bytes of memory, {} are there", number,
+                                            options_.needed_bytes_max));
+  } else if (name.starts_with('%')) {
+    CN_LOG(log_, kNotice, "RDB '{}': {}", name, value);
+  }
+}
+
+void Restore::OnResizeDb(uint32_t db, uint64_t key_count, uint64_t) { loader_->Reserve(db, key_count); }
+
+Status Restore::OnFunction(std::string_view) {
+  return Status::WithText(Err::kUnavailable, "a function library, which this server does not have yet");
+}
+
+template <typename Body>
+void Restore::OnHelpers(Body body, FunctionRef<void()> own_part) {
+  std::vector<std::thread> helpers(options_.thread_count - 1);
+  // Helpers that cannot be started are done without.
+  for (std::thread& helper : helpers) (void)StartThread(helper, "restore", body);
+  own_part();
+  for (std::thread& helper : helpers) {
+    if (helper.joinable()) helper.join();
+  }
+}
+
+// --- One thread reads, all decode --------------------------------------------------------------------------------
+
+Status Restore::Stream(ByteSource& source) {
+  RdbReader reader(source, *this, ReaderOptions());
+  if (Status status = reader.ReadHeader(); !status.ok()) return status;
+  OnHelpers([this] { DecodeBatches(); },
+            [&] {
+              if (Status status = ReadBatches(reader); !status.ok()) Fail(std::move(status));
+              {
+                const std::lock_guard lock(mutex_);
+                reading_ended_ = true;
+              }
+              changed_.notify_all();
+              DecodeBatches();
+            });
+  const std::lock_guard lock(mutex_);
+  return std::move(status_);
+}
+
+Status Restore::ReadBatches(RdbReader& reader) {
+  BatchLoader::Scratch scratch;
+  while (!ShouldStop()) {
+    std::unique_ptr<RdbBatch> batch = FreshBatch();
+    Result<bool> more = reader.ReadBatch(*batch);
+    if (!more) return more.error();
+    if (!refusal_.ok()) return std::move(refusal_);
+    if (!*more) return Status::Ok();
+    loaded_bytes_.store(reader.bytes_read(), std::memory_order_relaxed);
+    batch = OfferBatch(std::move(batch));
+    if (batch == nullptr) continue;
+    if (Status status = loader_->Load(*batch, scratch); !status.ok()) return status;
+    const std::lock_guard lock(mutex_);
+    spare_.push_back(std::move(batch));
+  }
+  return cancelled_.load(std::memory_order_relaxed) ? Status(Err::kCancelled) : Status::Ok();
+}
+
+std::unique_ptr<RdbBatch> Restore::FreshBatch() {
+  const std::lock_guard lock(mutex_);
+  if (spare_.empty()) return std::make_unique<RdbBatch>();
+  std::unique_ptr<RdbBatch> batch = std::move(spare_.back());
+  spare_.pop_back();
+  return batch;
+}
+
+std::unique_ptr<RdbBatch> Restore::OfferBatch(std::unique_ptr<RdbBatch> batch) {
+  if (options_.thread_count == 1) return batch;
+  {
+    const std::lock_guard lock(mutex_);
+    if (full_.size() >= kBatchesWaitingMax) return batch;
+    full_.push_back(std::move(batch));
+  }
+  changed_.notify_one();
+  return nullptr;
+}
+
+void Restore::DecodeBatches() {
+  BatchLoader::Scratch scratch;
+  for (;;) {
+    std::unique_ptr<RdbBatch> batch;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return !full_.empty() || reading_ended_ || failed_.load(std::memory_order_relaxed); });
+      if (full_.empty() || ShouldStop()) return;
+      batch = std::move(full_.front());
+      full_.pop_front();
+    }
+    if (Status status = loader_->Load(*batch, scratch); !status.ok()) {
+      Fail(std::move(status));
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    spare_.push_back(std::move(batch));
+  }
+}
+
+// --- All threads read ----------------------------------------------------------------------------------------------
+
+Status Restore::LoadChunks(FileSource& file, const ChunkIndex& index) {
+  uint64_t checksum = 0;
+  if (Status status = LoadHead(file, index, checksum); !status.ok()) return status;
+  chunk_checksums_.assign(index.chunks.size(), 0);
+  OnHelpers([&] { LoadChunksOfOneThread(file, index); }, [&] { LoadChunksOfOneThread(file, index); });
+  if (cancelled_.load(std::memory_order_relaxed)) return Err::kCancelled;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!status_.ok()) return std::move(status_);
+  }
+  for (size_t i = 0; i < index.chunks.size(); ++i) {
+    checksum = Crc64Combine(checksum, chunk_checksums_[i], index.chunks[i].size_bytes);
+  }
+  return CheckTail(file, index, checksum);
+}
+
+Status Restore::LoadHead(const FileSource& file, const ChunkIndex& index, uint64_t& checksum) {
+  FileRangeSource head(file, 0, index.head_bytes);
+  RdbReader reader(head, *this, ReaderOptions());
+  if (Status status = reader.ReadHeader(); !status.ok()) return status;
+  version_ = reader.version();
+  dialect_ = reader.dialect();
+  reader.StartFragment(version_, dialect_, kRdbMagicBytes);
+  RdbBatch batch;
+  BatchLoader::Scratch scratch;
+  Status status = LoadFragment(reader, batch, scratch);
+  checksum = reader.checksum();
+  return status;
+}
+
+Status Restore::LoadFragment(RdbReader& reader, RdbBatch& batch, BatchLoader::Scratch& scratch) {
+  while (!ShouldStop()) {
+    Result<bool> more = reader.ReadBatch(batch);
+    if (!more) return more.error();
+    if (!refusal_.ok()) return std::move(refusal_);
+    if (!*more) return Status::Ok();
+    if (Status status = loader_->Load(batch, scratch); !status.ok()) return status;
+  }
+  return Err::kCancelled;
+}
+
+void Restore::LoadChunksOfOneThread(const FileSource& file, const ChunkIndex& index) {
+  RdbBatch batch;
+  BatchLoader::Scratch scratch;
+  while (!ShouldStop()) {
+    const size_t number = next_chunk_.fetch_add(1, std::memory_order_relaxed);
+    if (number >= index.chunks.size()) return;
+    const ChunkIndex::Chunk& chunk = index.chunks[number];
+    FileRangeSource range(file, chunk.offset, chunk.size_bytes);
+    ChunkObserver observer;
+    RdbReader reader(range, observer, ReaderOptions());
+    reader.StartFragment(version_, dialect_, chunk.offset);
+    if (Status status = LoadFragment(reader, batch, scratch); !status.ok()) {
+      Fail(std::move(status));
+      return;
+    }
+    chunk_checksums_[number] = reader.checksum();
+    loaded_bytes_.fetch_add(chunk.size_bytes, std::memory_order_relaxed);
+  }
+}
+
+// The tail is the index, the end marker and the checksum.
+Status Restore::CheckTail(const FileSource& file, const ChunkIndex& index, uint64_t checksum) {
+  const uint64_t file_bytes = static_cast<uint64_t>(file.SizeBytes());
+  std::string tail(file_bytes - index.tail_offset, '\0');
+  if (Status status = file.ReadAt(index.tail_offset, tail); !status.ok()) return status;
+  const size_t covered = tail.size() - kRdbChecksumBytes;
+  checksum = Crc64(checksum, std::string_view(tail).substr(0, covered));
+  const uint64_t stored = LoadLittleEndian<uint64_t>(tail.data() + covered);
+  if (static_cast<uint8_t>(tail[covered - 1]) != static_cast<uint8_t>(RdbOpcode::kEof)) {
+    return Status::WithText(Err::kCorrupt, fmt::format("offset {}: the end marker is missing", file_bytes - kRdbChecksumBytes - 1));
+  }
+  loaded_bytes_.store(file_bytes, std::memory_order_relaxed);
+  if (!options_.verify_checksum || stored == 0 || stored == checksum) return Status::Ok();
+  return Status::WithText(Err::kCorrupt, fmt::format("offset {}: wrong checksum: the file says {:016x}, its bytes give "
+                                                     "{:016x}", file_bytes - kRdbChecksumBytes, stored, checksum));
+}
+
+}  // namespace cachenode

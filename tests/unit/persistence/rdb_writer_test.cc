@@ -1,0 +1,172 @@
+#include "persistence/rdb_writer.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "persistence/chunk_index.h"
+#include "persistence/rdb_encode.h"
+#include "persistence/rdb_reader.h"
+#include "storage/base/crc64.h"
+#include "tests/support/persistence/memory_stream.h"
+
+namespace cachenode {
+namespace {
+
+using namespace std::string_literals;
+
+std::string Chunk(uint32_t db, std::string_view key, std::string_view value) {
+  EncodeBuffer out;
+  AppendRdbOpcode(out, RdbOpcode::kSelectDb);
+  AppendRdbLength(out, db);
+  out.AppendByte(0);
+  AppendRdbString(out, key, RdbCompression::kOff);
+  AppendRdbString(out, value, RdbCompression::kOff);
+  return std::string(out.view());
+}
+
+RdbFileHeader Header() {
+  RdbFileHeader header;
+  header.created_s = 1700000000;
+  header.used_memory_bytes = 123456;
+  header.databases = {{0, 2, 1}, {3, 1, 0}};
+  return header;
+}
+
+std::string WriteFile(const RdbFileHeader& header, const std::vector<std::string>& chunks) {
+  std::string file;
+  MemorySink sink(file);
+  RdbWriter writer(sink);
+  EXPECT_TRUE(writer.WriteHeader(header).ok());
+  for (const std::string& chunk : chunks) {
+    const std::string_view parts[] = {std::string_view(chunk).substr(0, 2), std::string_view(chunk).substr(2)};
+    EXPECT_TRUE(writer.WriteChunk(parts).ok());
+  }
+  EXPECT_TRUE(writer.Finish().ok());
+  EXPECT_TRUE(sink.Commit().ok());
+  EXPECT_EQ(writer.bytes_written(), file.size());
+  return file;
+}
+
+struct Seen : RdbObserver {
+  void OnAux(std::string_view name, std::string_view value) override {
+    log += std::string(name) + "=" + std::string(value.substr(0, 12)) + ";";
+  }
+  void OnResizeDb(uint32_t db, uint64_t keys, uint64_t expiring) override {
+    log += "db" + std::to_string(db) + ":" + std::to_string(keys) + "/" + std::to_string(expiring) + ";";
+  }
+  Status OnFunction(std::string_view) override { return Status::Ok(); }
+  std::string log;
+};
+
+TEST(RdbWriter, WritesAFileThatReadsBackWithItsChecksum) {
+  const std::string file = WriteFile(Header(), {Chunk(0, "a", "1"), Chunk(3, "c", "x"), Chunk(0, "b", "2")});
+  EXPECT_EQ(file.substr(0, 9), "REDIS0010");
+  MemorySource source(file);
+  Seen seen;
+  RdbReader reader(source, seen, {});
+  ASSERT_TRUE(reader.ReadHeader().ok());
+  RdbBatch batch;
+  std::string keys;
+  for (;;) {
+    Result<bool> more = reader.ReadBatch(batch);
+    ASSERT_TRUE(more.ok()) << more.status().text();
+    if (!*more) break;
+    for (const RdbRecord& record : batch.records) keys += std::to_string(record.db) + std::string(record.key) + " ";
+  }
+  EXPECT_EQ(keys, "0a 3c 0b ");
+  EXPECT_EQ(seen.log,
+            "redis-ver=7.4.0;redis-bits=64;ctime=1700000000;used-mem=123456;cachenode-used-mem=123456;aof-base=0;"
+            "db0:2/1;db3:1/0;cachenode-chunks=v1 7 7 7 @00;");
+}
+
+TEST(RdbWriter, WritesTheMagicOfTheVersion) {
+  RdbFileHeader header = Header();
+  header.version = RdbVersionToWrite(RdbVersionChoice::k80);
+  header.server_is_valkey = true;
+  header.server_version = "9.0.1";
+  const std::string valkey = WriteFile(header, {});
+  EXPECT_EQ(valkey.substr(0, 9), "VALKEY080");
+  EXPECT_NE(valkey.find("valkey-ver"), std::string::npos);
+  header.version = RdbVersionToWrite(RdbVersionChoice::k9);
+  EXPECT_EQ(WriteFile(header, {}).substr(0, 9), "REDIS0009");
+  EXPECT_EQ(RdbVersionToWrite(RdbVersionChoice::kAuto), 10);
+}
+
+TEST(RdbWriter, WritesNoChecksumWhenTold) {
+  RdbFileHeader header = Header();
+  header.checksum = false;
+  const std::string file = WriteFile(header, {Chunk(0, "a", "1")});
+  EXPECT_EQ(file.substr(file.size() - 9), "\xFF\0\0\0\0\0\0\0\0"s);
+}
+
+TEST(RdbWriter, StopsAtTheFirstErrorOfTheSink) {
+  std::string file;
+  MemorySink sink(file, 200);
+  RdbWriter writer(sink);
+  ASSERT_TRUE(writer.WriteHeader(Header()).ok());
+  const std::string chunk = Chunk(0, "key", std::string(150, 'v'));
+  const std::string_view parts[] = {chunk};
+  EXPECT_EQ(writer.WriteChunk(parts).code(), Err::kIo);
+  const std::string small = Chunk(0, "k", "v");
+  const std::string_view small_parts[] = {small};
+  EXPECT_EQ(writer.WriteChunk(small_parts).code(), Err::kIo);
+  EXPECT_FALSE(writer.Finish().ok());
+}
+
+class ChunkIndexes : public testing::Test {
+ protected:
+  ChunkIndexes() {
+    char pattern[] = "/tmp/cachenode-index-XXXXXX";
+    directory_ = mkdtemp(pattern);
+  }
+  ~ChunkIndexes() override { std::filesystem::remove_all(directory_); }
+  ChunkIndex Read(const std::string& bytes) {
+    const std::string path = directory_ + "/x.rdb";
+    std::ofstream(path, std::ios::binary) << bytes;
+    Result<std::unique_ptr<FileSource>> file = FileSource::Open(path);
+    EXPECT_TRUE(file.ok());
+    Result<ChunkIndex> index = ReadChunkIndex(**file);
+    EXPECT_TRUE(index.ok());
+    return *std::move(index);
+  }
+  std::string directory_;
+};
+
+TEST_F(ChunkIndexes, AreFoundFromTheEnd) {
+  const std::vector<std::string> chunks = {Chunk(0, "a", "1"), Chunk(3, "long key", "x"), Chunk(0, "b", "2")};
+  const std::string file = WriteFile(Header(), chunks);
+  const ChunkIndex index = Read(file);
+  ASSERT_EQ(index.chunks.size(), chunks.size());
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    EXPECT_EQ(file.substr(index.chunks[i].offset, index.chunks[i].size_bytes), chunks[i]);
+  }
+  EXPECT_EQ(index.chunks[0].offset, index.head_bytes);
+  EXPECT_EQ(file.substr(index.tail_offset + 2, kRdbAuxChunkIndex.size()), kRdbAuxChunkIndex);
+}
+
+TEST_F(ChunkIndexes, ThatDoNotTileTheFileAreNotBelieved) {
+  const std::string file = WriteFile(Header(), {Chunk(0, "a", "1"), Chunk(3, "c", "x")});
+  ASSERT_EQ(Read(file).chunks.size(), 2U);
+  const size_t sizes = file.find("v1 ") + 3;
+  for (const char* text : {"7 9 ", "f 7 ", "0 7 ", "x 7 ", "7 77", "  7 "}) {
+    std::string changed = file;
+    changed.replace(sizes, 4, text);
+    const ChunkIndex index = Read(changed);
+    // A smaller sum only means a longer head, which is read by the framer.
+    EXPECT_TRUE(index.chunks.empty() || index.head_bytes + 16 >= index.chunks[0].offset) << text;
+  }
+  for (size_t at = 0; at < file.size(); ++at) {
+    std::string changed = file;
+    changed[at] = static_cast<char>(changed[at] ^ 0x11);
+    (void)Read(changed);
+  }
+  for (size_t size = 0; size < file.size(); ++size) EXPECT_TRUE(Read(file.substr(0, size)).chunks.empty());
+  EXPECT_TRUE(Read(std::string(100, '@')).chunks.empty());
+}
+
+}  // namespace
+}  // namespace cachenode
