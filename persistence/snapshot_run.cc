@@ -19,8 +19,8 @@ constexpr uint32_t kEntriesPerHoldMin = 11;
 constexpr uint32_t kEntriesPerHoldMax = 1024;
 constexpr uint64_t kDetachedEntriesPerStep = 4096;
 
-// Open chunks of all shards together take at most a quarter of the buffers, so that there is always something queued to
-// encode when the buffers are full.
+// Open chunks of all shards together take at most a quarter of the buffers, and what they pin as much again, so that there
+// is always something queued to encode when the buffers are full.
 size_t ChunkBytesFor(uint32_t shard_count) noexcept {
   return std::clamp(kSoftLimitBytes / 4 / shard_count, kChunkBytesMin, kChunkBytesMax);
 }
@@ -113,7 +113,10 @@ void SnapshotRun::CopyEntry(ShardState& state, uint32_t db, const EntryView& ent
   const size_t pinned_before = state.open->pinned_bytes();
   state.open->Append(db, entry);
   const size_t pinned = state.open->pinned_bytes() - pinned_before;
-  if (pinned > 0) CountBytes(static_cast<int64_t>(pinned));
+  if (pinned == 0) return;
+  CountBytes(static_cast<int64_t>(pinned));
+  // A chunk that pins much must not wait for more entries: nobody may come to fill it.
+  if (state.open->pinned_bytes() >= chunk_bytes_) Push({std::move(state.open), nullptr, 0});
 }
 
 bool SnapshotRun::OpenChunk(ShardState& state, size_t bytes_needed) {

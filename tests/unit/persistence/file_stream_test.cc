@@ -56,14 +56,14 @@ class FileStreams : public testing::Test {
 
 TEST_F(FileStreams, ReplaceTheFileOnlyWhenCommitted) {
   ASSERT_TRUE(Replace(FileSystem::Real(), 'a').ok());
-  EXPECT_EQ(Content(), std::string(9 << 20, 'a'));
+  EXPECT_TRUE(Content() == std::string(9 << 20, 'a'));
   {
     Result<std::unique_ptr<FileSink>> sink = FileSink::Create(Options());
     ASSERT_TRUE(sink.ok());
     ASSERT_TRUE((*sink)->Write(std::string("half")).ok());
     EXPECT_EQ(FileCount(), 2U);
   }
-  EXPECT_EQ(Content(), std::string(9 << 20, 'a'));
+  EXPECT_TRUE(Content() == std::string(9 << 20, 'a'));
   EXPECT_EQ(FileCount(), 1U);
 }
 
@@ -79,7 +79,9 @@ TEST_F(FileStreams, TheOldFileSurvivesAFailureOfEveryCall) {
     const Status status = Replace(faulty, 'b');
     EXPECT_EQ(status.code(), Err::kIo) << call;
     EXPECT_NE(status.text().find("Input/output error"), std::string_view::npos) << status.text();
-    EXPECT_EQ(Content(), old) << call;
+    // The last call syncs the directory: by then the new file is in place, and whole.
+    const char letter = call + 1 == counting.calls ? 'b' : 'a';
+    EXPECT_TRUE(Content() == std::string(old.size(), letter)) << call;
     EXPECT_EQ(FileCount(), 1U) << call;
   }
 }
@@ -88,13 +90,13 @@ TEST_F(FileStreams, AFullDiskIsAnErrorAndShortWritesAreNot) {
   FaultyFileSystem tiny_writes;
   tiny_writes.write_bytes_max = 1 << 16;
   ASSERT_TRUE(Replace(tiny_writes, 'a').ok());
-  EXPECT_EQ(Content(), std::string(9 << 20, 'a'));
+  EXPECT_TRUE(Content() == std::string(9 << 20, 'a'));
   FaultyFileSystem full;
   full.disk_bytes_max = 5 << 20;
   const Status status = Replace(full, 'b');
   EXPECT_EQ(status.code(), Err::kIo);
   EXPECT_EQ(status.text(), "cannot write " + directory_ + "/temp-1.rdb: No space left on device");
-  EXPECT_EQ(Content(), std::string(9 << 20, 'a'));
+  EXPECT_TRUE(Content() == std::string(9 << 20, 'a'));
 }
 
 TEST_F(FileStreams, ReadWholeFilesAndRanges) {

@@ -1,0 +1,293 @@
+#include "persistence/restore.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <string>
+
+#include "persistence/rdb_value_codec.h"
+#include "storage/base/crc64.h"
+#include "tests/support/persistence/snapshot_rig.h"
+#include "tests/support/source_path.h"
+
+namespace cachenode {
+namespace {
+
+using namespace std::string_literals;
+
+class RestoreTest : public testing::Test {
+ protected:
+  RestoreTest() {
+    char pattern[] = "/tmp/cachenode-restore-XXXXXX";
+    directory_ = mkdtemp(pattern);
+    context_.SetNow(1'700'000'000'000);
+  }
+  ~RestoreTest() override { std::filesystem::remove_all(directory_); }
+
+  [[nodiscard]] std::string Path() const { return directory_ + "/dump.rdb"; }
+  void Put(std::string_view key, std::string_view value, uint32_t db = 0, Expiry expiry = Expiry::kClear) {
+    ASSERT_TRUE(rig_.keyspace.Locate(db, key, context_).WriteString(value, expiry).ok());
+  }
+  void Save() {
+    SnapshotSettings settings;
+    settings.directory = directory_;
+    rig_.snapshotter.SetSettings(settings);
+    ASSERT_TRUE(rig_.snapshotter.SaveNow().ok());
+  }
+  // A file that has exactly these bytes between header and end.
+  void WriteFile(const std::string& body, const std::string& magic = "REDIS0010") {
+    std::ofstream(Path(), std::ios::binary) << magic + body + "\xFF\0\0\0\0\0\0\0\0"s;
+  }
+  Status LoadInto(SnapshotRig& target, unsigned threads, LoadRules rules = {}) {
+    RestoreOptions options;
+    options.thread_count = threads;
+    options.rules = rules;
+    Restore restore(target.keyspace, rig_.clock, rig_.log, options);
+    Status status = restore.FromFile(Path());
+    progress_ = restore.Progress();
+    return status;
+  }
+  std::string ErrorOfBody(const std::string& body) {
+    WriteFile(body);
+    SnapshotRig target(false);
+    const Status status = LoadInto(target, 1);
+    EXPECT_TRUE(status.text().starts_with(Path() + ": ")) << status.text();
+    return std::string(status.text().substr(std::min(status.text().size(), Path().size() + 2)));
+  }
+
+  SnapshotRig rig_{false};
+  AccessContext context_;
+  std::string directory_;
+  RestoreProgress progress_;
+};
+
+TEST_F(RestoreTest, LoadsWhatSaveWroteAtAnyThreadAndShardCount) {
+  for (int i = 0; i < 60000; ++i) Put("key:" + std::to_string(i), "value:" + std::string(static_cast<size_t>(i % 90), 'v'));
+  for (int i = 0; i < 3000; ++i) Put("n" + std::to_string(i), std::to_string(i * 1000003LL), 2);
+  Put("soon", "x", 1, Expiry::At(4'000'000'000'000));
+  Put("block", std::string(50000, 'b') + "e", 1);
+  Put("large", std::string(9 << 20, 'L'), 3);
+  const DataSet want = rig_.Everything();
+  Save();
+  for (const unsigned threads : {1U, 2U, 4U}) {
+    for (const uint32_t shards : {16U, 64U}) {
+      SnapshotRig target(threads > 1, shards);
+      const Status status = LoadInto(target, threads);
+      ASSERT_TRUE(status.ok()) << status.text();
+      ExpectSame(target.Everything(), want);
+      EXPECT_EQ(progress_.keys_loaded, want.size());
+      EXPECT_EQ(progress_.loaded_bytes, progress_.total_bytes);
+      EXPECT_GT(progress_.writer_used_memory_bytes, 0U);
+    }
+  }
+}
+
+TEST_F(RestoreTest, LoadsFromAStreamInPieces) {
+  for (int i = 0; i < 5000; ++i) Put("key:" + std::to_string(i), "value");
+  const DataSet want = rig_.Everything();
+  Save();
+  std::stringstream bytes;
+  bytes << std::ifstream(Path(), std::ios::binary).rdbuf();
+  const std::string text = bytes.str();
+  for (const unsigned threads : {1U, 3U}) {
+    MemorySource::Options pieces;
+    pieces.piece_bytes_max = 777;
+    pieces.size_known = false;
+    MemorySource source(text, pieces);
+    SnapshotRig target(true);
+    RestoreOptions options;
+    options.thread_count = threads;
+    Restore restore(target.keyspace, rig_.clock, rig_.log, options);
+    const Status status = restore.FromSource(source, "a stream");
+    ASSERT_TRUE(status.ok()) << status.text();
+    ExpectSame(target.Everything(), want);
+  }
+}
+
+TEST_F(RestoreTest, DropsExpiredKeysUnlessToldNotTo) {
+  Put("old", "x", 0, Expiry::At(1'700'000'000'000));
+  Put("new", "x", 0, Expiry::At(1'700'000'000'001));
+  Save();
+  LoadRules rules;
+  rules.now_ms = 1'700'000'000'001;
+  SnapshotRig master(false);
+  ASSERT_TRUE(LoadInto(master, 1, rules).ok());
+  EXPECT_EQ(master.keyspace.KeyCount(0), 1U);
+  EXPECT_EQ(progress_.keys_expired, 1U);
+  rules.drop_expired = false;
+  SnapshotRig replica(false);
+  ASSERT_TRUE(LoadInto(replica, 1, rules).ok());
+  EXPECT_EQ(replica.keyspace.KeyCount(0), 2U);
+}
+
+TEST_F(RestoreTest, KeepsRecencyByPolicy) {
+  WriteFile("\xF8\x40\x64\x00\x01" "a\x01" "A"s + "\xF9\xC8\x00\x01" "b\x01" "B"s);
+  SnapshotRig lru(false);
+  ASSERT_TRUE(LoadInto(lru, 1).ok());
+  AccessContext now;
+  now.SetNow(lru.clock.NowMs());
+  now.touch = false;
+  EXPECT_NEAR(lru.keyspace.Locate(0, "a", now).IdleSeconds(), 100, 2);
+  LoadRules lfu_rules;
+  lfu_rules.lfu = true;
+  SnapshotRig lfu(false);
+  ASSERT_TRUE(LoadInto(lfu, 1, lfu_rules).ok());
+  now.lfu = true;
+  EXPECT_EQ(lfu.keyspace.Locate(0, "b", now).LfuCounter(), 200);
+}
+
+TEST_F(RestoreTest, NamesPlaceKeyAndReasonOfEveryRefusal) {
+  EXPECT_EQ(ErrorOfBody("\x04\x01h\x01\x01" "f\x01v"s),
+            "offset 9: key \"h\" is a hash (RDB type 4, file version 10), which this server does not have yet");
+  EXPECT_EQ(ErrorOfBody("\x00\x01" "a\x01" "A\x00\x01" "a\x01" "B"s),
+            "offset 14: key \"a\" (string): the key is there already");
+  EXPECT_EQ(ErrorOfBody("\xFC\xFE\xFF\xFF\xFF\xFF\xFF\xFF\x7F\x00\x01" "a\x01" "A"s),
+            "offset 18: key \"a\" (string): impossible expiry 9223372036854775806");
+  EXPECT_EQ(ErrorOfBody("\x00\x01z\xC3\x03\x09\xE0\xFF\xFF"s),
+            "offset 9: key \"z\" (string): the compressed string cannot be decompressed");
+  EXPECT_EQ(ErrorOfBody("\xF5\x03lib"s), "offset 14: a function library, which this server does not have yet");
+  EXPECT_EQ(ErrorOfBody("\xFE\x09"s), "offset 11: database 9 does not exist here, there are 4");
+}
+
+TEST_F(RestoreTest, SkipsEmptyCollections) {
+  WriteFile("\x01\x01l\x00\x02\x01s\x00\x04\x01h\x00"s + "\x10\x01p\x07\x07\0\0\0\0\0\xFF"s + "\x00\x01" "a\x01" "A"s);
+  SnapshotRig target(false);
+  const Status status = LoadInto(target, 1);
+  ASSERT_TRUE(status.ok()) << status.text();
+  EXPECT_EQ(target.keyspace.KeyCount(0), 1U);
+}
+
+TEST_F(RestoreTest, ReplacesExistingKeysWhenTold) {
+  WriteFile("\x00\x01" "a\x01" "A"s);
+  SnapshotRig target(false);
+  ASSERT_TRUE(LoadInto(target, 1).ok());
+  EXPECT_EQ(LoadInto(target, 1).code(), Err::kCorrupt);
+  LoadRules rules;
+  rules.replace_existing = true;
+  EXPECT_TRUE(LoadInto(target, 1, rules).ok());
+}
+
+TEST_F(RestoreTest, RefusesWhatNeedsMoreMemoryThanThereIs) {
+  for (int i = 0; i < 30000; ++i) Put("key:" + std::to_string(i), std::string(100, static_cast<char>('a' + i % 26)) + "x");
+  Save();
+  SnapshotRig target(false);
+  LoadRules rules;
+  rules.memory_bytes_max = 1 << 20;
+  Status status = LoadInto(target, 2, rules);
+  EXPECT_EQ(status.code(), Err::kOutOfMemory);
+  EXPECT_EQ(status.text(), Path() + ": the data needs more than the 1048576 bytes of memory of this node");
+
+  SnapshotRig untouched(false);
+  RestoreOptions options;
+  options.needed_bytes_max = 1000;
+  Restore restore(untouched.keyspace, rig_.clock, rig_.log, options);
+  status = restore.FromFile(Path());
+  EXPECT_EQ(status.code(), Err::kOutOfMemory);
+  EXPECT_EQ(untouched.keyspace.KeyCount(0), 0U);
+}
+
+TEST_F(RestoreTest, FindsEveryFlippedByteOfItsOwnFiles) {
+  for (int i = 0; i < 20000; ++i) Put("key:" + std::to_string(i), "value:" + std::to_string(i));
+  Save();
+  const size_t size = std::filesystem::file_size(Path());
+  std::mt19937 random(7);
+  for (int round = 0; round < 60; ++round) {
+    const size_t at = round < 10 ? size - 1 - static_cast<size_t>(round) * 7 : random() % size;
+    std::fstream file(Path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(at));
+    const char old = static_cast<char>(file.get());
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put(static_cast<char>(old ^ 0x20));
+    file.flush();
+    SnapshotRig target(true);
+    EXPECT_FALSE(LoadInto(target, 2).ok()) << at;
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put(old);
+  }
+  SnapshotRig target(true);
+  EXPECT_TRUE(LoadInto(target, 2).ok());
+}
+
+TEST_F(RestoreTest, CanBeCancelled) {
+  Put("a", "A");
+  Save();
+  SnapshotRig target(false);
+  Restore restore(target.keyspace, rig_.clock, rig_.log, {});
+  restore.Cancel();
+  EXPECT_EQ(restore.FromFile(Path()).code(), Err::kCancelled);
+}
+
+TEST_F(RestoreTest, EverySampleLoadsOrIsRefusedForItsFirstUnknownType) {
+  for (const auto& entry : std::filesystem::directory_iterator(SourcePath("tests/unit/persistence/data"))) {
+    if (entry.path().extension() != ".rdb") continue;
+    SCOPED_TRACE(entry.path().filename());
+    SnapshotRig target(false);
+    KeyspaceOptions options = SnapshotRig::Options(false, 16);
+    options.database_count = 16;
+    Keyspace keyspace(options);
+    Restore restore(keyspace, rig_.clock, rig_.log, {});
+    const Status status = restore.FromFile(entry.path());
+    if (status.ok()) continue;
+    const bool refused_by_type = status.text().find("which this server does not have yet") != std::string_view::npos;
+    const bool unknown = status.text().find("unknown value type 150") != std::string_view::npos;
+    EXPECT_TRUE(refused_by_type || unknown) << status.text();
+  }
+}
+
+// --- DUMP and RESTORE ----------------------------------------------------------------------------------------------
+
+class DumpPayloads : public RestoreTest {
+ protected:
+  std::string DumpOf(std::string_view value) {
+    Put("k", value);
+    return DumpPayload(rig_.keyspace.Locate(0, "k", context_).View(), RdbCompression::kLzf);
+  }
+  std::string RestoreError(std::string_view payload) {
+    Result<RdbPayload> parsed = ParseDumpPayload(payload);
+    if (!parsed) return std::string(parsed.status().text());
+    KeySlot slot = rig_.keyspace.Locate(0, "r", context_);
+    return std::string(WriteRdbPayload(*parsed, slot, Expiry::kClear).text());
+  }
+};
+
+TEST_F(DumpPayloads, ComeBack) {
+  for (const std::string& value : {"hello"s, ""s, "12345"s, "-9223372036854775808"s, std::string(5000, 'x'),
+                                   std::string(40000, 'y') + "z", "\0\xFF\n"s}) {
+    EXPECT_EQ(RestoreError(DumpOf(value)), "");
+    StringScratch scratch;
+    EXPECT_EQ(rig_.keyspace.Locate(0, "r", context_).ReadString(scratch), value);
+  }
+}
+
+TEST_F(DumpPayloads, OfLiveServersAreAccepted) {
+  EXPECT_EQ(RestoreError("\x00\x05hello\x0a\x00\x63\x72\xdf\x76\x65\x34\x20\x0a"s), "");          // 7.0
+  EXPECT_EQ(RestoreError("\x00\x05hello\x0c\x00\xa8\x04\xeb\xb6\x9f\x1e\xbe\x43"s), "");          // 8.0
+  EXPECT_EQ(RestoreError("\x00\x05hello\x50\x00\xac\x58\x16\xe7\xfb\x66\x47\xfe"s), "");          // Valkey 9.1
+}
+
+TEST_F(DumpPayloads, AreRefusedWithTheTextsOfRedis) {
+  const std::string good = DumpOf("hello");
+  for (size_t size = 0; size < good.size(); ++size) {
+    EXPECT_EQ(RestoreError(good.substr(0, size)), "ERR DUMP payload version or checksum are wrong");
+  }
+  const auto with_footer = [](std::string body, int version) {
+    body.push_back(static_cast<char>(version));
+    body.push_back('\0');
+    const uint64_t crc = Crc64(0, body);
+    for (int i = 0; i < 8; ++i) body.push_back(static_cast<char>(crc >> (8 * i)));
+    return body;
+  };
+  EXPECT_EQ(RestoreError(with_footer("\x00\x05hello"s, 10)), "");
+  EXPECT_EQ(RestoreError(with_footer("\x00\x05hello"s, 13)), "ERR DUMP payload version or checksum are wrong");
+  EXPECT_EQ(RestoreError(with_footer("\x00\x06hello"s, 10)), "ERR Bad data format");
+  EXPECT_EQ(RestoreError(with_footer("\x08\x05hello"s, 10)), "ERR Bad data format");
+  EXPECT_EQ(RestoreError(with_footer("", 10)), "ERR Bad data format");
+  EXPECT_EQ(RestoreError(with_footer("\x00\xC3\x03\x09\xE0\xFF\xFF"s, 10)), "ERR Bad data format");
+}
+
+}  // namespace
+}  // namespace cachenode
