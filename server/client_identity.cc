@@ -37,6 +37,11 @@ Status SetClientName(Session& session, std::string_view name) {
   return Status::Ok();
 }
 
+bool IsLocalClient(const Session& session) {
+  return session.is_unix_socket || session.is_internal || session.peer_address.starts_with("127.") ||
+         session.peer_address.starts_with("[::1]");
+}
+
 void ResetSession(Session& session, const Config& config) {
   session.database = 0;
   session.resp_version = 2;

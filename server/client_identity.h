@@ -21,6 +21,9 @@ Status SetClientName(Session& session, std::string_view name);
 // Whether `text` may be a client name, library name or version: printable, no blanks.
 [[nodiscard]] bool IsClientText(std::string_view text);
 
+// Whether the client sits on this machine: Unix socket, loopback, or the server itself.
+[[nodiscard]] bool IsLocalClient(const Session& session);
+
 // RESET: everything a client can change about itself goes back to how it was when it connected.
 void ResetSession(Session& session, const Config& config);
 

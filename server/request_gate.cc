@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "server/client_identity.h"
 #include "server/command_context.h"
 #include "server/node_state.h"
 #include "server/server_control.h"
@@ -9,13 +10,8 @@
 namespace cachenode {
 namespace {
 
-bool IsLocal(const Session& session) {
-  return session.is_unix_socket || session.is_internal || session.peer_address.starts_with("127.") ||
-         session.peer_address.starts_with("[::1]");
-}
-
 bool IsAllowed(DangerousAccess access, const Session& session) {
-  return access == DangerousAccess::kYes || (access == DangerousAccess::kLocalOnly && IsLocal(session));
+  return access == DangerousAccess::kYes || (access == DangerousAccess::kLocalOnly && IsLocalClient(session));
 }
 
 }  // namespace

@@ -250,7 +250,9 @@ Status Server::Apply(ApplyGroup group, const Config& before, const Config& after
     case ApplyGroup::kListeners: {
       Status failed = listeners_->RebindTcp(before, after);
       if (failed.ok() && after.set_proc_title) ApplyTitle(after);
-      return failed.ok() ? Status::Ok() : Status::Text("Unable to listen on this port. Check server logs.");
+      if (failed.ok()) return Status::Ok();
+      return Status::Text(before.bind != after.bind ? "Failed to bind to specified addresses."
+                                                    : "Unable to listen on this port. Check server logs.");
     }
     case ApplyGroup::kClientLimit:
       return ApplyClientLimit(after);

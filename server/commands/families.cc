@@ -6,9 +6,9 @@ namespace cachenode {
 
 std::span<const std::span<const CommandSpec>> AllFamilies() {
   static const std::vector<std::span<const CommandSpec>> kFamilies = {
-      BitmapCommands(), CommandCommands(), ConnectionCommands(), DatabaseCommands(),
-      DumpCommands(),   ExpireCommands(),  KeyCommands(),        KeyScanCommands(),
-      LcsCommands(),    StringCommands(),  StringEditCommands(),
+      BitmapCommands(),   CommandCommands(), ConfigCommands(), ConnectionCommands(),
+      DatabaseCommands(), DumpCommands(),    ExpireCommands(), KeyCommands(),
+      KeyScanCommands(),  LcsCommands(),     StringCommands(), StringEditCommands(),
   };
   return kFamilies;
 }

@@ -10,6 +10,7 @@ namespace cachenode {
 
 std::span<const CommandSpec> BitmapCommands();
 std::span<const CommandSpec> CommandCommands();
+std::span<const CommandSpec> ConfigCommands();
 std::span<const CommandSpec> ConnectionCommands();
 std::span<const CommandSpec> DatabaseCommands();
 std::span<const CommandSpec> DumpCommands();
