@@ -62,13 +62,27 @@ struct alignas(64) Bucket {
 
   // For prefetchers, without the lock: the reference of the first slot with this tag, 0 when there is none.
   [[nodiscard]] uint32_t PeekRef(uint8_t tag) const noexcept {
+#if defined(__SSE2__)
+    // Tags are read as two words; what they say may be out of date, which costs a useless prefetch.
+    const auto* words = reinterpret_cast<const AliasedWord*>(this);
+    const __m128i line = _mm_set_epi64x(__atomic_load_n(words + 1, __ATOMIC_RELAXED),  // Bytes 8-15.
+                                        __atomic_load_n(words, __ATOMIC_RELAXED));
+    const __m128i equal = _mm_cmpeq_epi8(line, _mm_set1_epi8(static_cast<char>(tag)));
+    const uint32_t mask = static_cast<uint32_t>(_mm_movemask_epi8(equal)) & kSlotMask;
+    return mask == 0 ? 0 : Load(refs[std::countr_zero(mask)]);
+#else
     for (uint32_t i = 0; i < kSlots; ++i) {
       if (Load(tags[i]) == tag) return Load(refs[i]);
     }
     return 0;
+#endif
   }
 
  private:
+#if defined(__SSE2__)
+  using AliasedWord [[gnu::may_alias]] = long long;
+#endif
+
   template <typename T>
   static void Store(T& field, T value) noexcept {
     std::atomic_ref<T>(field).store(value, std::memory_order_relaxed);

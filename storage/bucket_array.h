@@ -44,7 +44,7 @@ class BucketArray {
   void ReleaseBelow(uint64_t end) noexcept;
 
  private:
-  static constexpr uint64_t kMapBytesMin = 256 * 1024;
+  static constexpr uint64_t kMapBytesMin = 32 * 1024;
   static constexpr uint64_t kReleaseStepBytes = 64 * 1024;
 
   BucketArray() = default;

@@ -89,11 +89,37 @@ inline void SetAccess(char* at, uint32_t access) noexcept {
 // Requires HasTtl.
 inline void SetExpireAt(char* at, int64_t ms) noexcept { std::memcpy(at + TtlOffset(at), &ms, kTtlBytes); }
 
+// Compares without a call: keys are short, and the tag has already excluded all but one in 255 of the others.
+[[nodiscard]] inline bool BytesEqual(const char* a, const char* b, size_t size_bytes) noexcept {
+  const auto load8 = [](const char* from) noexcept {
+    uint64_t word;
+    std::memcpy(&word, from, sizeof(word));
+    return word;
+  };
+  const auto load4 = [](const char* from) noexcept {
+    uint32_t word;
+    std::memcpy(&word, from, sizeof(word));
+    return word;
+  };
+  if (size_bytes >= 8) [[likely]] {
+    size_t i = 0;
+    for (; i + 8 < size_bytes; i += 8) {
+      if (load8(a + i) != load8(b + i)) return false;
+    }
+    return load8(a + size_bytes - 8) == load8(b + size_bytes - 8);  // Overlaps what was compared.
+  }
+  if (size_bytes >= 4) return ((load4(a) ^ load4(b)) | (load4(a + size_bytes - 4) ^ load4(b + size_bytes - 4))) == 0;
+  for (size_t i = 0; i < size_bytes; ++i) {
+    if (a[i] != b[i]) return false;
+  }
+  return true;
+}
+
 [[nodiscard]] inline bool KeyEquals(const char* at, std::string_view key) noexcept {
   if (key.size() < kSizeFollows) [[likely]] {
     if (static_cast<uint8_t>(at[kKeySizeOffset]) != key.size()) return false;
     const char* own = at + kFixedBytes + ((Meta(at) & kHasTtl) != 0 ? kTtlBytes : 0);
-    return std::memcmp(own, key.data(), key.size()) == 0;
+    return BytesEqual(own, key.data(), key.size());
   }
   return Key(at) == key;
 }

@@ -62,7 +62,7 @@ void ShardStore::SwapTables(uint32_t first, uint32_t second) noexcept {
   table_end_.store(std::max({table_end(), first + 1, second + 1}), std::memory_order_relaxed);
 }
 
-void ShardStore::FreeExternal(char* at) noexcept {
+void ShardStore::FreeOutside(char* at) noexcept {
   const ValueOps& ops = OpsOf(entry::TypeOf(at));
   char* const value = at + entry::ValueOffset(at);
   const size_t bytes = ops.external_bytes(entry::EncodingOf(at), value);

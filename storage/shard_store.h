@@ -71,7 +71,12 @@ class ShardStore final : private TableOwner {
   // Frees an entry: what its value owns (unless `keep_external`), a long key, the slot.
   void FreeEntry(uint32_t ref, bool keep_external = false) noexcept;
   // Frees what the value owns and accounts for it; the entry stays.
-  void FreeExternal(char* entry) noexcept;
+  void FreeExternal(char* at) noexcept {
+    constexpr auto kBlock = static_cast<Encoding>(StringEncoding::kBlock);
+    // Most values by far: a string that lies in the entry.
+    if (entry::TypeOf(at) == ValueType::kString && entry::EncodingOf(at) != kBlock) [[likely]] return;
+    FreeOutside(at);
+  }
   // Heap bytes owned by values and long keys changed.
   void AddExternal(int64_t delta_bytes) noexcept { external_bytes_.Add(delta_bytes); }
   // Goes on with the table's resize if a running snapshot has room for what it touches.
@@ -140,6 +145,7 @@ class ShardStore final : private TableOwner {
     return {KeyHash::Of(entry::Key(at)), entry::ExpireAt(at)};
   }
   void BeforeChange(Table& table, Bucket& head) noexcept override { SaveBeforeChange(table, head); }
+  void FreeOutside(char* at) noexcept;
   uint64_t SaveChain(Table& table, Bucket& head) noexcept;
   void FreeChain(Table& table, Bucket& head) noexcept;
   void SweepEpochs(Table& table) noexcept;

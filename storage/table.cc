@@ -123,6 +123,7 @@ bool Table::Insert(KeyHash hash, uint32_t ref, int64_t expire_at_ms, int64_t now
 void Table::Erase(Bucket& head, Bucket& bucket, uint32_t slot, int64_t expire_at_ms) noexcept {
   RemoveFromChain(head, bucket, slot);
   entry_count_.Add(-1);
+  may_shrink_ = true;
   if (expire_at_ms < 0) return;
   volatile_count_.Add(-1);
   --GroupOf(head).volatile_count;
@@ -254,6 +255,7 @@ bool Table::Reserve(uint64_t entry_count) noexcept {
   count_ = wanted;
   std::swap(array_, array);
   Publish(std::move(array));
+  may_shrink_ = false;
   return true;
 }
 
@@ -264,7 +266,7 @@ uint64_t Table::WantedCount() const noexcept {
     return count_ < kSmallBucketsMax ? count_ * 2 : count_ + count_ / 3;
   }
   const uint64_t shrink_below = count_ < kSmallBucketsMax ? kShrinkSmallBelowPercent : kShrinkBelowPercent;
-  if (entries * 100 < slots * shrink_below && count_ > 1) {
+  if (entries * 100 < slots * shrink_below && count_ > 1 && may_shrink_) {
     return std::max<uint64_t>(1, entries * 100 / (Bucket::kSlots * kShrinkToPercent) + 1);
   }
   return count_;

@@ -133,7 +133,8 @@ class Table {
   // Merges up to `buckets` old buckets, and starts a resize when the fill asks for one. True while one is under way.
   bool ResizeStep(uint32_t buckets, int64_t now_ms) noexcept;
   [[nodiscard]] bool IsResizing() const noexcept { return old_base_ != nullptr; }
-  // Makes an empty table large enough for `entry_count`; ignored when it has entries or is resizing.
+  // Makes an empty table large enough for `entry_count`; ignored when it has entries or is resizing. It does not shrink
+  // before an entry was erased.
   [[nodiscard]] bool Reserve(uint64_t entry_count) noexcept;
   // Frees the overflow buckets behind `head` after its entries were taken out by hand, and empties it.
   void ClearChain(Bucket& head) noexcept;
@@ -203,6 +204,7 @@ class Table {
   std::unique_ptr<BucketArray> array_;
   std::unique_ptr<BucketArray> old_array_;
   uint32_t cut_db_ = 0;
+  bool may_shrink_ = true;
   // Written under the lock, read by prefetchers and figures.
   std::atomic<const Generations*> generations_{nullptr};
   std::atomic<uint64_t> merge_index_seen_{0};

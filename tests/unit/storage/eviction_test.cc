@@ -1,0 +1,116 @@
+#include "storage/eviction.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+#include "storage/key_observer.h"
+
+namespace cachenode {
+namespace {
+
+class EvictionTest : public ::testing::Test {
+ protected:
+  EvictionTest() {
+    context_.random = &random_;
+    context_.SetNow(1'700'000'000'000);
+  }
+  void Put(const std::string& key, Expiry expiry = Expiry::kClear) {
+    ASSERT_TRUE(keyspace_.Locate(0, key, context_).WriteString("value", expiry).ok());
+  }
+  Evicted Evict(EvictionPolicy policy) {
+    context_.lfu = IsLfu(policy);
+    return evictor_.EvictOne(keyspace_, {policy, 5}, context_, random_);
+  }
+  bool Exists(const std::string& key) {
+    AccessContext look = context_;
+    look.touch = false;
+    return keyspace_.Locate(0, key, look).Exists();
+  }
+
+  Keyspace keyspace_{KeyspaceOptions{}};
+  AccessContext context_;
+  Random random_{5};
+  Evictor evictor_;
+};
+
+TEST_F(EvictionTest, NothingUnderNoEvictionAndInAnEmptyKeyspace) {
+  EXPECT_EQ(Evict(EvictionPolicy::kAllKeysLru), Evicted::kNothing);
+  Put("k");
+  EXPECT_EQ(Evict(EvictionPolicy::kNoEviction), Evicted::kNothing);
+  EXPECT_EQ(Evict(EvictionPolicy::kVolatileLru), Evicted::kNothing);
+  EXPECT_TRUE(Exists("k"));
+}
+
+TEST_F(EvictionTest, EveryPolicyCanEmptyTheKeyspace) {
+  for (const EvictionPolicy policy :
+       {EvictionPolicy::kAllKeysLru, EvictionPolicy::kAllKeysLfu, EvictionPolicy::kAllKeysRandom,
+        EvictionPolicy::kVolatileLru, EvictionPolicy::kVolatileLfu, EvictionPolicy::kVolatileRandom,
+        EvictionPolicy::kVolatileTtl}) {
+    for (int i = 0; i < 300; ++i) Put("key:" + std::to_string(i), Expiry::At(context_.now_ms + 100'000 + i));
+    for (int i = 0; i < 300; ++i) ASSERT_EQ(Evict(policy), Evicted::kOne) << static_cast<int>(policy) << " " << i;
+    EXPECT_EQ(Evict(policy), Evicted::kNothing);
+    EXPECT_EQ(keyspace_.KeyCount(0), 0U);
+  }
+}
+
+TEST_F(EvictionTest, LruSparesRecentKeysAndLfuFrequentOnes) {
+  for (const bool lfu : {false, true}) {
+    context_.lfu = lfu;
+    for (int i = 0; i < 2000; ++i) Put("key:" + std::to_string(i));
+    context_.SetNow(context_.now_ms + 50'000);
+    for (int i = 0; i < 1000; ++i) {
+      const std::string key = "key:" + std::to_string(i);
+      KeySlot slot = keyspace_.Locate(0, key, context_);
+      if (lfu) slot.SetLfuCounter(100);
+    }
+    for (int i = 0; i < 500; ++i) {
+      ASSERT_EQ(Evict(lfu ? EvictionPolicy::kAllKeysLfu : EvictionPolicy::kAllKeysLru), Evicted::kOne);
+    }
+    int good_lost = 0;
+    for (int i = 0; i < 1000; ++i) good_lost += !Exists("key:" + std::to_string(i));
+    EXPECT_LT(good_lost, 10);
+    static_cast<void>(keyspace_.FlushAll());
+    evictor_.Reset();
+  }
+}
+
+TEST_F(EvictionTest, TtlPolicyTakesTheNearestDeadlinesFirst) {
+  for (int i = 0; i < 2000; ++i) {
+    Put("key:" + std::to_string(i), Expiry::At(context_.now_ms + (i < 1000 ? 10'000 : 1'000'000)));
+  }
+  for (int i = 0; i < 500; ++i) ASSERT_EQ(Evict(EvictionPolicy::kVolatileTtl), Evicted::kOne);
+  int far_lost = 0;
+  for (int i = 1000; i < 2000; ++i) far_lost += !Exists("key:" + std::to_string(i));
+  EXPECT_LT(far_lost, 10);
+}
+
+TEST_F(EvictionTest, OneVolatileKeyAmongManyIsFoundAtOnce) {
+  for (int i = 0; i < 300'000; ++i) Put("key:" + std::to_string(i));
+  Put("volatile", Expiry::At(context_.now_ms + 100'000));
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(Evict(EvictionPolicy::kVolatileLru), Evicted::kOne);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(20));  // Usually microseconds.
+  EXPECT_FALSE(Exists("volatile"));
+  EXPECT_EQ(keyspace_.KeyCount(0), 300'000U);
+}
+
+TEST_F(EvictionTest, ObserverIsToldAndLockedShardsAreLeftAlone) {
+  class Recorder final : public KeyObserver {
+   public:
+    void BeforeChange(uint32_t, std::string_view) override { ++changes; }
+    void OnExpired(uint32_t, std::string_view) override {}
+    void OnEvicted(uint32_t db, std::string_view key) override { evicted = std::to_string(db) + ":" + std::string(key); }
+    int changes = 0;
+    std::string evicted;
+  } recorder;
+  Put("only");
+  context_.observer = &recorder;
+  EXPECT_EQ(Evict(EvictionPolicy::kAllKeysLru), Evicted::kOne);
+  EXPECT_EQ(recorder.evicted, "0:only");
+  EXPECT_EQ(recorder.changes, 1);
+}
+
+}  // namespace
+}  // namespace cachenode

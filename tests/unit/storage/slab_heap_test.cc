@@ -1,0 +1,139 @@
+#include "storage/slab_heap.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include "storage/base/random.h"
+
+namespace cachenode {
+namespace {
+
+constexpr ArenaPlan kContiguous{uint64_t{64} << 20, true};
+constexpr ArenaPlan kSegments{uint64_t{64} << 20, false};
+
+TEST(SlabHeap, ClassesWasteLittle) {
+  for (size_t size = 1; size <= SlabHeap::kBlockBytesMax; ++size) {
+    const size_t slot = SlabHeap::SlotBytesFor(size);
+    ASSERT_GE(slot, size);
+    if (size <= 256) {
+      ASSERT_LT(slot - size, 8U) << size;
+    } else {
+      ASSERT_LE(slot * 8, size * 9 + 8) << size;  // At most an eighth more.
+    }
+  }
+}
+
+class SlabHeapModes : public ::testing::TestWithParam<ArenaPlan> {};
+
+TEST_P(SlabHeapModes, KeepsBlocksApartAndCountsThem) {
+  SlabHeap heap(GetParam());
+  Random random(7);
+  struct Block {
+    size_t size;
+    char fill;
+  };
+  std::map<SlabHeap::Ref, Block> blocks;
+  uint64_t expected = 0;
+  for (int i = 0; i < 60'000; ++i) {
+    if (blocks.empty() || random.Below(5) < (i < 30'000 ? 3U : 2U)) {
+      const size_t size = 1 + random.Below(random.Below(8) == 0 ? SlabHeap::kBlockBytesMax : 100);
+      const SlabHeap::Ref ref = heap.Allocate(size);
+      ASSERT_NE(ref, SlabHeap::kNull);
+      const char fill = static_cast<char>(random.Next());
+      std::memset(heap.Address(ref), fill, size);
+      ASSERT_TRUE(blocks.emplace(ref, Block{size, fill}).second);
+      expected += SlabHeap::SlotBytesFor(size);
+      ASSERT_EQ(heap.SlotBytes(ref), SlabHeap::SlotBytesFor(size));
+    } else {
+      auto it = blocks.lower_bound(static_cast<SlabHeap::Ref>(random.Below(blocks.rbegin()->first + 1)));
+      const auto& [ref, block] = *it;
+      const char* bytes = heap.Address(ref);
+      ASSERT_TRUE(std::all_of(bytes, bytes + block.size, [&](char c) { return c == block.fill; }));
+      expected -= SlabHeap::SlotBytesFor(block.size);
+      heap.Free(ref);
+      blocks.erase(it);
+    }
+    if (i % 1000 == 0) static_cast<void>(heap.ReleasePages(static_cast<uint32_t>(random.Below(50))));
+    ASSERT_EQ(heap.used_bytes(), expected);
+    ASSERT_GE(heap.page_bytes(), expected);
+  }
+  for (const auto& [ref, block] : blocks) heap.Free(ref);
+  EXPECT_EQ(heap.used_bytes(), 0U);
+  while (heap.ReleasePages(1000) != 0) {
+  }
+  EXPECT_EQ(heap.page_bytes(), 0U);
+  EXPECT_EQ(heap.empty_pages(), 0U);
+}
+
+TEST_P(SlabHeapModes, FullArenaAnswersNullAndRecovers) {
+  ArenaPlan plan = GetParam();
+  plan.reserve_bytes = uint64_t{2} << 20;
+  SlabHeap heap(plan);
+  std::vector<SlabHeap::Ref> refs;
+  while (const SlabHeap::Ref ref = heap.Allocate(1000)) refs.push_back(ref);
+  EXPECT_GT(refs.size(), 1900U);
+  EXPECT_EQ(heap.Allocate(1000), SlabHeap::kNull);
+  for (const SlabHeap::Ref ref : refs) heap.Free(ref);
+  EXPECT_NE(heap.Allocate(4096), SlabHeap::kNull);
+}
+
+TEST_P(SlabHeapModes, BucketsAreAligned) {
+  SlabHeap heap(GetParam());
+  for (int i = 0; i < 1000; ++i) {
+    const SlabHeap::Ref ref = heap.Allocate(64);
+    ASSERT_EQ(reinterpret_cast<uintptr_t>(heap.Address(ref)) % 64, 0U);
+    static_cast<void>(heap.Allocate(8 + static_cast<size_t>(i)));
+  }
+}
+
+TEST_P(SlabHeapModes, MovingEmptiesSparsePages) {
+  SlabHeap heap(GetParam());
+  std::vector<SlabHeap::Ref> refs;
+  for (int i = 0; i < 50'000; ++i) refs.push_back(heap.Allocate(40));
+  std::vector<SlabHeap::Ref> kept;
+  for (size_t i = 0; i < refs.size(); ++i) {
+    if (i % 10 == 0) {
+      kept.push_back(refs[i]);
+    } else {
+      heap.Free(refs[i]);
+    }
+  }
+  for (int round = 0; round < 8; ++round) {
+    for (SlabHeap::Ref& ref : kept) {
+      const SlabHeap::Ref target = heap.AllocateForMove(ref);
+      if (target == SlabHeap::kNull) continue;
+      heap.Free(ref);
+      ref = target;
+    }
+  }
+  while (heap.ReleasePages(1000) != 0) {
+  }
+  EXPECT_LE(heap.page_bytes(), heap.used_bytes() + 8 * SlabHeap::kPageBytes);
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, SlabHeapModes, ::testing::Values(kContiguous, kSegments));
+
+TEST(SlabHeapDeathTest, SanitizersSeeAnOverflowAndAUseAfterFree) {
+  if constexpr (!kPoisonFreeMemory) GTEST_SKIP() << "needs an address sanitizer build";
+  SlabHeap heap(kSegments);
+  const SlabHeap::Ref ref = heap.Allocate(37);
+  volatile char* bytes = heap.Address(ref);
+  bytes[36] = 1;
+  EXPECT_DEATH(bytes[37] = 1, "use-after-poison");
+  heap.Free(ref);
+  EXPECT_DEATH(bytes[5] = 1, "use-after-poison");
+}
+
+TEST(PlanArena, HonoursOverrideAndBounds) {
+  const ArenaPlan plan = PlanArena(uint64_t{1} << 40, 16, uint64_t{3} << 20);
+  EXPECT_EQ(plan.reserve_bytes, uint64_t{3} << 20);
+  EXPECT_LE(PlanArena(uint64_t{1} << 50, 16, 0).reserve_bytes, SlabHeap::kReserveBytesMax);
+  EXPECT_GE(PlanArena(1, 16, 0).reserve_bytes, uint64_t{64} << 20);
+}
+
+}  // namespace
+}  // namespace cachenode
