@@ -185,6 +185,7 @@ void Worker::Adopt(IncomingConnection incoming) {
   CN_LOG(log(), kVerbose, "Accepted {}", session.peer_address);
   stats_.connections_received.Increment();
   parts_.clients->Add(session);
+  last_client_id_ = id;
   connection->worker_slot_ = static_cast<uint32_t>(connections_.size());
   connections_.push_back(connection.release());
 }

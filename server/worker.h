@@ -83,6 +83,8 @@ class Worker final : private TurnObserver {
   static constexpr uint64_t kHurryMs = 2;
   // Milliseconds since this turn began, 0 while the loop sleeps. Any thread.
   [[nodiscard]] int64_t BusyMs() const;
+  // Of the client adopted last; 0 before the first.
+  [[nodiscard]] uint64_t last_client_id() const { return last_client_id_; }
   [[nodiscard]] uint32_t index() const { return setup_.index; }
   // Unix time, read once per turn.
   [[nodiscard]] int64_t now_us() const { return now_us_; }
@@ -153,6 +155,7 @@ class Worker final : private TurnObserver {
   std::vector<Connection*> flush_round_;
   std::vector<Connection*> turn_queue_;
   std::vector<IdleWork*> idle_work_;
+  uint64_t last_client_id_ = 0;
   size_t clients_cron_cursor_ = 0;
   uint64_t turn_budget_ticks_ = 0;
   int64_t now_us_ = 0;
