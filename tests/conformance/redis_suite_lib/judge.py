@@ -44,6 +44,16 @@ def passes_of(outcome: Outcome, name: str) -> list[bool]:
     return [status == "ok" for status, of in outcome.events if of == name and status in ("ok", "err")]
 
 
+def better_of(together: Outcome, rest: Outcome) -> Outcome:
+    """The whole run, with the tests that fail in it only because an excluded one ran before them.
+
+    A test that fails only when the excluded ones are left out built on what those leave behind: it passes.
+    """
+    failing = {name for status, name in rest.events if status == "err"}
+    events = [("ok" if status == "err" and name not in failing else status, name) for status, name in together.events]
+    return Outcome(events, together.details, True)
+
+
 class Judge:
     """Judges files of one mode in one workspace."""
 
@@ -61,8 +71,10 @@ class Judge:
         if excluded and (not together.completed or unexpected(together, excluded)):
             # An excluded test may have ended the file or spoiled a neighbour: judge the others without them.
             rest = settle(self._run(file, skip=named), excluded)
-            if rest.completed:
-                verdict.notes.append(f"judged without its excluded tests: {together.ending or 'neighbours failed'}")
+            if together.completed and rest.completed:
+                rest = better_of(together, rest)
+            elif rest.completed:
+                verdict.notes.append(f"judged without its excluded tests: {together.ending}")
         self._judge_rest(verdict, rest, excluded)
         for name in named:
             passes = passes_of(together, name)
