@@ -9,6 +9,9 @@ namespace cachenode {
 
 namespace {
 
+// Behind this many stars only a last one still matches: the nesting limit of Redis 7.0.12 and later.
+constexpr size_t kStarsMax = 1000;
+
 struct ElementMatch {
   bool matches;
   size_t pattern_bytes;  // Length of the element in the pattern.
@@ -64,11 +67,14 @@ bool GlobMatch(std::string_view pattern, std::string_view text, CaseRule rule) n
   size_t t = 0;
   size_t star_p = kNoStar;  // Behind the last star.
   size_t star_t = 0;        // Where the text behind that star is tried to start.
+  size_t stars = 0;         // Runs of stars so far.
   while (t < text.size()) {
     if (p < pattern.size() && pattern[p] == '*') {
-      star_p = ++p;
-      star_t = t;
+      while (p < pattern.size() && pattern[p] == '*') ++p;
       if (p == pattern.size()) return true;
+      if (++stars > kStarsMax) return false;
+      star_p = p;
+      star_t = t;
       continue;
     }
     if (p < pattern.size()) {

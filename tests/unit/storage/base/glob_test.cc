@@ -106,6 +106,16 @@ TEST(GlobMatch, StaysFastOnHostilePatterns) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
 }
 
+TEST(GlobMatch, GivesUpBehindAThousandStarsAsTheReferenceDoes) {
+  std::string pattern;
+  for (int i = 0; i < 1000; ++i) pattern += "*?";
+  const std::string text(2000, 'a');
+  EXPECT_TRUE(GlobMatch(pattern, text));
+  EXPECT_TRUE(GlobMatch(pattern + "*", text));
+  EXPECT_FALSE(GlobMatch(pattern + "*?", text));
+  EXPECT_TRUE(GlobMatch(std::string(2000, '*') + "a", text));  // Neighbouring stars are one.
+}
+
 TEST(Glob, RecognisesSimplePatterns) {
   EXPECT_TRUE(GlobMatchesAll("*"));
   EXPECT_TRUE(GlobMatchesAll("**"));
