@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "persistence/s3/s3_options.h"
 #include "server/config/config_unbuilt.h"
 #include "server/config/engine_version.h"
 #include "server/config/option_types.h"
@@ -168,7 +169,7 @@ struct S3Directives {
   std::string s3_snapshot_location;  // arn:aws:s3:::bucket/key, s3://bucket/key, bucket/key; empty: none.
   std::string s3_endpoint;
   std::string s3_region;
-  S3PathStyleChoice s3_path_style{};
+  S3PathStyle s3_path_style{};
   std::string s3_profile;
   std::string s3_access_key_id;
   std::string s3_secret_access_key;

@@ -71,7 +71,7 @@ inline constexpr EnumName kRdbVersionNames[] = {
     Word("auto", RdbVersionChoice::kAuto), Word("9", RdbVersionChoice::k9),   Word("10", RdbVersionChoice::k10),
     Word("11", RdbVersionChoice::k11),     Word("12", RdbVersionChoice::k12), Word("80", RdbVersionChoice::k80),
 };
-inline constexpr EnumName kPathStyleNames[] = {
-    Word("auto", S3PathStyleChoice::kAuto), Word("yes", S3PathStyleChoice::kYes), Word("no", S3PathStyleChoice::kNo)};
+inline constexpr EnumName kPathStyleNames[] = {Word("auto", S3PathStyle::kAuto), Word("yes", S3PathStyle::kYes),
+                                               Word("no", S3PathStyle::kNo)};
 
 }  // namespace cachenode

@@ -55,7 +55,7 @@ struct OptionRow : OptionSpec {
     row.feature = of_feature;
     return row;
   }
-  constexpr OptionRow RefusedBy(std::string_view (*check)(std::string_view)) const {
+  constexpr OptionRow RefusedBy(std::string (*check)(std::string_view)) const {
     OptionRow row = *this;
     row.refuse = check;
     return row;

@@ -166,7 +166,10 @@ constexpr OptionSpec kRows[] = {
         .Of(Feature::kSnapshots),
 
     // Where a data set is restored from at the start, and how the store is reached.
-    Text<&Config::s3_snapshot_location>("s3-snapshot-location", "").NewerAlias("snapshot-arns").Flags(kS3),
+    Text<&Config::s3_snapshot_location>("s3-snapshot-location", "")
+        .NewerAlias("snapshot-arns")
+        .Flags(kS3)
+        .RefusedBy(RefuseS3Location),
     Text<&Config::s3_endpoint>("s3-endpoint", "").Flags(kS3),
     Text<&Config::s3_region>("s3-region", "").Flags(kS3),
     Enum<&Config::s3_path_style>("s3-path-style", "auto", kPathStyleNames).Flags(kS3),
@@ -178,12 +181,12 @@ constexpr OptionSpec kRows[] = {
     Bool<&Config::s3_request_payer>("s3-request-payer", "no").Flags(kS3),
     Text<&Config::s3_expected_bucket_owner>("s3-expected-bucket-owner", "").Flags(kS3),
     Text<&Config::s3_ca_file>("s3-ca-file", "").Flags(kS3),
-    Memory<&Config::s3_part_size>("s3-part-size", "8388608", {65536, 268435456}).Flags(kS3),
-    Integer<&Config::s3_parallel_parts>("s3-parallel-parts", "8", {1, 32}).Flags(kS3),
+    Memory<&Config::s3_part_size>("s3-part-size", "8388608", {kS3PartBytesMin, kS3PartBytesMax}).Flags(kS3),
+    Integer<&Config::s3_parallel_parts>("s3-parallel-parts", "4", {1, kS3ParallelPartsMax}).Flags(kS3),
     Integer<&Config::s3_timeout>("s3-timeout", "3600", {0, kInt32Max}).Flags(kS3).In(Unit::kSeconds),
     Integer<&Config::s3_stall_timeout>("s3-stall-timeout", "30", {1, kInt32Max}).Flags(kS3).In(Unit::kSeconds),
     Integer<&Config::s3_connect_timeout>("s3-connect-timeout", "5", {1, kInt32Max}).Flags(kS3).In(Unit::kSeconds),
-    Integer<&Config::s3_max_attempts>("s3-max-attempts", "0", {0, 100}).Flags(kS3),
+    Integer<&Config::s3_max_attempts>("s3-max-attempts", "0", {0, kS3AttemptsMax}).Flags(kS3),
 };
 
 }  // namespace

@@ -139,7 +139,7 @@ struct OptionSpec {
   OptionAccess field = {};
   const SpecialOption* special = nullptr;
   // Refuses a string that the type alone would allow: the reason, or empty.
-  std::string_view (*refuse)(std::string_view value) = nullptr;
+  std::string (*refuse)(std::string_view value) = nullptr;
 
   [[nodiscard]] constexpr bool Has(OptionFlag flag) const { return (flags & flag) != 0; }
 };

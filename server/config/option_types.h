@@ -37,9 +37,6 @@ enum class ChannelsDefault : uint8_t { kAllChannels, kResetChannels };
 enum class TlsAuthClients : uint8_t { kNo, kYes, kOptional };
 enum class EndpointType : uint8_t { kIp, kHostname, kUnknown };
 enum class PropagationError : uint8_t { kIgnore, kPanic, kPanicOnReplicas };
-// How an object of an S3 store is addressed.
-enum class S3PathStyleChoice : uint8_t { kAuto, kYes, kNo };
-
 
 // Bits of shutdown-on-sigterm and shutdown-on-sigint; 0 is "default".
 enum ShutdownFlag : uint32_t {

@@ -149,8 +149,8 @@ Status ParseOption(const OptionSpec& option, Config& config, std::span<const std
   if (IsNumeric(option.type)) return SetNumber(option, config, words);
 
   if (option.refuse != nullptr) {
-    const std::string_view reason = option.refuse(words[0]);
-    if (!reason.empty()) return Reason(std::string(reason));
+    std::string reason = option.refuse(words[0]);
+    if (!reason.empty()) return Reason(std::move(reason));
   }
   option.field.set_text(config, words[0]);
   return Status::Ok();

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "persistence/s3/s3_uri.h"
 #include "server/config/config_lines.h"
 #include "storage/base/numbers.h"
 #include "storage/base/quoting.h"
@@ -322,24 +323,24 @@ std::string NotifyFlagsText(uint32_t flags) {
   return text;
 }
 
-std::string_view RefuseDbFilename(std::string_view value) {
+std::string RefuseDbFilename(std::string_view value) {
   return value.find('/') == std::string_view::npos ? "" : "dbfilename can't be a path, just a filename";
 }
 
-std::string_view RefuseAppendFilename(std::string_view value) {
+std::string RefuseAppendFilename(std::string_view value) {
   if (value.empty()) return "appendfilename can't be empty";
   return value.find('/') == std::string_view::npos ? "" : "appendfilename can't be a path, just a filename";
 }
 
-std::string_view RefuseAppendDirname(std::string_view value) {
+std::string RefuseAppendDirname(std::string_view value) {
   if (value.empty()) return "appenddirname can't be empty";
   return value.find('/') == std::string_view::npos ? "" : "appenddirname can't be a path, just a dirname";
 }
 
-std::string_view RefuseTitleTemplate(std::string_view value) {
+std::string RefuseTitleTemplate(std::string_view value) {
   constexpr std::string_view kKnown[] = {"title",    "listen-addr", "server-mode", "port",
                                          "tls-port", "unixsocket",  "config-file"};
-  constexpr std::string_view kBad = "template format is invalid or contains unknown variables";
+  const std::string kBad = "template format is invalid or contains unknown variables";
   for (size_t open = value.find('{'); open != std::string_view::npos; open = value.find('{', open)) {
     const size_t close = value.find('}', open);
     if (close == std::string_view::npos) return kBad;
@@ -349,12 +350,18 @@ std::string_view RefuseTitleTemplate(std::string_view value) {
   return {};
 }
 
-std::string_view RefuseHostname(std::string_view value) {
+std::string RefuseHostname(std::string_view value) {
   if (value.size() >= kHostnameBytesMax) return "Hostnames must be less than 256 characters";
   const bool valid = std::ranges::all_of(value, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
   });
   return valid ? "" : "Hostnames may only contain alphanumeric characters, hyphens or dots";
+}
+
+std::string RefuseS3Location(std::string_view value) {
+  if (value.empty()) return {};
+  const Result<S3Location> location = ParseS3Location(value);
+  return location ? std::string() : std::string(location.status().text());
 }
 
 }  // namespace cachenode

@@ -32,10 +32,11 @@ extern const SpecialOption kEngineVersion;
 std::string NotifyFlagsText(uint32_t flags);
 
 // Each gives the reason why `value` cannot be used, or empty.
-std::string_view RefuseDbFilename(std::string_view value);
-std::string_view RefuseAppendFilename(std::string_view value);
-std::string_view RefuseAppendDirname(std::string_view value);
-std::string_view RefuseTitleTemplate(std::string_view value);
-std::string_view RefuseHostname(std::string_view value);
+std::string RefuseDbFilename(std::string_view value);
+std::string RefuseAppendFilename(std::string_view value);
+std::string RefuseAppendDirname(std::string_view value);
+std::string RefuseTitleTemplate(std::string_view value);
+std::string RefuseHostname(std::string_view value);
+std::string RefuseS3Location(std::string_view value);
 
 }  // namespace cachenode

@@ -10,7 +10,7 @@ namespace cachenode {
 namespace {
 
 void Load(std::string_view text) {
-  const ConfigSource source{.label = "fuzz.conf", .text = std::string(text), .is_file = true};
+  const ConfigSource source{.label = "fuzz.conf", .text = std::string(text), .kind = SourceKind::kFile};
   const LoadOutcome outcome = LoadConfig({source}, MachineFacts{});
   if (outcome.loaded.has_value() == outcome.error.has_value()) std::abort();
   if (outcome.loaded) return;

@@ -138,6 +138,8 @@ TEST_F(ConfigFileTest, ReportsTheReasonsOfRedis) {
   EXPECT_EQ(Reason("replicaof h\n"), "wrong number of arguments");
   EXPECT_EQ(Reason("sentinel monitor\n"), "sentinel directive while not in sentinel mode");
   EXPECT_EQ(Reason("dbfilename a/b\n"), "dbfilename can't be a path, just a filename");
+  EXPECT_NE(Reason("s3-snapshot-location s3://bucket\n").find("s3://bucket"), std::string::npos);
+  EXPECT_EQ(Reason("snapshot-arns arn:aws:s3:::my-bucket/a/b.rdb\n"), "loaded");
   EXPECT_EQ(Reason("user foo\nuser foo\n"),
             "Error in user declaration 'foo': Duplicate user found. A user can only be defined once in config files");
 }
@@ -193,6 +195,22 @@ TEST_F(ConfigFileTest, RenamedCommandsAreCollectedInOrder) {
 TEST_F(ConfigFileTest, HertzIsBroughtIntoItsRange) {
   EXPECT_EQ(Loaded("hz 0\n").hz, 1);
   EXPECT_EQ(Loaded("hz 100000\n").hz, 500);
+}
+
+// What the Redis test suite's own-server mode writes into every file.
+TEST_F(ConfigFileTest, TheFilesOfTheRedisTestSuiteAreAccepted) {
+  const Config config = Loaded(
+      "always-show-logo yes\nnotify-keyspace-events KEA\ndaemonize no\npidfile /var/run/redis.pid\nport 21111\n"
+      "timeout 0\nbind 127.0.0.1\nloglevel verbose\nlogfile ''\ndatabases 16\nlatency-monitor-threshold 1\n"
+      "repl-diskless-sync-delay 0\nsave 900 1\nrdbcompression yes\ndbfilename dump.rdb\ndir .\n"
+      "slave-serve-stale-data yes\nappendonly no\nappendfsync everysec\nno-appendfsync-on-rewrite no\n"
+      "activerehashing yes\nenable-protected-configs yes\nenable-debug-command yes\nenable-module-command yes\n"
+      "propagation-error-behavior panic\nunixsocket /tmp/socket\nengine-version 7.0\nlua-time-limit 100\n"
+      "hash-max-ziplist-entries 7\n");
+  EXPECT_EQ(config.loglevel, LogLevel::kVerbose);
+  EXPECT_EQ(config.enable_debug_command, DangerousAccess::kYes);
+  EXPECT_EQ(config.hash_max_listpack_entries, 7);
+  EXPECT_EQ(config.engine_version.RedisVersionText(), "7.0.0");
 }
 
 TEST_F(ConfigFileTest, TheEmbeddedDefaultAndDebiansFileAreAccepted) {
