@@ -103,8 +103,8 @@ class CommandContext {
   [[nodiscard]] KeyHash HashOf(std::string_view key);
   [[nodiscard]] KeySlot CountLookup(KeySlot slot);
   // Without analysis: the dispatcher locked the shards of the request's keys, a set only known at run time.
-  [[nodiscard]] KeySlot FindIn(uint32_t db, std::string_view key, const AccessContext& access)
-      CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
+  [[nodiscard]] KeySlot FindIn(uint32_t db, std::string_view key,
+                               const AccessContext& access) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
     const KeyHash hash = HashOf(key);
     return parts_.keyspace->ShardOf(hash).Find(db, hash, key, access);
   }

@@ -5,14 +5,34 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
 
 namespace cachenode {
 
+// What this process is. Constant once the node serves.
+struct NodeIdentity {
+  std::string run_id;          // 40 random hexadecimal digits.
+  std::string replication_id;  // The same, for replicas to come.
+  std::string executable;      // Absolute path of the program.
+  int64_t started_ms = 0;      // Unix milliseconds.
+};
+
 struct NodeState {
+  NodeIdentity identity;                       // Filled before the workers start.
   std::atomic<bool> loading{false};            // A data set is being loaded. Written by the persistence service.
   std::atomic<bool> snapshots_failing{false};  // The last snapshot failed and writes must stop. The same.
   std::atomic<bool> active_expire{true};       // DEBUG SET-ACTIVE-EXPIRE.
+  std::atomic<bool> skip_checksums{false};     // DEBUG SET-SKIP-CHECKSUM-VALIDATION.
+  std::atomic<bool> defrag_running{false};     // The keyspace maintenance.
+  std::atomic<uint64_t> defrag_moved{0};       // Entries moved so far. The same.
+  std::atomic<uint64_t> defrag_us{0};          // Time spent on it. The same.
+  std::atomic<uint64_t> expire_cycle_us{0};    // Time spent looking for expired keys. The same.
+  std::atomic<uint64_t> denied_logins{0};      // Wrong passwords. AUTH and HELLO.
+  std::atomic<uint64_t> lazily_freed{0};       // Objects freed in the background. The background pool's jobs.
   std::atomic<int64_t> clients_blocked{0};     // Clients that wait for a key. The blocking commands.
 };
+
+// A fresh identity for the process that calls.
+[[nodiscard]] NodeIdentity MakeIdentity(int64_t now_ms);
 
 }  // namespace cachenode

@@ -81,8 +81,8 @@ bool Server::Prepare() {
   CN_LOG(log_, kWarning, "oO0OoO0OoO0Oo Cachenode is starting oO0OoO0OoO0Oo");
   CN_LOG(log_, kWarning, "Cachenode version={}, Redis version={}, bits=64, pid={}, just started", CACHENODE_VERSION,
          config.engine_version.RedisVersionText(), getpid());
-  CN_LOG(log_, kWarning, "{}", launch_.file_path.empty() ? "No config file specified, using the default config."
-                                                         : "Configuration loaded");
+  CN_LOG(log_, kWarning, "{}",
+         launch_.file_path.empty() ? "No config file specified, using the default config." : "Configuration loaded");
   for (const std::string& warning : launch_.loaded->warnings) CN_LOG(log_, kWarning, "{}", warning);
   for (const RenamedCommand& renamed : launch_.loaded->renamed_commands) {
     const Status failed = commands_.Rename(renamed.old_name, renamed.new_name);
@@ -166,8 +166,8 @@ void Server::ConnectControl() {
 // What tells the outside that the node is there.
 void Server::Announce() {
   const Config& config = config_.Current();
-  pid_file_ = std::make_unique<PidFile>(config.daemonize && config.pidfile.empty() ? "/var/run/redis.pid" : config.pidfile,
-                                        log_);
+  pid_file_ = std::make_unique<PidFile>(
+      config.daemonize && config.pidfile.empty() ? "/var/run/redis.pid" : config.pidfile, log_);
   if (config.set_proc_title) ApplyTitle(config);
   if (config.oom_score_adj != OomScoreMode::kNo) {
     const Status failed = SetOomScore(config.oom_score_adj, config.oom_score_adj_values[0], oom_score_base_);

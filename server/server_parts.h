@@ -14,6 +14,7 @@ class ConfigStore;
 class Dispatcher;
 class Keyspace;
 class LatencyMonitor;
+class Log;
 struct NodeState;
 class PersistenceService;
 class ServerControl;
@@ -23,6 +24,7 @@ class WorldLock;
 
 struct ServerParts {
   NodeState* state = nullptr;  // server/node_state.h: loading, failing snapshots, debug switches.
+  Log* log = nullptr;          // storage/base/log.h
   Clock* clock = nullptr;
   ConfigStore* config = nullptr;              // server/config/config_store.h: options and their current values.
   const CommandTable* commands = nullptr;     // server/command_table.h

@@ -6,9 +6,23 @@ namespace cachenode {
 
 std::span<const std::span<const CommandSpec>> AllFamilies() {
   static const std::vector<std::span<const CommandSpec>> kFamilies = {
-      BitmapCommands(),   CommandCommands(), ConfigCommands(), ConnectionCommands(),
-      DatabaseCommands(), DumpCommands(),    ExpireCommands(), KeyCommands(),
-      KeyScanCommands(),  LcsCommands(),     StringCommands(), StringEditCommands(),
+      // One family a line, so that two new ones do not meet in a merge.
+      BitmapCommands(),
+      CommandCommands(),
+      ConfigCommands(),
+      ConnectionCommands(),
+      DatabaseCommands(),
+      DebugCommands(),
+      DumpCommands(),
+      ExpireCommands(),
+      KeyCommands(),
+      KeyScanCommands(),
+      LcsCommands(),
+      PersistenceCommands(),
+      ServerCommands(),
+      SlowlogCommands(),
+      StringCommands(),
+      StringEditCommands(),
   };
   return kFamilies;
 }

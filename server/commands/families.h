@@ -13,11 +13,15 @@ std::span<const CommandSpec> CommandCommands();
 std::span<const CommandSpec> ConfigCommands();
 std::span<const CommandSpec> ConnectionCommands();
 std::span<const CommandSpec> DatabaseCommands();
+std::span<const CommandSpec> DebugCommands();
 std::span<const CommandSpec> DumpCommands();
 std::span<const CommandSpec> ExpireCommands();
 std::span<const CommandSpec> KeyCommands();
 std::span<const CommandSpec> KeyScanCommands();
 std::span<const CommandSpec> LcsCommands();
+std::span<const CommandSpec> PersistenceCommands();
+std::span<const CommandSpec> ServerCommands();
+std::span<const CommandSpec> SlowlogCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> StringEditCommands();
 

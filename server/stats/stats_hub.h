@@ -71,6 +71,7 @@ class StatsHub {
   std::atomic<uint64_t> rejected_connections{0};
   std::atomic<uint64_t> peak_memory_bytes{0};
   std::atomic<uint64_t> peak_clients{0};
+  std::atomic<uint64_t> startup_memory_bytes{0};
 
  private:
   std::vector<std::unique_ptr<WorkerStats>> workers_;

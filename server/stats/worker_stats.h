@@ -83,7 +83,10 @@ class WorkerStats {
   Counter query_buffer_limit_disconnections;
   Counter output_buffer_limit_disconnections;
   Counter loop_iterations;
-  Counter loop_cpu_us_max;        // Longest loop iteration in thread CPU time, microseconds.
+  Counter loop_cpu_us_max;          // Longest loop iteration in thread CPU time, microseconds.
+  Counter input_buffer_bytes_max;   // Largest query buffer of late.
+  Counter output_buffer_bytes_max;  // Largest reply buffer of late.
+  Counter client_bytes;             // Memory of this worker's clients, as of the last look.
   Counter loop_us_total;
   Counter command_us_total;
 
@@ -91,7 +94,7 @@ class WorkerStats {
   LatencyHistogram* CreateHistogram(CommandStats& stats);
 
   std::vector<CommandStats> commands_;
-  mutable std::mutex mutex_;                              // Guards the two below.
+  mutable std::mutex mutex_;  // Guards the two below.
   std::map<std::string, uint64_t, std::less<>> errors_;
   std::vector<std::unique_ptr<LatencyHistogram>> histograms_;
 };

@@ -1,0 +1,337 @@
+// DEBUG: what tests and operators in need ask a node to do. Every subcommand runs alone, under the world lock.
+#include <time.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "persistence/rdb_value_codec.h"
+#include "protocol/error_text.h"
+#include "protocol/resp_writer.h"
+#include "server/arg_parser.h"
+#include "server/command_context.h"
+#include "server/command_table.h"
+#include "server/commands/debug_protocol.h"
+#include "server/commands/families.h"
+#include "server/commands/help.h"
+#include "server/config/config_store.h"
+#include "server/dataset_digest.h"
+#include "server/node_state.h"
+#include "server/persistence_service.h"
+#include "server/server_control.h"
+#include "storage/base/glob.h"
+#include "storage/base/log.h"
+
+namespace cachenode {
+namespace {
+
+// DEBUG DIGEST -> 40 hexadecimal digits for the whole data set.
+Status DebugDigest(CommandContext& context, Args /*args*/) {
+  context.reply().SimpleString(DatasetDigest::OfKeyspace(context.keyspace()).Hex());
+  return Status::Ok();
+}
+
+// DEBUG DIGEST-VALUE key [key ...] -> digits for each value, zeros for a missing key.
+Status DebugDigestValue(CommandContext& context, Args args) {
+  context.reply().ArrayHeader(args.size() - 2);
+  for (const std::string_view key : args.subspan(2)) {
+    const KeySlot slot = context.Inspect(key);
+    const DatasetDigest digest = slot.Exists() ? DatasetDigest::OfValue(slot.View()) : DatasetDigest();
+    context.reply().SimpleString(digest.Hex());
+  }
+  return Status::Ok();
+}
+
+// DEBUG SLEEP seconds -> OK, after the whole node stood still that long.
+Status DebugSleep(CommandContext& context, Args args) {
+  Result<double> seconds = ParseDouble(args[2]);
+  if (!seconds) return seconds.error();
+  constexpr double kSecondsMax = 3600;
+  const double bounded = std::clamp(*seconds, 0.0, kSecondsMax);
+  timespec wait{};
+  wait.tv_sec = static_cast<time_t>(bounded);
+  wait.tv_nsec = static_cast<long>((bounded - static_cast<double>(wait.tv_sec)) * 1e9);
+  nanosleep(&wait, nullptr);
+  context.reply().Ok();
+  return Status::Ok();
+}
+
+// DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE] -> OK, after the data set went through an RDB file.
+Status DebugReload(CommandContext& context, Args args) {
+  PersistenceService::ReloadOptions options;
+  ArgParser parser(args, 2);
+  while (parser.HasNext()) {
+    if (parser.Match("merge")) {
+      options.merge = true;
+    } else if (parser.Match("noflush")) {
+      options.flush = false;
+    } else if (parser.Match("nosave")) {
+      options.save = false;
+    } else {
+      return Status::Text("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+    }
+  }
+  Status status = context.parts().persistence->Reload(options);
+  if (status.ok()) context.reply().Ok();
+  return status;
+}
+
+// DEBUG OBJECT key -> one line about how the value is kept.
+Status DebugObject(CommandContext& context, Args args) {
+  const KeySlot slot = context.Inspect(args[2]);
+  if (!slot.Exists()) return Err::kNoSuchKey;
+  constexpr size_t kDumpOverhead = 1 + 2 + 8;  // Type, version, checksum.
+  const size_t serialized = DumpPayload(slot.View(), RdbCompression::kLzf).size() - kDumpOverhead;
+  char line[256];
+  const int size = std::snprintf(
+      line, sizeof line, "Value at:%p refcount:1 encoding:%.*s serializedlength:%zu lru:%u lru_seconds_idle:%u",
+      static_cast<const void*>(slot.View().value), static_cast<int>(slot.EncodingName().size()),
+      slot.EncodingName().data(), serialized, slot.View().access, slot.IdleSeconds());
+  context.reply().SimpleString({line, static_cast<size_t>(size)});
+  return Status::Ok();
+}
+
+// DEBUG SDSLEN key -> lengths of key and string as Redis would describe them.
+Status DebugSdslen(CommandContext& context, Args args) {
+  const KeySlot slot = context.Inspect(args[2]);
+  if (!slot.Exists()) return Err::kNoSuchKey;
+  if (slot.type() != ValueType::kString || slot.View().String().IsInt()) {
+    return Status::Text("ERR Not an sds encoded string.");
+  }
+  const ByteBlock* block = slot.View().String().block();
+  const size_t size = slot.StringSize();
+  const size_t spare = block == nullptr ? 0 : block->capacity() - size;
+  char line[256];
+  const int length = std::snprintf(
+      line, sizeof line,
+      "key_sds_len:%zu, key_sds_avail:0, key_zmalloc: %zu, val_sds_len:%zu, val_sds_avail:%zu, val_zmalloc: %zu",
+      args[2].size(), slot.MemoryBytes(), size, spare, block == nullptr ? size : block->MemoryBytes());
+  context.reply().SimpleString({line, static_cast<size_t>(length)});
+  return Status::Ok();
+}
+
+// The value DEBUG POPULATE gives key number `index`: cut or padded with zeros to `size_bytes` unless that is negative.
+std::string PopulateValue(int64_t index, int64_t size_bytes) {
+  std::string value = "value:" + std::to_string(index);
+  if (size_bytes >= 0) value.resize(static_cast<size_t>(size_bytes), '\0');
+  return value;
+}
+
+// DEBUG POPULATE count [prefix] [size] -> OK; keys prefix:0, prefix:1, ... exist.
+Status DebugPopulate(CommandContext& context, Args args) {
+  if (args.size() > 5) return Status::Text(SubcommandSyntaxText("DEBUG", args[1]));
+  const Result<int64_t> count = ParseInt64Within(args[2], 0, INT64_MAX);
+  if (!count) return Status::Text("ERR value is out of range, must be positive");
+  const std::string_view prefix = args.size() > 3 ? args[3] : std::string_view("key");
+  int64_t size_bytes = -1;
+  if (args.size() == 5) {
+    const Result<int64_t> wanted = ParseInt64Within(args[4], 0, context.config().proto_max_bulk_len);
+    if (!wanted) return Status::Text("ERR value is out of range, must be positive");
+    size_bytes = *wanted;
+  }
+  for (int64_t i = 0; i < *count; ++i) {
+    const std::string key = std::string(prefix) + ":" + std::to_string(i);
+    KeySlot slot = context.FindForWrite(key);
+    if (slot.Exists()) continue;
+    Status status = slot.WriteString(PopulateValue(i, size_bytes), Expiry::kClear);
+    if (!status.ok()) return status;
+  }
+  context.reply().Ok();
+  return Status::Ok();
+}
+
+Result<bool> ParseSwitch(std::string_view text) {
+  const Result<int64_t> number = ParseInt64(text);
+  if (!number) return Err::kNotInteger;
+  return *number != 0;
+}
+
+// DEBUG SET-ACTIVE-EXPIRE 0|1 -> OK; with 0 keys expire only when they are touched.
+Status DebugSetActiveExpire(CommandContext& context, Args args) {
+  Result<bool> on = ParseSwitch(args[2]);
+  if (!on) return on.error();
+  context.parts().state->active_expire.store(*on);
+  context.reply().Ok();
+  return Status::Ok();
+}
+
+// DEBUG PAUSE-CRON 0|1 -> OK; with 1 periodic work stops.
+Status DebugPauseCron(CommandContext& context, Args args) {
+  Result<bool> on = ParseSwitch(args[2]);
+  if (!on) return on.error();
+  context.parts().control->PauseCron(*on);
+  context.reply().Ok();
+  return Status::Ok();
+}
+
+// DEBUG SET-SKIP-CHECKSUM-VALIDATION 0|1 -> OK; with 1 RESTORE and loads believe wrong checksums.
+Status DebugSkipChecksum(CommandContext& context, Args args) {
+  Result<bool> on = ParseSwitch(args[2]);
+  if (!on) return on.error();
+  context.parts().state->skip_checksums.store(*on);
+  context.reply().Ok();
+  return Status::Ok();
+}
+
+// DEBUG CONFIG-REWRITE-FORCE-ALL -> OK; the file holds every option.
+Status DebugConfigRewriteForceAll(CommandContext& context, Args /*args*/) {
+  Status status = context.parts().config->Rewrite({}, true);
+  if (status.ok()) context.reply().Ok();
+  return status;
+}
+
+// DEBUG ERROR text -> that error.
+Status DebugError(CommandContext& context, Args args) {
+  context.reply().Error(args[2]);
+  return Status::Ok();
+}
+
+// DEBUG LOG text -> OK; the text is in the log.
+Status DebugLog(CommandContext& context, Args args) {
+  CN_LOG(*context.parts().log, kWarning, "DEBUG LOG: {}", args[2]);
+  context.reply().Ok();
+  return Status::Ok();
+}
+
+// DEBUG HTSTATS db [full] -> how the hash table of a database is filled.
+Status DebugHtstats(CommandContext& context, Args args) {
+  const Result<int64_t> db = ParseInt64(args[2]);
+  if (!db) return Err::kNotInteger;
+  if (*db < 0 || *db >= static_cast<int64_t>(context.keyspace().database_count())) {
+    return Status::Text("ERR Out of range database");
+  }
+  const uint64_t keys = context.keyspace().KeyCount(static_cast<uint32_t>(*db));
+  const uint64_t index_bytes = context.keyspace().Memory().index_bytes;
+  std::string text = "[Dictionary HT]\nHash table 0 stats (main hash table):\n table size: ";
+  text.append(std::to_string(index_bytes / 64 * 11)).append("\n number of elements: ").append(std::to_string(keys));
+  text.append("\n[Expires HT]\nHash table 0 stats (deadlines are in the entries):\n number of elements: ");
+  text.append(std::to_string(context.keyspace().VolatileCount(static_cast<uint32_t>(*db)))).push_back('\n');
+  context.reply().Verbatim("txt", text);
+  return Status::Ok();
+}
+
+// DEBUG STRINGMATCH-TEST -> OK, after random patterns met random strings.
+Status DebugStringmatchTest(CommandContext& context, Args /*args*/) {
+  constexpr int kRounds = 100000;
+  for (int i = 0; i < kRounds; ++i) {
+    std::string pattern(context.random().Below(32), '\0');
+    std::string text(context.random().Below(32), '\0');
+    for (char& c : pattern) c = static_cast<char>("ab*?[]\\^-"[context.random().Below(9)]);
+    for (char& c : text) c = static_cast<char>('a' + context.random().Below(3));
+    static_cast<void>(GlobMatch(pattern, text, CaseRule::kExact));
+  }
+  context.reply().Ok();
+  return Status::Ok();
+}
+
+// DEBUG STRUCTSIZE -> sizes of core structures.
+Status DebugStructsize(CommandContext& context, Args /*args*/) {
+  context.reply().SimpleString("bits:64 session:" + std::to_string(sizeof(Session)) + " shard:" +
+                               std::to_string(sizeof(Shard)) + " bucket:64 slot:" + std::to_string(sizeof(KeySlot)));
+  return Status::Ok();
+}
+
+// DEBUG LEAK text -> OK; so many bytes are lost for leak detectors to find.
+Status DebugLeak(CommandContext& context, Args args) {
+  void* lost = std::malloc(args[2].size() + 1);
+  if (lost != nullptr) std::memcpy(lost, args[2].data(), args[2].size());
+  context.reply().Ok();
+  return Status::Ok();
+}
+
+// DEBUG SEGFAULT, PANIC, ASSERT, OOM: the process ends as it would on such a fault.
+Status DebugSegfault(CommandContext& context, Args /*args*/) {
+  volatile int* nowhere = nullptr;
+  *nowhere = static_cast<int>(context.now_ms());
+  return Status::Ok();
+}
+Status DebugPanic(CommandContext& context, Args /*args*/) {
+  CN_LOG(*context.parts().log, kWarning, "Guru Meditation: called by DEBUG PANIC");
+  std::abort();
+}
+Status DebugAssert(CommandContext& context, Args /*args*/) {
+  CN_LOG(*context.parts().log, kWarning, "=== ASSERTION FAILED === 1 == 2, called by DEBUG ASSERT");
+  std::abort();
+}
+Status DebugOom(CommandContext& context, Args /*args*/) {
+  CN_LOG(*context.parts().log, kWarning, "Out Of Memory, called by DEBUG OOM");
+  std::abort();
+}
+
+Status DebugHelp(CommandContext& context, Args /*args*/);
+
+struct DebugRow {
+  std::string_view name;
+  int arity;  // As a command's, the word DEBUG included.
+  CommandHandler handler;
+  std::string_view help;
+};
+
+constexpr DebugRow kDebugRows[] = {
+    {"assert", 2, DebugAssert, "Fail an assertion."},
+    {"config-rewrite-force-all", 2, DebugConfigRewriteForceAll, "Rewrite the configuration file with every option."},
+    {"digest", 2, DebugDigest, "Tell a digest of the data set."},
+    {"digest-value", -2, DebugDigestValue, "Tell digests of the values at keys."},
+    {"error", 3, DebugError, "Answer with an error of that text."},
+    {"help", 2, DebugHelp, "Print this help."},
+    {"htstats", -3, DebugHtstats, "Tell how the table of a database is filled."},
+    {"leak", 3, DebugLeak, "Lose memory."},
+    {"log", 3, DebugLog, "Write to the server's log."},
+    {"object", -3, DebugObject, "Tell how the value at a key is kept."},
+    {"oom", 2, DebugOom, "End as when memory is exhausted."},
+    {"panic", 2, DebugPanic, "Crash."},
+    {"pause-cron", 3, DebugPauseCron, "Stop or resume periodic work."},
+    {"populate", -3, DebugPopulate, "Make many keys."},
+    {"protocol", 3, DebugProtocol, "Answer with a value of the given protocol type."},
+    {"reload", -2, DebugReload, "Save, empty and load the data set."},
+    {"sdslen", 3, DebugSdslen, "Tell the lengths of a key and its string."},
+    {"segfault", 2, DebugSegfault, "Crash by an invalid access."},
+    {"set-active-expire", 3, DebugSetActiveExpire, "Stop or resume looking for expired keys."},
+    {"set-skip-checksum-validation", 3, DebugSkipChecksum, "Believe or check checksums."},
+    {"sleep", 3, DebugSleep, "Let the whole server stand still."},
+    {"stringmatch-test", 2, DebugStringmatchTest, "Try the glob matcher on random strings."},
+    {"structsize", 2, DebugStructsize, "Tell the sizes of core structures."},
+};
+
+Status DebugHelp(CommandContext& context, Args /*args*/) {
+  std::vector<std::string> texts;
+  for (const DebugRow& row : kDebugRows) {
+    texts.push_back(UpperCased(row.name));
+    texts.push_back("    " + std::string(row.help));
+  }
+  const std::vector<std::string_view> lines(texts.begin(), texts.end());
+  WriteHelp(context.reply(), "DEBUG", lines);
+  return Status::Ok();
+}
+
+// DEBUG subcommand [argument ...]
+Status Debug(CommandContext& context, Args args) {
+  for (const DebugRow& row : kDebugRows) {
+    if (!EqualsIgnoreCase(row.name, args[1])) continue;
+    const auto count = static_cast<int>(args.size());
+    const bool fits = row.arity >= 0 ? count == row.arity : count >= -row.arity;
+    if (fits) return row.handler(context, args);
+    break;
+  }
+  return Status::Text(SubcommandSyntaxText("DEBUG", args[1]));
+}
+
+constexpr CommandSpec kDebugCommands[] = {
+    {.name = "debug",
+     .arity = -2,
+     .flags = kExclusive | kProtected | kAdmin | kLoading | kNoScript | kStale,
+     .handler = Debug,
+     .group = CommandGroup::kServer,
+     .doc = {.summary = "Groups the commands for debugging the server.",
+             .since = "1.0.0",
+             .complexity = "per-subcommand"}},
+};
+}  // namespace
+
+std::span<const CommandSpec> DebugCommands() { return kDebugCommands; }
+
+}  // namespace cachenode

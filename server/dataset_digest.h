@@ -1,0 +1,39 @@
+// DEBUG DIGEST: a number for what a data set or a value holds, independent of order, equal to what Redis answers for
+// the same data.
+//
+// Thread-safety: pure functions over entries the caller may read (world lock, or the key's shard lock).
+// Source: observed answers of redis-server 7.0; SHA-1 of the parts, joined by exclusive or and by hashing again.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "storage/entry_view.h"
+#include "storage/keyspace.h"
+
+namespace cachenode {
+
+class DatasetDigest {
+ public:
+  using Bytes = std::array<unsigned char, 20>;
+
+  // Of all databases. World lock.
+  [[nodiscard]] static DatasetDigest OfKeyspace(const Keyspace& keyspace);
+  // Of one value with its deadline, without its key.
+  [[nodiscard]] static DatasetDigest OfValue(const EntryView& entry);
+  // All zeros.
+  DatasetDigest() = default;
+  [[nodiscard]] std::string Hex() const;
+
+ private:
+  // Joins the hash of `bytes`; the order of calls does not matter.
+  void Xor(const void* bytes, size_t size);
+  // Joins the hash of `bytes` and hashes the sum; the order of calls matters.
+  void Mix(const void* bytes, size_t size);
+  void MixValue(const EntryView& entry);
+
+  Bytes bytes_{};
+};
+
+}  // namespace cachenode

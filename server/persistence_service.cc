@@ -1,0 +1,289 @@
+#include "server/persistence_service.h"
+
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "persistence/s3/s3_client.h"
+#include "server/lazy_free.h"
+#include "server/node_state.h"
+#include "server/server_control.h"
+#include "storage/base/clock.h"
+
+namespace cachenode {
+namespace {
+
+// Threads that encode and write a snapshot, and threads that decode a load.
+constexpr unsigned kHelperThreads = 2;
+
+RdbRecency RecencyOf(const Config& config) {
+  switch (config.maxmemory_policy) {
+    case MaxmemoryPolicy::kAllkeysLru:
+    case MaxmemoryPolicy::kVolatileLru:
+      return RdbRecency::kIdleSeconds;
+    case MaxmemoryPolicy::kAllkeysLfu:
+    case MaxmemoryPolicy::kVolatileLfu:
+      return RdbRecency::kLfuCounter;
+    default:
+      return RdbRecency::kNone;
+  }
+}
+
+SnapshotSettings SettingsOf(const Config& config) {
+  SnapshotSettings settings;
+  settings.directory = config.dir;
+  settings.file_name = config.dbfilename;
+  settings.version = config.rdb_version;
+  settings.server_version = config.engine_version.family() == EngineFamily::kValkey
+                                ? config.engine_version.ValkeyVersionText()
+                                : config.engine_version.RedisVersionText();
+  settings.server_is_valkey = config.engine_version.family() == EngineFamily::kValkey;
+  settings.compression = config.rdbcompression;
+  settings.checksum = config.rdbchecksum;
+  settings.incremental_sync = config.rdb_save_incremental_fsync;
+  settings.recency = RecencyOf(config);
+  settings.thread_count = kHelperThreads;
+  settings.walker_count = static_cast<unsigned>(config.io_threads);
+  settings.seconds_max = config.snapshot_max_seconds;
+  return settings;
+}
+
+S3Options S3OptionsOf(const Config& config, Log& log) {
+  S3Options options;
+  options.s3_endpoint = config.s3_endpoint;
+  options.s3_region = config.s3_region;
+  options.s3_path_style = static_cast<S3PathStyle>(config.s3_path_style);  // The same names in the same order.
+  options.s3_profile = config.s3_profile;
+  options.s3_access_key_id = config.s3_access_key_id;
+  options.s3_secret_access_key = config.s3_secret_access_key;
+  options.s3_session_token = config.s3_session_token;
+  options.s3_anonymous = config.s3_anonymous;
+  options.s3_request_payer = config.s3_request_payer;
+  options.s3_expected_bucket_owner = config.s3_expected_bucket_owner;
+  options.s3_ca_file = config.s3_ca_file;
+  options.s3_part_size = static_cast<size_t>(config.s3_part_size);
+  options.s3_parallel_parts = static_cast<size_t>(config.s3_parallel_parts);
+  options.s3_timeout_s = config.s3_timeout;
+  options.s3_stall_timeout_s = config.s3_stall_timeout;
+  options.s3_connect_timeout_s = config.s3_connect_timeout;
+  options.s3_max_attempts = static_cast<int>(config.s3_max_attempts);
+  options.on_event = [&log](std::string_view event) { CN_LOG(log, kNotice, "{}", event); };
+  return options;
+}
+
+bool FileExists(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0;
+}
+
+}  // namespace
+
+bool PersistenceService::Walker::RunSlice(Worker& /*worker*/) {
+  return service_.snapshotter_.RunSlice(index_, kSliceUs);
+}
+
+PersistenceService::PersistenceService(const ServerParts& parts, Log& log, Hooks hooks)
+    : parts_(parts), log_(log), hooks_(std::move(hooks)), snapshotter_(*parts.keyspace, *this, *parts.clock, log) {
+  const Config& config = parts_.config->Current();
+  for (int64_t i = 0; i < config.io_threads; ++i) {
+    walkers_.push_back(std::make_unique<Walker>(*this, static_cast<unsigned>(i)));
+  }
+  ApplySettings(config);
+  for (const ApplyGroup group :
+       {ApplyGroup::kSavePoints, ApplyGroup::kSnapshots, ApplyGroup::kMemoryLimit, ApplyGroup::kDirectory}) {
+    parts_.config->Subscribe(group, *this);
+  }
+}
+
+PersistenceService::~PersistenceService() { Stop(); }
+
+void PersistenceService::RegisterThread(WorldLock::Seat& seat) {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  seats_[std::this_thread::get_id()] = &seat;
+}
+
+WorldLock::Seat* PersistenceService::CallerSeat() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  const auto found = seats_.find(std::this_thread::get_id());
+  return found == seats_.end() ? nullptr : found->second;
+}
+
+// --- Start and end ---------------------------------------------------------------------------------------------------
+
+std::string PersistenceService::DumpPath(const Config& config) { return config.dir + "/" + config.dbfilename; }
+
+RestoreOptions PersistenceService::RestoreOptionsOf(const Config& config) const {
+  RestoreOptions options;
+  options.version_check = config.rdb_version_check;
+  options.verify_checksum = config.rdbchecksum;
+  options.thread_count = kHelperThreads;
+  options.rules.lfu = RecencyOf(config) == RdbRecency::kLfuCounter;
+  return options;
+}
+
+void PersistenceService::StartLoad() {
+  std::shared_ptr<const Config> config = parts_.config->Share();
+  if (config->s3_snapshot_location.empty() && !FileExists(DumpPath(*config))) {
+    hooks_.on_loaded();
+    return;
+  }
+  parts_.state->loading.store(true);
+  restore_ = std::make_unique<Restore>(*parts_.keyspace, *parts_.clock, log_, RestoreOptionsOf(*config));
+  load_thread_ = std::thread([this, config = std::move(config)]() mutable { LoadOnThread(std::move(config)); });
+}
+
+Status PersistenceService::LoadFrom(const Config& config, Restore& restore) {
+  if (config.s3_snapshot_location.empty()) return restore.FromFile(DumpPath(config));
+  Result<S3Location> location = ParseS3Location(config.s3_snapshot_location);
+  if (!location) return location.error();
+  CN_LOG(log_, kNotice, "Restoring from s3://{}/{}", location->bucket, location->key);
+  Result<std::unique_ptr<ByteSource>> source = OpenS3Object(*location, S3OptionsOf(config, log_));
+  if (!source) return source.error();
+  return restore.FromSource(**source, "s3://" + location->bucket + "/" + location->key);
+}
+
+void PersistenceService::LoadOnThread(std::shared_ptr<const Config> config) {
+  const int64_t begin_us = parts_.clock->MonotonicUs();
+  Status status = LoadFrom(*config, *restore_);
+  if (status.ok()) {
+    const double seconds = static_cast<double>(parts_.clock->MonotonicUs() - begin_us) / 1e6;
+    CN_LOG(log_, kNotice, "DB loaded from {}: {:.3f} seconds",
+           config->s3_snapshot_location.empty() ? "disk" : config->s3_snapshot_location, seconds);
+  }
+  auto outcome = std::make_shared<Status>(std::move(status));
+  hooks_.on_first_worker([this, outcome](Worker&) { FinishLoad(std::move(*outcome)); });
+}
+
+// Worker 0: clients are let in, or the process ends without having served a key.
+void PersistenceService::FinishLoad(Status status) {
+  load_thread_.join();
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    last_progress_ = restore_->Progress();
+    restore_.reset();
+  }
+  if (!status.ok()) {
+    if (status.code() == Err::kCancelled) return;
+    CN_LOG(log_, kWarning, "Fatal error loading the DB, check server logs. Exiting. {}", status.text());
+    hooks_.on_load_failed(1);
+    return;
+  }
+  snapshotter_.ForgetChanges();
+  parts_.state->loading.store(false);
+  hooks_.on_loaded();
+}
+
+void PersistenceService::Stop() {
+  if (!load_thread_.joinable()) return;
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (restore_ != nullptr) restore_->Cancel();
+  }
+  load_thread_.join();
+}
+
+Status PersistenceService::SaveForShutdown(const ShutdownRequest& request) {
+  const bool wanted = request.save == ShutdownRequest::Save::kYes ||
+                      (request.save == ShutdownRequest::Save::kAsConfigured && !snapshotter_.policy().points().empty());
+  if (!wanted || parts_.state->loading.load()) {
+    if (snapshotter_.Running()) static_cast<void>(snapshotter_.Cancel());
+    return Status::Ok();
+  }
+  CN_LOG(log_, kNotice, "Saving the final RDB snapshot before exiting.");
+  Status status = snapshotter_.CancelAndSaveNow();
+  if (!status.ok()) {
+    CN_LOG(log_, kWarning, "Error trying to save the DB, can't exit: {}", status.text());
+  }
+  return status;
+}
+
+// --- Commands --------------------------------------------------------------------------------------------------------
+
+Status PersistenceService::Save() {
+  Status status = snapshotter_.SaveNow();
+  if (status.ok() || status.code() == Err::kText) return status;
+  CN_LOG(log_, kWarning, "Error saving DB on disk: {}", status.text());
+  return Status::Text("ERR");
+}
+
+Status PersistenceService::Reload(const ReloadOptions& options) {
+  if (options.save) {
+    Status status = snapshotter_.CancelAndSaveNow();
+    if (!status.ok()) {
+      CN_LOG(log_, kWarning, "DEBUG RELOAD could not save: {}", status.text());
+      return Status::Text("ERR");
+    }
+  }
+  if (options.flush) {
+    FreeDetached(parts_, parts_.keyspace->FlushAll(), FreeWhere::kHere);
+    parts_.keyspace->FreeDetached();
+  }
+  const Config& config = parts_.config->Current();
+  RestoreOptions restore_options = RestoreOptionsOf(config);
+  restore_options.rules.replace_existing = options.merge;
+  Restore restore(*parts_.keyspace, *parts_.clock, log_, restore_options);
+  Status status = restore.FromFile(DumpPath(config));
+  if (!status.ok()) {
+    CN_LOG(log_, kWarning, "DEBUG RELOAD could not load: {}", status.text());
+    return Status::Text("ERR Error trying to load the RDB dump, check server logs.");
+  }
+  if (options.save) snapshotter_.ForgetChanges();
+  return Status::Ok();
+}
+
+void PersistenceService::OnFlushAll() {
+  if (snapshotter_.Running()) static_cast<void>(snapshotter_.Cancel());
+  if (snapshotter_.policy().points().empty()) return;
+  if (Status status = snapshotter_.SaveNow(); !status.ok()) {
+    CN_LOG(log_, kWarning, "Error saving DB on disk: {}", status.text());
+  }
+}
+
+// --- On the way ------------------------------------------------------------------------------------------------------
+
+void PersistenceService::Poll() {
+  if (parts_.state->loading.load(std::memory_order_relaxed)) return;
+  snapshotter_.Poll();
+  parts_.state->snapshots_failing.store(snapshotter_.RefusesWrites(), std::memory_order_relaxed);
+}
+
+LoadFigures PersistenceService::Load() const {
+  LoadFigures figures;
+  figures.loading = parts_.state->loading.load();
+  const std::lock_guard<std::mutex> guard(mutex_);
+  figures.progress = restore_ != nullptr ? restore_->Progress() : last_progress_;
+  figures.keys_loaded = figures.progress.keys_loaded;
+  figures.keys_expired = figures.progress.keys_expired;
+  return figures;
+}
+
+void PersistenceService::RunExclusive(FunctionRef<void()> body) {
+  WorldLock::Seat* seat = CallerSeat();
+  if (seat == nullptr || parts_.world == nullptr) {  // Before the loops run, or a harness of one thread.
+    body();
+    return;
+  }
+  const WorldExclusive exclusive(*parts_.world, *seat);
+  body();
+}
+
+void PersistenceService::WakeWalkers() noexcept {
+  hooks_.on_every_worker([this](Worker& worker) { worker.AddIdleWork(*walkers_[worker.index()]); });
+}
+
+void PersistenceService::OnSnapshotFinished() noexcept {
+  hooks_.on_first_worker([this](Worker&) { Poll(); });
+}
+
+void PersistenceService::ApplySettings(const Config& config) {
+  snapshotter_.SetSettings(SettingsOf(config));
+  snapshotter_.policy().SetPoints(config.save);
+  snapshotter_.policy().SetStopWritesOnError(config.stop_writes_on_bgsave_error);
+}
+
+Status PersistenceService::Apply(ApplyGroup /*group*/, const Config& /*before*/, const Config& after) {
+  ApplySettings(after);
+  return Status::Ok();
+}
+
+}  // namespace cachenode
