@@ -14,6 +14,7 @@
 #include "server/banner.h"
 #include "server/commands/families.h"
 #include "server/process/process_limits.h"
+#include "server/stats/memory_report.h"
 #include "server/worker.h"
 #include "storage/base/cycle_clock.h"
 
@@ -110,7 +111,9 @@ bool Server::Prepare() {
 bool Server::MakeWorkers() {
   const Config& config = config_.Current();
   keyspace_ = std::make_unique<Keyspace>(KeyspaceOptionsOf(config, retired_));
+  state_.identity = MakeIdentity(clock_.NowMs());
   parts_ = {.state = &state_,
+            .log = &log_,
             .clock = &clock_,
             .config = &config_,
             .commands = &commands_,
@@ -133,6 +136,8 @@ bool Server::MakeWorkers() {
   }
   Worker& first = *workers_.front();
   parts_.dispatcher = &first.dispatcher();
+  persistence_ = std::make_unique<PersistenceService>(parts_, log_, PersistenceHooks());
+  parts_.persistence = persistence_.get();
   first.AddCronTask([this](Worker& worker, int64_t now_ms) { PeriodicWork(worker, now_ms); });
   listeners_ = std::make_unique<ListenerSet>(
       first.loop(), log_,
@@ -163,6 +168,34 @@ void Server::ConnectControl() {
   control_.SetHooks(std::move(hooks));
 }
 
+PersistenceService::Hooks Server::PersistenceHooks() {
+  PersistenceService::Hooks hooks;
+  hooks.on_every_worker = [this](const std::function<void(Worker&)>& action) {
+    for (auto& worker : workers_) worker->mailbox().Post(MakeLetter(action));
+  };
+  hooks.on_first_worker = [this](const std::function<void(Worker&)>& action) {
+    workers_.front()->mailbox().Post(MakeLetter(action));
+  };
+  hooks.resume_parked = [this] {
+    for (auto& worker : workers_) {
+      worker->mailbox().Post(MakeLetter([](Worker& there) { there.ResumeParked(); }));
+    }
+  };
+  hooks.on_loaded = [this] { OnLoaded(); };
+  hooks.on_load_failed = [this](int exit_code) {
+    exit_code_.store(exit_code);
+    for (auto& worker : workers_) worker->Stop();
+  };
+  return hooks;
+}
+
+void Server::OnLoaded() {
+  if (listeners_->tcp_count() != 0) CN_LOG(log_, kNotice, "Ready to accept connections");
+  const std::string& unix_path = config_.Share()->unixsocket;
+  if (!unix_path.empty()) CN_LOG(log_, kNotice, "The server is now ready to accept connections at {}", unix_path);
+  supervisor_->Notify("STATUS=Ready to accept connections\nREADY=1\n");
+}
+
 // What tells the outside that the node is there.
 void Server::Announce() {
   const Config& config = config_.Current();
@@ -184,13 +217,12 @@ void Server::Announce() {
 }
 
 void Server::RunWorkers() {
+  NoteStartupMemory(parts_);
+  persistence_->StartLoad();
   for (uint32_t i = 1; i < worker_count(); ++i) threads_.emplace_back([this, i] { RunWorker(i); });
-  if (listeners_->tcp_count() != 0) CN_LOG(log_, kNotice, "Ready to accept connections");
-  const std::string& unix_path = config_.Share()->unixsocket;
-  if (!unix_path.empty()) CN_LOG(log_, kNotice, "The server is now ready to accept connections at {}", unix_path);
-  supervisor_->Notify("STATUS=Ready to accept connections\nREADY=1\n");
   RunWorker(0);
   for (std::thread& thread : threads_) thread.join();
+  persistence_->Stop();
   signals_.reset();
   watchdog_.reset();
   pid_file_.reset();
@@ -209,12 +241,15 @@ void Server::RunWorker(uint32_t index) {
     pthread_sigmask(SIG_BLOCK, &stops, nullptr);
   }
   watchdog_->RegisterThread(index);
+  persistence_->RegisterThread(workers_[index]->seat());
   workers_[index]->Run();
 }
 
 void Server::PeriodicWork(Worker& worker, int64_t now_ms) {
   stats_.Sample(clock_.MonotonicUs() / 1000);
   retired_.Collect();
+  NotePeakMemory(parts_);
+  persistence_->Poll();
   control_.EndPauseIfDue(now_ms);
   const uint64_t clients = clients_.Count();
   if (clients > stats_.peak_clients.load(std::memory_order_relaxed)) stats_.peak_clients.store(clients);
@@ -237,10 +272,10 @@ void Server::StopBySignal(int signal_number) {
   }
 }
 
-Status Server::SaveForShutdown(const ShutdownRequest&) {
+Status Server::SaveForShutdown(const ShutdownRequest& request) {
   CN_LOG(log_, kWarning, "User requested shutdown...");
   supervisor_->Notify("STOPPING=1\n");
-  return Status::Ok();
+  return persistence_->SaveForShutdown(request);
 }
 
 // --- Options that change what the process is -------------------------------------------------------------------------

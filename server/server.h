@@ -19,6 +19,7 @@
 #include "server/keyspace_maintenance.h"
 #include "server/net/listener.h"
 #include "server/node_state.h"
+#include "server/persistence_service.h"
 #include "server/process/crash_report.h"
 #include "server/process/daemon.h"
 #include "server/process/process_title.h"
@@ -61,6 +62,9 @@ class Server final : private ConfigApplier {
   void PeriodicWork(Worker& worker, int64_t now_ms);
   void StopBySignal(int signal_number);
   Status SaveForShutdown(const ShutdownRequest& request);
+  [[nodiscard]] PersistenceService::Hooks PersistenceHooks();
+  // The data set is there: clients that ask now get answers.
+  void OnLoaded();
   [[nodiscard]] uint32_t worker_count() const;
 
   SystemClock clock_;
@@ -83,6 +87,7 @@ class Server final : private ConfigApplier {
   ServerParts parts_;
   std::vector<std::unique_ptr<KeyspaceMaintenance>> maintenance_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<PersistenceService> persistence_;
   Admission admission_;
   std::unique_ptr<ListenerSet> listeners_;
   std::unique_ptr<SignalHandlers> signals_;
