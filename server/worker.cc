@@ -75,7 +75,9 @@ Status Worker::Open() {
   mailbox_ = std::make_unique<Mailbox>([this] { wake_->Send(); });
   parts_.clients->SetMailbox(setup_.index, *mailbox_);
   cron_timer_ = std::make_unique<Timer>(*loop_, [this] { RunCron(); });
-  dispatcher_ = std::make_unique<Dispatcher>(parts_, stats_, setup_.index, seat_);
+  // Without other threads commands lock nothing, which saves them even the branches.
+  WorldLock::Seat* command_seat = parts_.world->elided() ? nullptr : seat_;
+  dispatcher_ = std::make_unique<Dispatcher>(parts_, stats_, setup_.index, command_seat);
   read_buffer_ = std::make_unique<char[]>(kReadBufferBytes);
   turn_budget_ticks_ = CycleClock::FromMicroseconds(Connection::kTurnUs);
   return Status::Ok();
@@ -235,7 +237,9 @@ void Worker::FlushQueued() {
 
 void Worker::ResumeParked() {
   for (Connection* connection : connections_) {
-    if (connection->session().paused) connection->Resume();
+    if (!connection->session().paused) continue;
+    connection->session().paused = false;
+    connection->Resume();
   }
 }
 

@@ -51,6 +51,7 @@ class WorldLock {
   WorldLock(const WorldLock&) = delete;
   WorldLock& operator=(const WorldLock&) = delete;
 
+  [[nodiscard]] bool elided() const { return elided_; }
   // A seat for the calling thread, outside. Null when kSeatsMax are taken. Give it back from outside.
   [[nodiscard]] Seat* TakeSeat();
   void GiveBack(Seat* seat);
