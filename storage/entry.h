@@ -159,7 +159,7 @@ inline char* WriteHeader(char* at, ValueType type, Encoding encoding, uint32_t a
     std::memcpy(out, &long_key, sizeof(long_key));
     return out + sizeof(long_key);
   }
-  std::memcpy(out, key.data(), key.size());
+  if (!key.empty()) std::memcpy(out, key.data(), key.size());
   return out + key.size();
 }
 

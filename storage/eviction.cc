@@ -1,6 +1,5 @@
 #include "storage/eviction.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "storage/key_observer.h"
@@ -95,22 +94,21 @@ uint32_t Evictor::Sample(const Keyspace& keyspace, Shard& shard, const EvictionO
 }
 
 void Evictor::Offer(uint64_t score, uint32_t db, std::string_view key) {
-  const auto end = pool_.begin() + pool_size_;
-  if (pool_size_ == kPoolSize && score <= pool_[0].score) return;
-  for (auto it = pool_.begin(); it != end; ++it) {
-    if (it->db != db || it->key != key) continue;
-    // Known: only its score may have changed.
-    it->score = score;
-    std::sort(pool_.begin(), end, [](const Candidate& a, const Candidate& b) { return a.score < b.score; });
-    return;
+  uint32_t at = 0;
+  while (at < pool_size_ && (pool_[at].db != db || pool_[at].key != key)) ++at;
+  if (at == pool_size_) {  // New: takes the next free place, or the weakest one's when it is better.
+    if (pool_size_ == kPoolSize) {
+      if (score <= pool_[0].score) return;
+      at = 0;
+    } else {
+      ++pool_size_;
+    }
+    pool_[at].db = db;
+    pool_[at].key.assign(key);
   }
-  // Overwrites the weakest when full, else takes the next free place; then moves to where it belongs.
-  const uint32_t at = pool_size_ == kPoolSize ? 0 : pool_size_++;
   pool_[at].score = score;
-  pool_[at].db = db;
-  pool_[at].key.assign(key);
-  std::sort(pool_.begin(), pool_.begin() + pool_size_,
-            [](const Candidate& a, const Candidate& b) { return a.score < b.score; });
+  for (; at + 1 < pool_size_ && pool_[at].score > pool_[at + 1].score; ++at) std::swap(pool_[at], pool_[at + 1]);
+  for (; at > 0 && pool_[at].score < pool_[at - 1].score; --at) std::swap(pool_[at], pool_[at - 1]);
 }
 
 Evicted Evictor::EraseBest(Keyspace& keyspace, const AccessContext& context, Locking locking) {

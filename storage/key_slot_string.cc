@@ -17,6 +17,11 @@ constexpr size_t kGrowAheadBytesMax = size_t{1} << 20;
 
 size_t RoomFor(size_t size_bytes) noexcept { return size_bytes + std::min(size_bytes, kGrowAheadBytesMax); }
 
+// memcpy does not take the null pointer of an empty view.
+void Copy(char* to, const char* from, size_t size_bytes) noexcept {
+  if (size_bytes != 0) std::memcpy(to, from, size_bytes);
+}
+
 bool MayBeInteger(std::string_view bytes) noexcept {
   return !bytes.empty() && bytes.size() <= kIntegerCharsMax && (bytes[0] == '-' || (bytes[0] >= '0' && bytes[0] <= '9'));
 }
@@ -28,7 +33,7 @@ Status KeySlot::WriteInline(std::string_view bytes, StringEncoding encoding, Exp
   const Result<char*> value = ReplaceValue(ValueType::kString, static_cast<Encoding>(encoding),
                                            header_bytes + bytes.size(), expiry);
   if (!value) [[unlikely]] return value.status().code();
-  std::memcpy(StoreInlineHeader(bytes.size(), *value), bytes.data(), bytes.size());
+  Copy(StoreInlineHeader(bytes.size(), *value), bytes.data(), bytes.size());
   return Status::Ok();
 }
 
@@ -86,12 +91,12 @@ Result<std::span<char>> KeySlot::EditString(size_t size_bytes) {
     StringScratch scratch;
     const std::string_view bytes = ReadString(scratch);
     kept = std::min(bytes.size(), size_bytes);
-    std::memcpy(old.data(), bytes.data(), kept);
+    Copy(old.data(), bytes.data(), kept);
   }
   const Result<char*> value = ReplaceValue(ValueType::kString, kRaw, header_bytes + size_bytes, Expiry::kKeep);
   if (!value) return value.status().code();
   char* const out = StoreInlineHeader(size_bytes, *value);
-  std::memcpy(out, old.data(), kept);
+  Copy(out, old.data(), kept);
   std::memset(out + kept, 0, size_bytes - kept);
   return std::span<char>(out, size_bytes);
 }
@@ -104,7 +109,7 @@ Result<std::span<char>> KeySlot::EditBlock(ByteBlock* block, size_t size_bytes) 
   if (!block->IsUnique()) {
     ByteBlockRef copy = ByteBlockRef::Create(size_bytes, size_bytes > kept ? RoomFor(size_bytes) : size_bytes);
     if (!copy) return Err::kOutOfMemory;
-    std::memcpy(copy->mutable_data(), block->data(), kept);
+    Copy(copy->mutable_data(), block->data(), kept);
     block->DropRef();
     block = copy.Release();
   } else if (size_bytes > block->capacity()) {
@@ -129,7 +134,7 @@ Result<std::span<char>> KeySlot::GrowIntoBlock(size_t size_bytes) {
   if (!block) return Err::kOutOfMemory;
   char* const bytes = block->mutable_data();
   const size_t kept = std::min(old.size(), size_bytes);
-  std::memcpy(bytes, old.data(), kept);
+  Copy(bytes, old.data(), kept);
   std::memset(bytes + kept, 0, size_bytes - kept);
   const Result<char*> value = ReplaceValue(ValueType::kString, static_cast<Encoding>(StringEncoding::kBlock),
                                            sizeof(ByteBlock*), Expiry::kKeep);
@@ -148,7 +153,7 @@ Result<size_t> KeySlot::AppendString(std::string_view bytes) {
   const size_t before = StringSize();
   Result<std::span<char>> all = EditString(before + bytes.size());
   if (!all) return all.error();
-  std::memcpy(all->data() + before, bytes.data(), bytes.size());
+  Copy(all->data() + before, bytes.data(), bytes.size());
   return all->size();
 }
 

@@ -28,7 +28,7 @@ ShardStore::~ShardStore() {
   // Entries inside the arena go with it; only what lies outside has to be looked for.
   const bool walk = external_bytes_.Get() != 0;
   for (uint32_t db = 0; db < table_end(); ++db) {
-    std::unique_ptr<Table> table(FindTable(db));
+    std::unique_ptr<Table> table(tables_[db].exchange(nullptr, std::memory_order_relaxed));
     if (table != nullptr && walk) detached_.push_back({std::move(table), 0});
   }
   cut_tables_.clear();
