@@ -19,8 +19,8 @@ Status AtRecord(const RdbRecord& record, const Status& cause) {
   std::string key;
   AppendQuoted(key, record.key.substr(0, kKeyBytesInErrorMax));
   const std::string_view reason = cause.code() == Err::kOutOfMemory ? "out of memory" : cause.text();
-  return Status::WithText(cause.code(), fmt::format("offset {}: key {} ({}): {}", record.offset, key,
-                                                    record.type->name, reason));
+  return Status::WithText(cause.code(),
+                          fmt::format("offset {}: key {} ({}): {}", record.offset, key, record.type->name, reason));
 }
 
 }  // namespace

@@ -19,10 +19,10 @@
 namespace cachenode {
 
 struct LoadRules {
-  int64_t now_ms = 0;            // Keys whose deadline is before it are dropped.
-  bool drop_expired = true;      // False for a replica.
+  int64_t now_ms = 0;             // Keys whose deadline is before it are dropped.
+  bool drop_expired = true;       // False for a replica.
   bool replace_existing = false;  // Otherwise a key that is there already is an error.
-  bool lfu = false;              // The eviction policy counts frequency; else recency.
+  bool lfu = false;               // The eviction policy counts frequency; else recency.
   // Bytes the keyspace may take; 0: no limit.
   uint64_t memory_bytes_max = 0;
 };
@@ -34,9 +34,9 @@ class BatchLoader {
   // Memory one thread reuses between calls.
   struct Scratch {
     std::vector<KeyHash> hashes;
-    std::vector<uint32_t> order;        // Record numbers sorted by shard.
-    std::vector<uint32_t> group_ends;   // Per shard: one past its last place in `order`.
-    std::vector<uint32_t> postponed;    // Shards that were busy.
+    std::vector<uint32_t> order;       // Record numbers sorted by shard.
+    std::vector<uint32_t> group_ends;  // Per shard: one past its last place in `order`.
+    std::vector<uint32_t> postponed;   // Shards that were busy.
     std::string text;
     // Of the batch under way; added to the totals when it ends, so that threads do not fight for one counter.
     uint64_t keys_loaded = 0;

@@ -1,5 +1,5 @@
-// SAVE: writes all keys with several threads while nothing else runs. No entry is copied: each thread encodes the shards
-// it takes.
+// SAVE: writes all keys with several threads while nothing else runs. No entry is copied: each thread encodes the
+// shards it takes.
 //
 // Thread-safety: the caller holds the world lock for the whole call and no other snapshot runs.
 // Errors: the first one of any thread or of the sink; the file then does not appear.

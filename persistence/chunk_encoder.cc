@@ -9,7 +9,8 @@ constexpr size_t kKeepBytesMax = 2 * ChunkEncoder::kChunkBytes;
 }  // namespace
 
 void ChunkEncoder::Add(uint32_t db, const EntryView& entry) noexcept {
-  if (failed()) [[unlikely]] return;
+  if (failed()) [[unlikely]]
+    return;
   if (buffer_.size() == 0 || db != db_) {
     AppendRdbOpcode(buffer_, RdbOpcode::kSelectDb);
     AppendRdbLength(buffer_, db);

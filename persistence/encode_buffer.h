@@ -28,7 +28,8 @@ class EncodeBuffer {
 
   // A place for at least `size` bytes at the end, to be followed by Advance; null when there is no memory.
   [[nodiscard]] char* Room(size_t size) noexcept {
-    if (capacity_ - size_ >= size || Grow(size)) [[likely]] return data_ + size_;
+    if (capacity_ - size_ >= size || Grow(size)) [[likely]]
+      return data_ + size_;
     return nullptr;
   }
   // Takes the bytes written at Room up to `end` into the buffer.

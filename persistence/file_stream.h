@@ -1,7 +1,8 @@
 // Snapshot files on the local disk: reading one, and replacing one so that the last good file survives any failure.
 //
 // Thread-safety: as ByteSource and ByteSink; FileSource::ReadAt may be called from several threads at once.
-// Errors: kIo, with the file's name and the system's reason; kCorrupt when a range of the file is shorter than promised.
+// Errors: kIo, with the file's name and the system's reason; kCorrupt when a range of the file is shorter than
+//   promised.
 #pragma once
 
 #include <cstdint>

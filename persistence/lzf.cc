@@ -13,16 +13,17 @@
 namespace cachenode {
 namespace {
 
-// The library's own compressor costs 160 ns for 64 bytes because it touches a table of 64 Ki pointers and copies literals
-// before it knows that they stay. This one sizes its table by the text and writes nothing until the first match.
+// The library's own compressor costs 160 ns for 64 bytes because it touches a table of 64 Ki pointers and copies
+// literals before it knows that they stay. This one sizes its table by the text and writes nothing until the first
+// match.
 constexpr size_t kMatchMin = 3;
 constexpr size_t kMatchMax = 264;
 constexpr size_t kDistanceMax = 8192;
 constexpr size_t kLiteralRunMax = 32;
-constexpr size_t kLongMatch = 7;           // Lengths from here on, less 2, need a byte of their own.
+constexpr size_t kLongMatch = 7;  // Lengths from here on, less 2, need a byte of their own.
 constexpr unsigned kTableBitsMax = 14;
 constexpr unsigned kTableBitsMin = 6;
-constexpr unsigned kMissesPerStep = 8;     // The step grows by one every 2^8 misses.
+constexpr unsigned kMissesPerStep = 8;  // The step grows by one every 2^8 misses.
 constexpr size_t kWordBytes = sizeof(uint32_t);
 
 // Appends to a bounded buffer; once it is full, nothing more goes in.
@@ -64,7 +65,8 @@ class Output {
 size_t MatchLength(const char* earlier, const char* here, size_t length_max) noexcept {
   size_t length = kMatchMin;
   while (length + sizeof(uint64_t) <= length_max) {
-    const uint64_t difference = LoadLittleEndian<uint64_t>(earlier + length) ^ LoadLittleEndian<uint64_t>(here + length);
+    const uint64_t difference =
+        LoadLittleEndian<uint64_t>(earlier + length) ^ LoadLittleEndian<uint64_t>(here + length);
     if (difference != 0) return length + static_cast<size_t>(std::countr_zero(difference)) / 8;
     length += sizeof(uint64_t);
   }
@@ -112,9 +114,7 @@ class Compressor {
 
  private:
   // The three bytes at `at`; requires four.
-  [[nodiscard]] uint32_t Three(size_t at) const noexcept {
-    return LoadLittleEndian<uint32_t>(text_ + at) & 0xFFFFFFU;
-  }
+  [[nodiscard]] uint32_t Three(size_t at) const noexcept { return LoadLittleEndian<uint32_t>(text_ + at) & 0xFFFFFFU; }
   // Enters the place and answers the last one with the same hash.
   size_t Remember(size_t at) noexcept {
     Position& slot = table_[(Three(at) * 2654435761U) >> shift_];

@@ -21,9 +21,7 @@ struct RawHeader {
 };
 static_assert(sizeof(RawHeader) == 24);
 
-bool IsPinned(const EntryView& entry) noexcept {
-  return entry.type == ValueType::kString && entry.String().IsBlock();
-}
+bool IsPinned(const EntryView& entry) noexcept { return entry.type == ValueType::kString && entry.String().IsBlock(); }
 
 size_t ValueBytes(const EntryView& entry) noexcept {
   return OpsOf(entry.type).inline_bytes(entry.encoding, entry.value);

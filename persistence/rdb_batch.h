@@ -25,7 +25,7 @@ struct RdbRecord {
   int64_t idle_seconds = -1;            // -1: the file does not say.
   uint64_t offset = 0;                  // Of the type byte, in the file.
   uint32_t db = 0;
-  int16_t lfu_counter = -1;             // -1: the file does not say.
+  int16_t lfu_counter = -1;  // -1: the file does not say.
 };
 
 // Bytes of one batch. Grows only, keeps its content, never throws.

@@ -72,7 +72,8 @@ bool RdbCursor::Short(uint64_t needed) noexcept {
 }
 
 bool RdbCursor::Skip(uint64_t byte_count) noexcept {
-  if (fault_ != Fault::kNone || byte_count > Left()) [[unlikely]] return Short(byte_count);
+  if (fault_ != Fault::kNone || byte_count > Left()) [[unlikely]]
+    return Short(byte_count);
   at_ += byte_count;
   return true;
 }

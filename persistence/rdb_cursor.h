@@ -22,9 +22,9 @@ struct RdbString {
   static constexpr size_t kIntegerTextMax = 11;
 
   Form form = Form::kRaw;
-  int32_t integer = 0;        // kInteger only.
-  std::string_view bytes;     // kRaw: the text; kLzf: the compressed bytes.
-  uint64_t text_bytes = 0;    // Length of the decoded text; exact but for kInteger, where it is unset.
+  int32_t integer = 0;      // kInteger only.
+  std::string_view bytes;   // kRaw: the text; kLzf: the compressed bytes.
+  uint64_t text_bytes = 0;  // Length of the decoded text; exact but for kInteger, where it is unset.
 
   // Writes the decoded text to `out`, replacing its content. False when compressed bytes are not valid; `out` is then
   // unspecified.
@@ -93,7 +93,8 @@ class RdbCursor {
 };
 
 inline bool RdbCursor::ReadByte(uint8_t& out) noexcept {
-  if (at_ == end_ || fault_ != Fault::kNone) [[unlikely]] return Short(1);
+  if (at_ == end_ || fault_ != Fault::kNone) [[unlikely]]
+    return Short(1);
   out = static_cast<uint8_t>(*at_++);
   return true;
 }

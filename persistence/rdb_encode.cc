@@ -59,7 +59,8 @@ char* PutCompressed(char* to, std::string_view text) noexcept {
 }  // namespace
 
 char* PutRdbLength(char* to, uint64_t length) noexcept {
-  if (length < kLength6BitEnd) [[likely]] return PutByte(to, length);
+  if (length < kLength6BitEnd) [[likely]]
+    return PutByte(to, length);
   if (length < kLength14BitEnd) {
     to = PutByte(to, kRdbLength14Bit << 6 | length >> 8);
     return PutByte(to, length);

@@ -26,13 +26,13 @@ constexpr size_t kRdbDumpFooterBytes = 10;
 
 // Bytes that stand where a value type may stand.
 enum class RdbOpcode : uint8_t {
-  kSlotImport = 243,   // Valkey 9, cluster.
-  kSlotInfo = 244,     // Redis 7.4, cluster: a hint.
-  kFunction2 = 245,    // A function library's source.
+  kSlotImport = 243,     // Valkey 9, cluster.
+  kSlotInfo = 244,       // Redis 7.4, cluster: a hint.
+  kFunction2 = 245,      // A function library's source.
   kFunctionPreGa = 246,  // Written by release candidates of 7.0 only; refused.
   kModuleAux = 247,
-  kIdle = 248,         // Idle seconds of the next key.
-  kFreq = 249,         // LFU counter of the next key.
+  kIdle = 248,  // Idle seconds of the next key.
+  kFreq = 249,  // LFU counter of the next key.
   kAux = 250,
   kResizeDb = 251,
   kExpireTimeMs = 252,  // Of the next key.
@@ -72,28 +72,28 @@ enum class RdbType : uint8_t {
 
 // How the bytes of a value lie, which is all that skipping it needs.
 enum class RdbShape : uint8_t {
-  kString,          // One string; blobs (ziplist, listpack, intset, zipmap) included.
-  kStrings,         // n, then n strings.
-  kStringPairs,     // n, then n times two strings.
-  kTextScores,      // n, then n times a string and a decimal text.
-  kBinaryScores,    // n, then n times a string and 8 bytes.
-  kQuicklist2,      // n, then n times a length and a string.
+  kString,        // One string; blobs (ziplist, listpack, intset, zipmap) included.
+  kStrings,       // n, then n strings.
+  kStringPairs,   // n, then n times two strings.
+  kTextScores,    // n, then n times a string and a decimal text.
+  kBinaryScores,  // n, then n times a string and 8 bytes.
+  kQuicklist2,    // n, then n times a length and a string.
   kStream,
   kStream2,
   kStream3,
   kModule2,
-  kHashTtlRc,       // n, then n times a length and two strings.
-  kHashTtl,         // 8 bytes, then as kHashTtlRc.
-  kHashTtlValkey,   // n, then n times two strings and 8 bytes.
-  kTtlString,       // 8 bytes, then one string.
-  kRefused,         // Known, but no server loads it.
+  kHashTtlRc,      // n, then n times a length and two strings.
+  kHashTtl,        // 8 bytes, then as kHashTtlRc.
+  kHashTtlValkey,  // n, then n times two strings and 8 bytes.
+  kTtlString,      // 8 bytes, then one string.
+  kRefused,        // Known, but no server loads it.
 };
 
 struct RdbTypeInfo {
   RdbType type;
   RdbShape shape;
-  int16_t first_version;   // Of the dialect that has it.
-  std::string_view name;   // For messages: "hash (listpack)".
+  int16_t first_version;       // Of the dialect that has it.
+  std::string_view name;       // For messages: "hash (listpack)".
   std::string_view data_type;  // As the TYPE command names it.
 };
 

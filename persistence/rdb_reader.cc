@@ -185,8 +185,8 @@ bool RdbReader::ReadRecord(uint8_t type_byte, RdbCursor& cursor, RdbBatch& batch
 }
 
 bool RdbReader::RefuseType(uint8_t type_byte, size_t start) {
-  failure_ = CorruptAt(block_offset_ + start, fmt::format("unknown value type {} in an RDB file of version {}",
-                                                          type_byte, version_));
+  failure_ = CorruptAt(block_offset_ + start,
+                       fmt::format("unknown value type {} in an RDB file of version {}", type_byte, version_));
   return false;
 }
 
@@ -297,8 +297,9 @@ RdbReader::Item RdbReader::ReadEnd(RdbCursor& cursor, const RdbBatch& batch, siz
   checksum_ = Crc64(checksum_, covered);
   const uint64_t expected = static_cast<uint64_t>(stored);
   if (!options_.verify_checksum || expected == 0 || expected == checksum_) return Item::kEnd;
-  failure_ = CorruptAt(block_offset_ + start + 1,
-                       fmt::format("wrong checksum: the file says {:016x}, its bytes give {:016x}", expected, checksum_));
+  failure_ =
+      CorruptAt(block_offset_ + start + 1,
+                fmt::format("wrong checksum: the file says {:016x}, its bytes give {:016x}", expected, checksum_));
   return Item::kFailed;
 }
 

@@ -95,7 +95,7 @@ class RdbReader {
   std::string carry_;          // Bytes read but not yet consumed.
   uint64_t checksum_ = 0;
   uint32_t db_ = 0;
-  RdbRecord pending_;          // What opcodes said about the next key.
+  RdbRecord pending_;  // What opcodes said about the next key.
   Status failure_;
 };
 

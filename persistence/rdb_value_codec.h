@@ -1,7 +1,7 @@
 // One key and its value as RDB bytes, in files and in DUMP payloads, and back.
 //
-// Thread-safety: functions only. Encoding needs the entry's bytes to stay as they are; decoding writes through a KeySlot,
-//   so the key's shard is locked or owned.
+// Thread-safety: functions only. Encoding needs the entry's bytes to stay as they are; decoding writes through a
+//   KeySlot, so the key's shard is locked or owned.
 // Errors: bytes are hostile. What cannot be decoded is kCorrupt with the reason, a type this server does not have
 //   kUnavailable with type, key and offset; nothing was changed then. kOutOfMemory comes from the keyspace.
 #pragma once
@@ -57,8 +57,8 @@ struct RdbPayload {
   const RdbTypeInfo* type = nullptr;
   std::string_view value;
 };
-// Errors are whole replies: "ERR DUMP payload version or checksum are wrong", "ERR Bad data format". The value's shape is
-// right afterwards, its content may still be refused by WriteRdbPayload with the second.
+// Errors are whole replies: "ERR DUMP payload version or checksum are wrong", "ERR Bad data format". The value's shape
+// is right afterwards, its content may still be refused by WriteRdbPayload with the second.
 Result<RdbPayload> ParseDumpPayload(std::string_view payload);
 Status WriteRdbPayload(const RdbPayload& payload, KeySlot& slot, Expiry expiry);
 

@@ -29,7 +29,7 @@ struct RdbFileHeader {
   int version = 10;
   std::string server_version = "7.4.0";  // What the file claims to be written by.
   bool server_is_valkey = false;
-  int64_t created_s = 0;                 // Unix seconds.
+  int64_t created_s = 0;  // Unix seconds.
   uint64_t used_memory_bytes = 0;
   bool checksum = true;
 

@@ -125,9 +125,8 @@ void Restore::OnAux(std::string_view name, std::string_view value) {
     writer_used_memory_bytes_.store(static_cast<uint64_t>(number), std::memory_order_relaxed);
   } else if (name == kRdbAuxUsedMemory && is_number) {
     if (options_.needed_bytes_max == 0 || static_cast<uint64_t>(number) <= options_.needed_bytes_max) return;
-    refusal_ = Status::WithText(Err::kOutOfMemory,
-                                fmt::format("the data needs {} bytes of memory, {} are there", number,
-                                            options_.needed_bytes_max));
+    refusal_ = Status::WithText(Err::kOutOfMemory, fmt::format("the data needs {} bytes of memory, {} are there",
+                                                               number, options_.needed_bytes_max));
   } else if (name.starts_with('%')) {
     CN_LOG(log_, kNotice, "RDB '{}': {}", name, value);
   }
@@ -212,7 +211,8 @@ void Restore::DecodeBatches() {
     std::unique_ptr<RdbBatch> batch;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return !full_.empty() || reading_ended_ || failed_.load(std::memory_order_relaxed); });
+      changed_.wait(lock,
+                    [this] { return !full_.empty() || reading_ended_ || failed_.load(std::memory_order_relaxed); });
       if (full_.empty() || ShouldStop()) return;
       batch = std::move(full_.front());
       full_.pop_front();
@@ -298,12 +298,14 @@ Status Restore::CheckTail(const FileSource& file, const ChunkIndex& index, uint6
   checksum = Crc64(checksum, std::string_view(tail).substr(0, covered));
   const uint64_t stored = LoadLittleEndian<uint64_t>(tail.data() + covered);
   if (static_cast<uint8_t>(tail[covered - 1]) != static_cast<uint8_t>(RdbOpcode::kEof)) {
-    return Status::WithText(Err::kCorrupt, fmt::format("offset {}: the end marker is missing", file_bytes - kRdbChecksumBytes - 1));
+    return Status::WithText(Err::kCorrupt,
+                            fmt::format("offset {}: the end marker is missing", file_bytes - kRdbChecksumBytes - 1));
   }
   loaded_bytes_.store(file_bytes, std::memory_order_relaxed);
   if (!options_.verify_checksum || stored == 0 || stored == checksum) return Status::Ok();
   return Status::WithText(Err::kCorrupt, fmt::format("offset {}: wrong checksum: the file says {:016x}, its bytes give "
-                                                     "{:016x}", file_bytes - kRdbChecksumBytes, stored, checksum));
+                                                     "{:016x}",
+                                                     file_bytes - kRdbChecksumBytes, stored, checksum));
 }
 
 }  // namespace cachenode

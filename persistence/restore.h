@@ -1,10 +1,10 @@
 // Fills the keyspace from an RDB file or an object, on several threads, and tells how far it is.
 //
 // Thread-safety: one call of FromSource or FromFile per object, on a thread that may block; it brings its own helpers.
-//   Nothing else touches the keyspace until it returns: loops answer -LOADING and run no expiry, eviction or maintenance.
-//   Cancel and Progress may be called by any thread.
-// Invariant: Ok means that every byte was read and the checksum is right. After an error the keyspace holds a part of the
-//   data, which must not be served: the caller empties it or ends the process.
+//   Nothing else touches the keyspace until it returns: loops answer -LOADING and run no expiry, eviction or
+//   maintenance. Cancel and Progress may be called by any thread.
+// Invariant: Ok means that every byte was read and the checksum is right. After an error the keyspace holds a part of
+//   the data, which must not be served: the caller empties it or ends the process.
 // Errors: one line that names the source, the offset, and the key and type where there is one.
 #pragma once
 
@@ -29,8 +29,8 @@ namespace cachenode {
 struct RestoreOptions {
   RdbVersionCheck version_check = RdbVersionCheck::kRelaxed;
   bool verify_checksum = true;
-  LoadRules rules;               // now_ms 0: the time when the restore begins.
-  unsigned thread_count = 2;     // The caller's among them.
+  LoadRules rules;            // now_ms 0: the time when the restore begins.
+  unsigned thread_count = 2;  // The caller's among them.
   // Our own files name the memory they need; more than this is refused before the first key. 0: no limit.
   uint64_t needed_bytes_max = 0;
 };
@@ -38,7 +38,7 @@ struct RestoreOptions {
 // For INFO. Times are Unix seconds.
 struct RestoreProgress {
   int64_t start_time_s = 0;
-  uint64_t total_bytes = 0;      // 0 when the source does not know.
+  uint64_t total_bytes = 0;  // 0 when the source does not know.
   uint64_t loaded_bytes = 0;
   uint64_t writer_used_memory_bytes = 0;  // "used-mem" of the file.
   uint64_t keys_loaded = 0;
@@ -101,7 +101,7 @@ class Restore final : private RdbObserver {
 
   int version_ = 0;  // Of the file; constant once the head was read.
   RdbDialect dialect_ = RdbDialect::kRedis;
-  Status refusal_;   // Of the thread that reads.
+  Status refusal_;                         // Of the thread that reads.
   std::vector<uint64_t> chunk_checksums_;  // Each written by one thread.
   std::atomic<size_t> next_chunk_{0};
 

@@ -18,9 +18,9 @@ class SavePolicy {
   static constexpr int64_t kRetrySeconds = 5;
 
   struct State {
-    int64_t now_s = 0;               // Unix seconds, as all times here.
-    int64_t last_save_s = 0;         // When the last good snapshot ended.
-    int64_t last_try_s = 0;          // When the last background snapshot began.
+    int64_t now_s = 0;        // Unix seconds, as all times here.
+    int64_t last_save_s = 0;  // When the last good snapshot ended.
+    int64_t last_try_s = 0;   // When the last background snapshot began.
     bool last_try_ok = true;
     uint64_t changes_since_save = 0;
   };

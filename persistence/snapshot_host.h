@@ -15,8 +15,8 @@ class SnapshotHost {
   virtual void RunExclusive(FunctionRef<void()> body) = 0;
   // There is something to walk: every loop should begin to call Snapshotter::RunSlice. Called under exclusion.
   virtual void WakeWalkers() noexcept = 0;
-  // Buffers have room again: connections parked by Snapshotter::MustPark may try again, stalled walkers go on. Any thread,
-  // no shard lock held, the world lock perhaps.
+  // Buffers have room again: connections parked by Snapshotter::MustPark may try again, stalled walkers go on. Any
+  // thread, no shard lock held, the world lock perhaps.
   virtual void OnSnapshotRoom() noexcept = 0;
   // A run ended; Snapshotter::Poll should be called soon. Any thread.
   virtual void OnSnapshotFinished() noexcept = 0;

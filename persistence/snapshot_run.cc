@@ -19,8 +19,8 @@ constexpr uint32_t kEntriesPerHoldMin = 11;
 constexpr uint32_t kEntriesPerHoldMax = 1024;
 constexpr uint64_t kDetachedEntriesPerStep = 4096;
 
-// Open chunks of all shards together take at most a quarter of the buffers, and what they pin as much again, so that there
-// is always something queued to encode when the buffers are full.
+// Open chunks of all shards together take at most a quarter of the buffers, and what they pin as much again, so that
+// there is always something queued to encode when the buffers are full.
 size_t ChunkBytesFor(uint32_t shard_count) noexcept {
   return std::clamp(kSoftLimitBytes / 4 / shard_count, kChunkBytesMin, kChunkBytesMax);
 }
@@ -131,10 +131,11 @@ bool SnapshotRun::OpenChunk(ShardState& state, size_t bytes_needed) {
   return true;
 }
 
-// Only EXEC and scripts come this far, when even the reserve is used up: they wait for the disk, because they can neither
-// be parked nor be allowed to take memory without bound. Encoders take no shard lock, so this ends.
+// Only EXEC and scripts come this far, when even the reserve is used up: they wait for the disk, because they can
+// neither be parked nor be allowed to take memory without bound. Encoders take no shard lock, so this ends.
 void SnapshotRun::WaitForRoom() {
-  if (used_bytes_.load(std::memory_order_relaxed) < kBufferBytesMax) [[likely]] return;
+  if (used_bytes_.load(std::memory_order_relaxed) < kBufferBytesMax) [[likely]]
+    return;
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] {
     return used_bytes_.load(std::memory_order_relaxed) < kBufferBytesMax || jobs_.empty() ||
@@ -143,7 +144,8 @@ void SnapshotRun::WaitForRoom() {
 }
 
 bool SnapshotRun::CanSave(uint32_t) noexcept {
-  if (used_bytes_.load(std::memory_order_relaxed) < kSoftLimitBytes) [[likely]] return true;
+  if (used_bytes_.load(std::memory_order_relaxed) < kSoftLimitBytes) [[likely]]
+    return true;
   if (stopped_.load(std::memory_order_relaxed)) return true;
   someone_waits_.store(true, std::memory_order_seq_cst);
   // Room may have come between the two looks, and its news gone to nobody.
@@ -239,9 +241,8 @@ void SnapshotRun::CloseShard(ShardState& state, std::unique_ptr<DetachedShard> d
 
 bool SnapshotRun::PopJob(Job& job) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] {
-    return !jobs_.empty() || sources_left_ == 0 || stopped_.load(std::memory_order_relaxed);
-  });
+  changed_.wait(lock,
+                [this] { return !jobs_.empty() || sources_left_ == 0 || stopped_.load(std::memory_order_relaxed); });
   if (jobs_.empty() || stopped_.load(std::memory_order_relaxed)) return false;
   job = std::move(jobs_.front());
   jobs_.pop_front();

@@ -33,7 +33,7 @@ namespace cachenode {
 using SinkFactory = std::function<Result<std::unique_ptr<ByteSink>>()>;
 
 struct SnapshotPlan {
-  RdbFileHeader header;      // Databases are filled in at the cut.
+  RdbFileHeader header;  // Databases are filled in at the cut.
   RdbEncoding encoding;
   SinkFactory open_sink;
   unsigned encoder_threads = 1;
@@ -91,7 +91,7 @@ class SnapshotRun final : public SnapshotObserver {
     std::unique_ptr<RawChunk> open;
     ChunkEncoder* direct = nullptr;  // Set while a detached shard is walked: no copy is needed.
     SnapshotCursor cursor;
-    bool closed = false;             // Nothing more can come from the live shard.
+    bool closed = false;  // Nothing more can come from the live shard.
     OwnedCounter keys_copied;
   };
   struct alignas(64) Walker {

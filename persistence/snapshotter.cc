@@ -229,9 +229,7 @@ Status Snapshotter::SaveUnderLock(std::unique_ptr<ByteSink>& used_sink) {
   return Status::Ok();
 }
 
-void Snapshotter::ForgetChanges() noexcept {
-  changes_base_.store(keyspace_.ChangeCount(), std::memory_order_relaxed);
-}
+void Snapshotter::ForgetChanges() noexcept { changes_base_.store(keyspace_.ChangeCount(), std::memory_order_relaxed); }
 
 // --- On the way ------------------------------------------------------------------------------------------------------
 

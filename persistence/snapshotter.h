@@ -30,13 +30,13 @@ struct SnapshotSettings {
   RdbVersionChoice version = RdbVersionChoice::kAuto;
   std::string server_version = "7.4.0";
   bool server_is_valkey = false;
-  bool compression = true;          // rdbcompression
-  bool checksum = true;             // rdbchecksum
-  bool incremental_sync = true;     // rdb-save-incremental-fsync
+  bool compression = true;                 // rdbcompression
+  bool checksum = true;                    // rdbchecksum
+  bool incremental_sync = true;            // rdb-save-incremental-fsync
   RdbRecency recency = RdbRecency::kNone;  // By maxmemory-policy.
-  unsigned thread_count = 2;        // That encode and write.
-  unsigned walker_count = 1;        // Loops that call RunSlice.
-  int64_t seconds_max = 0;          // snapshot-max-seconds; 0: no wish.
+  unsigned thread_count = 2;               // That encode and write.
+  unsigned walker_count = 1;               // Loops that call RunSlice.
+  int64_t seconds_max = 0;                 // snapshot-max-seconds; 0: no wish.
 };
 
 // For INFO. Times are Unix seconds, durations seconds; -1 where there is none.
@@ -51,8 +51,8 @@ struct SnapshotFigures {
   int64_t last_seconds = -1;
   int64_t current_seconds = -1;
   uint64_t saves = 0;
-  uint64_t buffer_bytes = 0;        // mem_snapshot
-  uint64_t buffer_bytes_peak = 0;   // Of the running or the last one.
+  uint64_t buffer_bytes = 0;       // mem_snapshot
+  uint64_t buffer_bytes_peak = 0;  // Of the running or the last one.
 };
 
 class Snapshotter {
@@ -76,7 +76,8 @@ class Snapshotter {
   // BGSAVE. The error is a reply: "ERR Background save already in progress". `open_sink` replaces the file of the
   // settings (a named snapshot, an upload).
   Status Start(SinkFactory open_sink = {});
-  // BGSAVE SCHEDULE, and BGSAVE inside MULTI: starts now, or from Poll when the running one ended. True when it started.
+  // BGSAVE SCHEDULE, and BGSAVE inside MULTI: starts now, or from Poll when the running one ended. True when it
+  // started.
   bool StartOrSchedule();
   // BGSAVE CANCEL. The file of a cancelled snapshot disappears; it counts neither as good nor as failed. The error is a
   // reply.
@@ -103,7 +104,9 @@ class Snapshotter {
   // Whether a write to this key must wait: its bucket is unsaved and buffers are full. The connection is parked until
   // OnSnapshotRoom. Under the shard's lock, before the first change.
   [[nodiscard]] bool MustPark(const Shard& shard, uint32_t db, KeyHash hash) const noexcept CACHENODE_REQUIRES(shard);
-  [[nodiscard]] bool RefusesWrites() const noexcept { return policy_.RefusesWrites(last_ok_.load(std::memory_order_relaxed)); }
+  [[nodiscard]] bool RefusesWrites() const noexcept {
+    return policy_.RefusesWrites(last_ok_.load(std::memory_order_relaxed));
+  }
 
   [[nodiscard]] SnapshotFigures Figures() const noexcept;
 
@@ -130,7 +133,7 @@ class Snapshotter {
   bool scheduled_ = false;
   bool cancelling_ = false;
   uint64_t changes_at_cut_ = 0;
-  uint64_t progress_seen_ = 0;       // Keys and bytes at the last look of the watchdog.
+  uint64_t progress_seen_ = 0;  // Keys and bytes at the last look of the watchdog.
   int64_t progress_seen_s_ = 0;
 
   // Read by any thread.

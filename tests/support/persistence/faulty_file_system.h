@@ -13,15 +13,13 @@ namespace cachenode {
 
 class FaultyFileSystem final : public FileSystem {
  public:
-  int fail_call = -1;             // Number of the call that fails, counted from 0; -1: none.
-  int error = EIO;                // What it fails with.
+  int fail_call = -1;                 // Number of the call that fails, counted from 0; -1: none.
+  int error = EIO;                    // What it fails with.
   size_t write_bytes_max = SIZE_MAX;  // No write takes more.
   size_t disk_bytes_max = SIZE_MAX;   // Then ENOSPC.
   int calls = 0;
 
-  int OpenToWrite(const std::string& path) noexcept override {
-    return Fails() ? -1 : FileSystem::OpenToWrite(path);
-  }
+  int OpenToWrite(const std::string& path) noexcept override { return Fails() ? -1 : FileSystem::OpenToWrite(path); }
   ssize_t Read(int file, char* into, size_t size_bytes) noexcept override {
     return Fails() ? -1 : FileSystem::Read(file, into, size_bytes);
   }

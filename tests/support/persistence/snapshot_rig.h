@@ -39,7 +39,8 @@ class TestHost final : public SnapshotHost {
   void OnSnapshotRoom() noexcept override { room_calls.fetch_add(1); }
   void OnSnapshotFinished() noexcept override { finished_calls.fetch_add(1); }
 
-  // What a worker does inside its world flag. Writers are preferred by sleeping a little: std::shared_mutex is not fair.
+  // What a worker does inside its world flag. Writers are preferred by sleeping a little: std::shared_mutex is not
+  // fair.
   void InWorld(FunctionRef<void()> body) {
     const std::shared_lock lock(world_);
     body();
@@ -60,7 +61,8 @@ class TestSink final : public ByteSink {
     size_t room_bytes = SIZE_MAX;
     std::chrono::microseconds delay{0};
   };
-  TestSink(std::string& out, const Behaviour& behaviour) : memory_(out, behaviour.room_bytes), delay_(behaviour.delay) {}
+  TestSink(std::string& out, const Behaviour& behaviour)
+      : memory_(out, behaviour.room_bytes), delay_(behaviour.delay) {}
   Status Write(std::span<const char> bytes) override {
     if (delay_.count() > 0) std::this_thread::sleep_for(delay_);
     return memory_.Write(bytes);

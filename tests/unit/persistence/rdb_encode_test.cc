@@ -83,9 +83,9 @@ TEST(RdbEncode, EveryStringComesBack) {
 }
 
 TEST(RdbEncode, IntegersAndTheirTextAreTheSameBytes) {
-  for (const int64_t value : {int64_t{0}, int64_t{-1}, int64_t{127}, int64_t{-129}, int64_t{40000}, int64_t{INT32_MIN},
-                              int64_t{INT32_MAX} + 1, std::numeric_limits<int64_t>::min(),
-                              std::numeric_limits<int64_t>::max()}) {
+  for (const int64_t value :
+       {int64_t{0}, int64_t{-1}, int64_t{127}, int64_t{-129}, int64_t{40000}, int64_t{INT32_MIN},
+        int64_t{INT32_MAX} + 1, std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()}) {
     char bytes[kRdbStringOverheadMax + 20];
     char* end = PutRdbInteger(bytes, value);
     EXPECT_EQ(std::string(bytes, end), Encoded(std::to_string(value)));

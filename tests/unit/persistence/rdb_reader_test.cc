@@ -107,7 +107,8 @@ struct ExpectedFile {
 
 std::string FromHex(const std::string& hex) {
   std::string bytes;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) bytes.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  for (size_t i = 0; i + 1 < hex.size(); i += 2)
+    bytes.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
   return bytes;
 }
 
@@ -124,9 +125,9 @@ std::vector<ExpectedFile> Expectations() {
       files.push_back({cells[1], std::stoul(cells[2]), std::stoul(cells[3]), cells[4] == "loads", {}});
       continue;
     }
-    files.back().strings.push_back({static_cast<uint32_t>(std::stoul(cells[1])), FromHex(cells[2]), std::stoll(cells[3]),
-                                    std::stoul(cells[4]), std::stoull(cells[5], nullptr, 16), std::stoi(cells[6]),
-                                    std::stoll(cells[7])});
+    files.back().strings.push_back({static_cast<uint32_t>(std::stoul(cells[1])), FromHex(cells[2]),
+                                    std::stoll(cells[3]), std::stoul(cells[4]), std::stoull(cells[5], nullptr, 16),
+                                    std::stoi(cells[6]), std::stoll(cells[7])});
   }
   return files;
 }
@@ -187,13 +188,24 @@ INSTANTIATE_TEST_SUITE_P(BlockSizes, RdbSamples, testing::Values(size_t{16}, siz
 // --- Opcodes and forms, one by one ---------------------------------------------------------------------------------
 
 TEST(RdbReader, ReadsEveryLengthAndStringForm) {
-  const std::string file = "REDIS0004"s + "\xFE\x40\x02"s                       // SELECTDB 2 in the 14-bit form.
-                           + "\x00\x80\x00\x00\x00\x01" "a\x01" "A"s            // 32-bit length.
-                           + "\x00\x81\x00\x00\x00\x00\x00\x00\x00\x01" "b\x01" "B"s  // 64-bit length.
-                           + "\x00\xC0\xFB\xC1\x00\x80"s                        // Key -5, value -32768.
-                           + "\x00\x01" "d\xC2\x00\x00\x00\x80"s                // -2147483648.
-                           + "\x00\x01" "e\xC3\x07\x0C\x02" "abc\xE0\x00\x02"s  // abcabcabcabc by LZF.
-                           + "\x00\x00\x00"s                                    // Empty key, empty value.
+  const std::string file = "REDIS0004"s + "\xFE\x40\x02"s  // SELECTDB 2 in the 14-bit form.
+                           +
+                           "\x00\x80\x00\x00\x00\x01"
+                           "a\x01"
+                           "A"s  // 32-bit length.
+                           +
+                           "\x00\x81\x00\x00\x00\x00\x00\x00\x00\x01"
+                           "b\x01"
+                           "B"s                           // 64-bit length.
+                           + "\x00\xC0\xFB\xC1\x00\x80"s  // Key -5, value -32768.
+                           +
+                           "\x00\x01"
+                           "d\xC2\x00\x00\x00\x80"s  // -2147483648.
+                           +
+                           "\x00\x01"
+                           "e\xC3\x07\x0C\x02"
+                           "abc\xE0\x00\x02"s  // abcabcabcabc by LZF.
+                           + "\x00\x00\x00"s   // Empty key, empty value.
                            + "\xFF"s;
   MemorySource source(file);
   Collected out;
@@ -210,8 +222,17 @@ TEST(RdbReader, ReadsEveryLengthAndStringForm) {
 }
 
 TEST(RdbReader, PrefixesBelongToTheNextKeyOnly) {
-  const std::string file = "REDIS0009"s + "\xFC\x10\x27\0\0\0\0\0\0"s + "\xF8\x05"s + "\x00\x01" "a\x01" "A"s +
-                           "\xFD\x0A\0\0\0"s + "\xF9\xC8"s + "\x00\x01" "b\x01" "B"s + "\x00\x01" "c\x01" "C"s +
+  const std::string file = "REDIS0009"s + "\xFC\x10\x27\0\0\0\0\0\0"s + "\xF8\x05"s +
+                           "\x00\x01"
+                           "a\x01"
+                           "A"s +
+                           "\xFD\x0A\0\0\0"s + "\xF9\xC8"s +
+                           "\x00\x01"
+                           "b\x01"
+                           "B"s +
+                           "\x00\x01"
+                           "c\x01"
+                           "C"s +
                            "\xFF\0\0\0\0\0\0\0\0"s;
   MemorySource source(file);
   Collected out;
@@ -228,10 +249,25 @@ TEST(RdbReader, PrefixesBelongToTheNextKeyOnly) {
 }
 
 TEST(RdbReader, SkipsWhatConcernsOthersAndReportsTheRest) {
-  const std::string file = "REDIS0012"s + "\xFA\x01" "n\xC0\x40"s + "\xF7\x81\x01\x02\x03\x04\x05\x06\x07\x08\x02\x01"s +
-                           "\x01\x07\x03" "abcd\x04" "12345678\x05\x02" "hi\x00"s + "\xF4\x01\x02\x03"s +
-                           "\xF3\x02" "id\x01\x00\x09"s + "\xF5\x03" "lib"s + "\xFE\x01\xFB\x02\x01"s +
-                           "\x00\x01" "a\x01" "A\x00\x01" "b\x01" "B\xFF\0\0\0\0\0\0\0\0"s;
+  const std::string file = "REDIS0012"s +
+                           "\xFA\x01"
+                           "n\xC0\x40"s +
+                           "\xF7\x81\x01\x02\x03\x04\x05\x06\x07\x08\x02\x01"s +
+                           "\x01\x07\x03"
+                           "abcd\x04"
+                           "12345678\x05\x02"
+                           "hi\x00"s +
+                           "\xF4\x01\x02\x03"s +
+                           "\xF3\x02"
+                           "id\x01\x00\x09"s +
+                           "\xF5\x03"
+                           "lib"s +
+                           "\xFE\x01\xFB\x02\x01"s +
+                           "\x00\x01"
+                           "a\x01"
+                           "A\x00\x01"
+                           "b\x01"
+                           "B\xFF\0\0\0\0\0\0\0\0"s;
   MemorySource source(file);
   Collected out;
   const Status status = ReadAll(source, out);
@@ -246,7 +282,10 @@ TEST(RdbReader, SkipsWhatConcernsOthersAndReportsTheRest) {
 }
 
 TEST(RdbReader, CapsSizeHintsByTheBytesLeft) {
-  const std::string file = "REDIS0009"s + "\xFB\x80\xFF\xFF\xFF\xFF\x80\xFF\xFF\xFF\xFF"s + "\x00\x01" "a\x01" "A"s +
+  const std::string file = "REDIS0009"s + "\xFB\x80\xFF\xFF\xFF\xFF\x80\xFF\xFF\xFF\xFF"s +
+                           "\x00\x01"
+                           "a\x01"
+                           "A"s +
                            "\xFF\0\0\0\0\0\0\0\0"s;
   MemorySource source(file);
   Collected out;
@@ -259,7 +298,10 @@ TEST(RdbReader, CapsSizeHintsByTheBytesLeft) {
 // --- Errors --------------------------------------------------------------------------------------------------------
 
 TEST(RdbReader, ChecksTheChecksumUnlessZeroOrToldNotTo) {
-  const std::string body = "REDIS0009\x00\x01" "a\x01" "A\xFF"s;
+  const std::string body =
+      "REDIS0009\x00\x01"
+      "a\x01"
+      "A\xFF"s;
   EXPECT_EQ(ErrorOf(WithChecksum(body)), "");
   EXPECT_EQ(ErrorOf(body + std::string(8, '\0')), "");
   const std::string wrong = body + "12345678";
@@ -267,7 +309,10 @@ TEST(RdbReader, ChecksTheChecksumUnlessZeroOrToldNotTo) {
   RdbReaderOptions lax;
   lax.verify_checksum = false;
   EXPECT_EQ(ErrorOf(wrong, lax), "");
-  EXPECT_EQ(ErrorOf("REDIS0004\x00\x01" "a\x01" "A\xFF"s), "");  // Older files have none.
+  EXPECT_EQ(ErrorOf("REDIS0004\x00\x01"
+                    "a\x01"
+                    "A\xFF"s),
+            "");  // Older files have none.
 }
 
 TEST(RdbReader, NamesThePlaceOfEveryError) {
@@ -278,12 +323,14 @@ TEST(RdbReader, NamesThePlaceOfEveryError) {
   EXPECT_EQ(ErrorOf("REDIS0009\x08"), "offset 9: unknown value type 8 in an RDB file of version 9");
   EXPECT_EQ(ErrorOf("REDIS0008\x06"), "offset 9: unknown value type 6 in an RDB file of version 8");
   EXPECT_EQ(ErrorOf("REDIS0009\xFE\x05"), "offset 11: the file ends inside the item that begins at offset 11");
-  EXPECT_EQ(ErrorOf("REDIS0009\x00\x01k\x0Ashort"s), "offset 18: the file ends inside the item that begins at offset 9");
+  EXPECT_EQ(ErrorOf("REDIS0009\x00\x01k\x0Ashort"s),
+            "offset 18: the file ends inside the item that begins at offset 9");
   EXPECT_EQ(ErrorOf("REDIS0009\x00\x82k"s), "offset 11: unknown length form");
   EXPECT_EQ(ErrorOf("REDIS0009\x00\xC4k"s), "offset 11: unknown string encoding");
   EXPECT_EQ(ErrorOf("REDIS0009\x00\xC3\x01\x81\x00\x00\x00\xFF\x00\x00\x00\x00k"s),
             "offset 21: impossible length of a compressed string");
-  EXPECT_EQ(ErrorOf("REDIS0010\xF6\x00"s), "offset 10: function libraries of a release candidate of Redis 7.0 cannot be loaded");
+  EXPECT_EQ(ErrorOf("REDIS0010\xF6\x00"s),
+            "offset 10: function libraries of a release candidate of Redis 7.0 cannot be loaded");
   RdbReaderOptions few;
   few.database_count = 16;
   EXPECT_EQ(ErrorOf("REDIS0009\xFE\x10"s, few), "offset 11: database 16 does not exist here, there are 16");
@@ -348,7 +395,12 @@ TEST(RdbReader, FlippedBytesNeverCrashAndTheChecksumFindsThem) {
 }
 
 TEST(RdbReader, FragmentsEndWhereTheirSourceEnds) {
-  const std::string body = "\xFE\x03\x00\x01" "a\x01" "A\x00\x01" "b\x01" "B"s;
+  const std::string body =
+      "\xFE\x03\x00\x01"
+      "a\x01"
+      "A\x00\x01"
+      "b\x01"
+      "B"s;
   Collected out;
   MemorySource source(body);
   RdbReader reader(source, out, {});

@@ -66,7 +66,8 @@ class RestoreTest : public testing::Test {
 };
 
 TEST_F(RestoreTest, LoadsWhatSaveWroteAtAnyThreadAndShardCount) {
-  for (int i = 0; i < 60000; ++i) Put("key:" + std::to_string(i), "value:" + std::string(static_cast<size_t>(i % 90), 'v'));
+  for (int i = 0; i < 60000; ++i)
+    Put("key:" + std::to_string(i), "value:" + std::string(static_cast<size_t>(i % 90), 'v'));
   for (int i = 0; i < 3000; ++i) Put("n" + std::to_string(i), std::to_string(i * 1000003LL), 2);
   Put("soon", "x", 1, Expiry::At(4'000'000'000'000));
   Put("block", std::string(50000, 'b') + "e", 1);
@@ -125,7 +126,13 @@ TEST_F(RestoreTest, DropsExpiredKeysUnlessToldNotTo) {
 }
 
 TEST_F(RestoreTest, KeepsRecencyByPolicy) {
-  WriteFile("\xF8\x40\x64\x00\x01" "a\x01" "A"s + "\xF9\xC8\x00\x01" "b\x01" "B"s);
+  WriteFile(
+      "\xF8\x40\x64\x00\x01"
+      "a\x01"
+      "A"s +
+      "\xF9\xC8\x00\x01"
+      "b\x01"
+      "B"s);
   SnapshotRig lru(false);
   ASSERT_TRUE(LoadInto(lru, 1).ok());
   AccessContext now;
@@ -141,11 +148,18 @@ TEST_F(RestoreTest, KeepsRecencyByPolicy) {
 }
 
 TEST_F(RestoreTest, NamesPlaceKeyAndReasonOfEveryRefusal) {
-  EXPECT_EQ(ErrorOfBody("\x04\x01h\x01\x01" "f\x01v"s),
+  EXPECT_EQ(ErrorOfBody("\x04\x01h\x01\x01"
+                        "f\x01v"s),
             "offset 9: key \"h\" is a hash (RDB type 4, file version 10), which this server does not have yet");
-  EXPECT_EQ(ErrorOfBody("\x00\x01" "a\x01" "A\x00\x01" "a\x01" "B"s),
+  EXPECT_EQ(ErrorOfBody("\x00\x01"
+                        "a\x01"
+                        "A\x00\x01"
+                        "a\x01"
+                        "B"s),
             "offset 14: key \"a\" (string): the key is there already");
-  EXPECT_EQ(ErrorOfBody("\xFC\xFE\xFF\xFF\xFF\xFF\xFF\xFF\x7F\x00\x01" "a\x01" "A"s),
+  EXPECT_EQ(ErrorOfBody("\xFC\xFE\xFF\xFF\xFF\xFF\xFF\xFF\x7F\x00\x01"
+                        "a\x01"
+                        "A"s),
             "offset 18: key \"a\" (string): impossible expiry 9223372036854775806");
   EXPECT_EQ(ErrorOfBody("\x00\x01z\xC3\x03\x09\xE0\xFF\xFF"s),
             "offset 9: key \"z\" (string): the compressed string cannot be decompressed");
@@ -154,7 +168,10 @@ TEST_F(RestoreTest, NamesPlaceKeyAndReasonOfEveryRefusal) {
 }
 
 TEST_F(RestoreTest, SkipsEmptyCollections) {
-  WriteFile("\x01\x01l\x00\x02\x01s\x00\x04\x01h\x00"s + "\x10\x01p\x07\x07\0\0\0\0\0\xFF"s + "\x00\x01" "a\x01" "A"s);
+  WriteFile("\x01\x01l\x00\x02\x01s\x00\x04\x01h\x00"s + "\x10\x01p\x07\x07\0\0\0\0\0\xFF"s +
+            "\x00\x01"
+            "a\x01"
+            "A"s);
   SnapshotRig target(false);
   const Status status = LoadInto(target, 1);
   ASSERT_TRUE(status.ok()) << status.text();
@@ -162,7 +179,10 @@ TEST_F(RestoreTest, SkipsEmptyCollections) {
 }
 
 TEST_F(RestoreTest, ReplacesExistingKeysWhenTold) {
-  WriteFile("\x00\x01" "a\x01" "A"s);
+  WriteFile(
+      "\x00\x01"
+      "a\x01"
+      "A"s);
   SnapshotRig target(false);
   ASSERT_TRUE(LoadInto(target, 1).ok());
   EXPECT_EQ(LoadInto(target, 1).code(), Err::kCorrupt);
@@ -172,7 +192,8 @@ TEST_F(RestoreTest, ReplacesExistingKeysWhenTold) {
 }
 
 TEST_F(RestoreTest, RefusesWhatNeedsMoreMemoryThanThereIs) {
-  for (int i = 0; i < 30000; ++i) Put("key:" + std::to_string(i), std::string(100, static_cast<char>('a' + i % 26)) + "x");
+  for (int i = 0; i < 30000; ++i)
+    Put("key:" + std::to_string(i), std::string(100, static_cast<char>('a' + i % 26)) + "x");
   Save();
   SnapshotRig target(false);
   LoadRules rules;
@@ -264,9 +285,9 @@ TEST_F(DumpPayloads, ComeBack) {
 }
 
 TEST_F(DumpPayloads, OfLiveServersAreAccepted) {
-  EXPECT_EQ(RestoreError("\x00\x05hello\x0a\x00\x63\x72\xdf\x76\x65\x34\x20\x0a"s), "");          // 7.0
-  EXPECT_EQ(RestoreError("\x00\x05hello\x0c\x00\xa8\x04\xeb\xb6\x9f\x1e\xbe\x43"s), "");          // 8.0
-  EXPECT_EQ(RestoreError("\x00\x05hello\x50\x00\xac\x58\x16\xe7\xfb\x66\x47\xfe"s), "");          // Valkey 9.1
+  EXPECT_EQ(RestoreError("\x00\x05hello\x0a\x00\x63\x72\xdf\x76\x65\x34\x20\x0a"s), "");  // 7.0
+  EXPECT_EQ(RestoreError("\x00\x05hello\x0c\x00\xa8\x04\xeb\xb6\x9f\x1e\xbe\x43"s), "");  // 8.0
+  EXPECT_EQ(RestoreError("\x00\x05hello\x50\x00\xac\x58\x16\xe7\xfb\x66\x47\xfe"s), "");  // Valkey 9.1
 }
 
 TEST_F(DumpPayloads, AreRefusedWithTheTextsOfRedis) {
