@@ -101,7 +101,6 @@ class FactsQuery {
 }  // namespace
 
 Status ValidateS3Options(const S3Options& options) {
-  constexpr int64_t kSecondsMax = 365 * 24 * 3600;
   const size_t part = options.s3_part_size;
   const size_t count = options.s3_parallel_parts;
   if (part < kS3PartBytesMin || part > kS3PartBytesMax) {
@@ -113,11 +112,14 @@ Status ValidateS3Options(const S3Options& options) {
   if (part * count > kS3RingBytesMax) {
     return Status::WithText(Err::kConfig, "s3-part-size times s3-parallel-parts must not exceed 1 GB");
   }
-  if (options.s3_timeout_s < 0 || options.s3_timeout_s > kSecondsMax) return OutOfRange("s3-timeout", 0, kSecondsMax);
-  if (options.s3_stall_timeout_s < 1 || options.s3_stall_timeout_s > 3600)
-    return OutOfRange("s3-stall-timeout", 1, 3600);
-  if (options.s3_connect_timeout_s < 1 || options.s3_connect_timeout_s > 300) {
-    return OutOfRange("s3-connect-timeout", 1, 300);
+  if (options.s3_timeout_s < 0 || options.s3_timeout_s > kS3TimeoutMaxS) {
+    return OutOfRange("s3-timeout", 0, kS3TimeoutMaxS);
+  }
+  if (options.s3_stall_timeout_s < 1 || options.s3_stall_timeout_s > kS3StallTimeoutMaxS) {
+    return OutOfRange("s3-stall-timeout", 1, kS3StallTimeoutMaxS);
+  }
+  if (options.s3_connect_timeout_s < 1 || options.s3_connect_timeout_s > kS3ConnectTimeoutMaxS) {
+    return OutOfRange("s3-connect-timeout", 1, kS3ConnectTimeoutMaxS);
   }
   if (options.s3_max_attempts < 0 || options.s3_max_attempts > kS3AttemptsMax) {
     return OutOfRange("s3-max-attempts", 0, kS3AttemptsMax);

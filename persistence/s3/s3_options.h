@@ -18,6 +18,9 @@ namespace cachenode {
 inline constexpr size_t kS3PartBytesMin = 64 * 1024;
 inline constexpr size_t kS3PartBytesMax = 256 * 1024 * 1024;
 inline constexpr size_t kS3ParallelPartsMax = 32;
+inline constexpr int64_t kS3TimeoutMaxS = 365 * 24 * 3600;
+inline constexpr int64_t kS3StallTimeoutMaxS = 3600;
+inline constexpr int64_t kS3ConnectTimeoutMaxS = 300;
 // Parts times part size: the most memory a download takes.
 inline constexpr size_t kS3RingBytesMax = 1024 * 1024 * 1024;
 
