@@ -1,7 +1,8 @@
 // The AWS tools' shared files, ~/.aws/credentials and ~/.aws/config: sections of "name = value" lines.
 //
-// Thread-safety: values. Invariant: section names are as written, key names in lower case, blanks around both dropped; a section that
-//   occurs twice is one, a later value replacing an earlier one. Indented lines (nested settings) are skipped.
+// Thread-safety: values.
+// Invariant: section names are as written, key names in lower case, blanks around both dropped; a section that occurs
+//   twice is one, a later value replacing an earlier one. Indented lines (nested settings) are skipped.
 // Errors: kConfig, naming file and line.
 #pragma once
 
