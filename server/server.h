@@ -1,6 +1,7 @@
 // A running node: all parts, built in dependency order, started, and stopped in reverse.
 //
-// Thread-safety: made, run and destroyed on the main thread, which becomes worker 0. Apply is called under the exclusive
+// Thread-safety: made, run and destroyed on the main thread, which becomes worker 0. Apply is called under the
+// exclusive
 //   world lock, by whichever worker runs CONFIG SET.
 #pragma once
 

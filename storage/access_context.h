@@ -32,8 +32,8 @@ enum class EvictionPolicy : uint8_t {
 }
 
 struct LfuOptions {
-  int log_factor = 10;     // lfu-log-factor.
-  int decay_minutes = 1;   // lfu-decay-time; 0 never decays.
+  int log_factor = 10;    // lfu-log-factor.
+  int decay_minutes = 1;  // lfu-decay-time; 0 never decays.
 };
 
 // What happens to a key found past its deadline.
@@ -44,11 +44,11 @@ enum class ExpiredKeys : uint8_t {
 };
 
 struct AccessContext {
-  int64_t now_ms = 0;          // Unix milliseconds; frozen for the length of a command.
-  uint32_t lru_clock = 0;      // 24 bits: Unix seconds.
-  uint32_t lfu_clock = 0;      // 16 bits: Unix minutes.
-  bool lfu = false;            // The policy counts frequency, not recency.
-  bool touch = true;           // False for CLIENT NO-TOUCH and for commands that only look (OBJECT, TYPE, TTL).
+  int64_t now_ms = 0;      // Unix milliseconds; frozen for the length of a command.
+  uint32_t lru_clock = 0;  // 24 bits: Unix seconds.
+  uint32_t lfu_clock = 0;  // 16 bits: Unix minutes.
+  bool lfu = false;        // The policy counts frequency, not recency.
+  bool touch = true;       // False for CLIENT NO-TOUCH and for commands that only look (OBJECT, TYPE, TTL).
   ExpiredKeys expired = ExpiredKeys::kErase;
   LfuOptions lfu_options;
   KeyObserver* observer = nullptr;  // Not owned; may be null.

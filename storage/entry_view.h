@@ -15,8 +15,8 @@ struct EntryView {
   std::string_view key;
   ValueType type = ValueType::kString;
   Encoding encoding = 0;
-  int64_t expire_at_ms = -1;   // Unix milliseconds; -1: none.
-  uint32_t access = 0;         // 24 bits: the LRU clock in seconds, or LFU minutes << 8 | counter.
+  int64_t expire_at_ms = -1;    // Unix milliseconds; -1: none.
+  uint32_t access = 0;          // 24 bits: the LRU clock in seconds, or LFU minutes << 8 | counter.
   const char* value = nullptr;  // The value's bytes in the entry, in the layout of type and encoding.
 
   [[nodiscard]] bool IsExpired(int64_t now_ms) const noexcept { return expire_at_ms >= 0 && expire_at_ms <= now_ms; }

@@ -86,8 +86,7 @@ uint32_t Evictor::Sample(const Keyspace& keyspace, Shard& shard, const EvictionO
   uint32_t seen = 0;
   shard.SampleBucket(db, volatile_only, random, [&](const EntryView& view) {
     ++seen;
-    const uint64_t score =
-        IsRandom(options.policy) ? random.Next() | 1 : Score(options.policy, view, context);
+    const uint64_t score = IsRandom(options.policy) ? random.Next() | 1 : Score(options.policy, view, context);
     Offer(score, db, view.key);
   });
   return seen;

@@ -17,7 +17,8 @@ namespace cachenode {
 
 struct EvictionOptions {
   EvictionPolicy policy = EvictionPolicy::kNoEviction;
-  uint32_t samples = 5;  // maxmemory-samples: entries looked at for each key evicted, at least; whole buckets are taken.
+  uint32_t samples =
+      5;  // maxmemory-samples: entries looked at for each key evicted, at least; whole buckets are taken.
 };
 
 enum class Evicted : uint8_t {

@@ -36,8 +36,7 @@ void KeySlot::Relocate() const noexcept {
   entry_ = nullptr;
   table_ = own.FindTable(db_);
   if (table_ == nullptr) return;
-  const Table::Found found =
-      table_->Find(hash_, [this](const char* at) { return entry::KeyEquals(at, key_); });
+  const Table::Found found = table_->Find(hash_, [this](const char* at) { return entry::KeyEquals(at, key_); });
   head_ = found.head;
   if (found.bucket == nullptr) return;
   bucket_ = found.bucket;
@@ -46,7 +45,8 @@ void KeySlot::Relocate() const noexcept {
 }
 
 char* KeySlot::Entry() const noexcept {
-  if (version_ != shard_->layout_version_) [[unlikely]] Relocate();
+  if (version_ != shard_->layout_version_) [[unlikely]]
+    Relocate();
   return entry_;
 }
 
@@ -72,8 +72,7 @@ uint8_t KeySlot::LfuCounter() const noexcept {
 
 size_t KeySlot::MemoryBytes() const noexcept {
   const char* const at = Entry();
-  const size_t external =
-      OpsOf(entry::TypeOf(at)).external_bytes(entry::EncodingOf(at), at + entry::ValueOffset(at));
+  const size_t external = OpsOf(entry::TypeOf(at)).external_bytes(entry::EncodingOf(at), at + entry::ValueOffset(at));
   const size_t long_key = entry::HasLongKey(at) ? entry::KeySize(at) : 0;
   return SlabHeap::SlotBytesFor(entry::SizeBytes(at)) + external + long_key + kIndexShareBytes;
 }
@@ -164,8 +163,9 @@ char* KeySlot::RewriteInPlace(char* at, ValueType type, Encoding encoding, size_
   const size_t key_bytes = entry::ValueOffset(at) - key_before;
   const size_t key_after = entry::TtlOffset(at) + (expire_at_ms >= 0 ? entry::kTtlBytes : 0);
   if (key_after != key_before) std::memmove(at + key_after, at + key_before, key_bytes);
-  const auto meta = static_cast<uint8_t>(static_cast<unsigned>(type) | unsigned{encoding} << 3 |
-                                         (expire_at_ms >= 0 ? entry::kHasTtl : 0U) | (entry::Meta(at) & entry::kLongKey));
+  const auto meta =
+      static_cast<uint8_t>(static_cast<unsigned>(type) | unsigned{encoding} << 3 |
+                           (expire_at_ms >= 0 ? entry::kHasTtl : 0U) | (entry::Meta(at) & entry::kLongKey));
   *at = static_cast<char>(meta);
   if (expire_at_ms >= 0) entry::SetExpireAt(at, expire_at_ms);
   if (before >= 0 || expire_at_ms >= 0) table_->ChangeExpiry(*head_, before, expire_at_ms, context_->now_ms);
@@ -249,8 +249,7 @@ void KeySlot::Erase() {
 
 ByteBlockRef KeySlot::EraseAndTakeBlock() {
   char* const at = Entry();
-  ByteBlock* const block =
-      at != nullptr && entry::TypeOf(at) == ValueType::kString ? String().block() : nullptr;
+  ByteBlock* const block = at != nullptr && entry::TypeOf(at) == ValueType::kString ? String().block() : nullptr;
   if (block == nullptr) {
     Erase();
     return {};
@@ -293,9 +292,9 @@ Status KeySlot::ChangeExpiry(int64_t expire_at_ms) {
   const SlabHeap::Ref ref = own.heap().Allocate(total_bytes);
   if (ref == SlabHeap::kNull) return Err::kOutOfMemory;
   Announce();
-  char* const out = entry::WriteHeader(own.heap().Address(ref), entry::TypeOf(at), entry::EncodingOf(at),
-                                       entry::Access(at), expire_at_ms, entry::Key(at),
-                                       entry::HasLongKey(at) ? entry::LongKey(at) : nullptr);
+  char* const out =
+      entry::WriteHeader(own.heap().Address(ref), entry::TypeOf(at), entry::EncodingOf(at), entry::Access(at),
+                         expire_at_ms, entry::Key(at), entry::HasLongKey(at) ? entry::LongKey(at) : nullptr);
   std::memcpy(out, at + offset, value_bytes);
   ReplaceEntry(ref);
   Commit(false);

@@ -72,7 +72,8 @@ class KeySlot {
   [[nodiscard]] Status WriteBlock(ByteBlockRef block, Expiry expiry);
   // Makes the string exactly `size_bytes` long, keeping what it had and filling new bytes with zero, and answers all of
   // it, writable until the next change. Creates a missing key. The deadline stays. For SETRANGE, SETBIT, BITFIELD: room
-  // grows ahead of need, a block shared with a reply or a snapshot is copied first. OBJECT ENCODING says raw afterwards.
+  // grows ahead of need, a block shared with a reply or a snapshot is copied first. OBJECT ENCODING says raw
+  // afterwards.
   [[nodiscard]] Result<std::span<char>> EditString(size_t size_bytes);
   // Adds `bytes` at the end and answers the new length. Creates a missing key (as WriteString would, encoding
   // included). The deadline stays. `bytes` must not point into this shard.

@@ -39,9 +39,9 @@ constexpr uint64_t kScanBucketsPerVisit = 64;
 
 Keyspace::Keyspace(const KeyspaceOptions& options)
     : options_(options),
-      arena_plan_(PlanArena(options.maxmemory_bytes != 0 ? std::max(options.maxmemory_bytes, MachineMemoryBytes())
-                                                         : MachineMemoryBytes(),
-                            options.shard_count, options.arena_reserve_bytes)),
+      arena_plan_(PlanArena(
+          options.maxmemory_bytes != 0 ? std::max(options.maxmemory_bytes, MachineMemoryBytes()) : MachineMemoryBytes(),
+          options.shard_count, options.arena_reserve_bytes)),
       shard_mask_(options.shard_count - 1),
       shard_bits_(static_cast<unsigned>(std::countr_zero(options.shard_count))) {
   assert(std::has_single_bit(options.shard_count) && options.shard_count <= kShardsMax);

@@ -10,12 +10,12 @@
 namespace cachenode {
 
 struct MemoryFigures {
-  uint64_t entry_bytes = 0;      // Slots of the slab heaps in use: entries and overflow buckets, rounding included.
-  uint64_t page_bytes = 0;       // Pages of the slab heaps that are resident; at least entry_bytes.
-  uint64_t index_bytes = 0;      // Bucket arrays and their summaries.
+  uint64_t entry_bytes = 0;         // Slots of the slab heaps in use: entries and overflow buckets, rounding included.
+  uint64_t page_bytes = 0;          // Pages of the slab heaps that are resident; at least entry_bytes.
+  uint64_t index_bytes = 0;         // Bucket arrays and their summaries.
   uint64_t mapped_index_bytes = 0;  // Part of index_bytes that is mapped directly, outside of the memory facade.
-  uint64_t external_bytes = 0;   // Heap blocks owned by values and long keys.
-  uint64_t overflow_bytes = 0;   // Part of entry_bytes that is overflow buckets.
+  uint64_t external_bytes = 0;      // Heap blocks owned by values and long keys.
+  uint64_t overflow_bytes = 0;      // Part of entry_bytes that is overflow buckets.
 
   // Bytes of the keyspace, counted once each. Free slots inside pages do not count: they are there for the next entry.
   [[nodiscard]] uint64_t UsedBytes() const noexcept { return entry_bytes + index_bytes + external_bytes; }

@@ -38,7 +38,8 @@ inline constexpr uint32_t kLfuMax = 255;
 
 // The bits after one more access.
 [[nodiscard]] inline uint32_t Touched(uint32_t access, const AccessContext& context) noexcept {
-  if (!context.lfu) [[likely]] return context.lru_clock;
+  if (!context.lfu) [[likely]]
+    return context.lru_clock;
   const uint32_t counter = DecayedCounter(access, context.lfu_clock, context.lfu_options.decay_minutes);
   return context.lfu_clock << 8 | LogIncremented(counter, context);
 }

@@ -20,9 +20,7 @@ struct ScanCursor {
   [[nodiscard]] static constexpr ScanCursor Decode(uint64_t cursor, unsigned shard_bits) noexcept {
     return {static_cast<uint32_t>(cursor & ((uint64_t{1} << shard_bits) - 1)), cursor >> shard_bits};
   }
-  [[nodiscard]] constexpr uint64_t Encode(unsigned shard_bits) const noexcept {
-    return position << shard_bits | shard;
-  }
+  [[nodiscard]] constexpr uint64_t Encode(unsigned shard_bits) const noexcept { return position << shard_bits | shard; }
 };
 
 }  // namespace cachenode

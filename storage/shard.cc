@@ -50,7 +50,8 @@ KeySlot Shard::Find(uint32_t db, KeyHash hash, std::string_view key, const Acces
   slot.Relocate();
   char* const at = slot.entry_;
   if (at == nullptr) return slot;
-  if (entry::HasTtl(at) && entry::ExpireAt(at) <= context.now_ms && context.expired != ExpiredKeys::kShow) [[unlikely]] {
+  if (entry::HasTtl(at) && entry::ExpireAt(at) <= context.now_ms && context.expired != ExpiredKeys::kShow)
+      [[unlikely]] {
     const bool room = !store_->IsUnsaved(*slot.head_) || store_->CanSave();
     if (context.expired == ExpiredKeys::kErase && room) {
       EraseExpired(db, *slot.table_, *slot.head_, *slot.bucket_, slot.slot_, context);
@@ -102,7 +103,7 @@ uint64_t Shard::VisitBuckets(uint32_t db, uint64_t position, uint64_t buckets_ma
 }
 
 bool Shard::RandomKey(uint32_t db, Random& random, EntryView& view) const {
-  constexpr uint64_t kDraws = 32;      // Every bucket shorter than this is drawn in proportion to its length.
+  constexpr uint64_t kDraws = 32;  // Every bucket shorter than this is drawn in proportion to its length.
   constexpr int kTries = 256;
   const Table* const table = store_->FindTable(db);
   if (table == nullptr || table->entry_count() == 0) return false;

@@ -1,6 +1,7 @@
 // One slice of all databases: a lock and everything it guards.
 //
-// Thread-safety: the functions that require the lock say so; under the world lock nobody else runs and the lock need not
+// Thread-safety: the functions that require the lock say so; under the world lock nobody else runs and the lock need
+// not
 //   be taken. Counters marked relaxed may be read by any thread at any time. With one worker the lock is elided.
 // Invariants: a key lives in the shard its hash names, in one table per database; everything a shard owns is in its
 //   ShardStore, which FLUSHALL replaces as a whole.

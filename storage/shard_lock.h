@@ -28,7 +28,8 @@ class CACHENODE_CAPABILITY("shard") ShardLock {
   // Spins, then sleeps until the lock is its own.
   void Lock() noexcept CACHENODE_ACQUIRE();
   void Unlock() noexcept CACHENODE_RELEASE() {
-    if (word_.exchange(kFree, std::memory_order_release) == kContended) [[unlikely]] Wake();
+    if (word_.exchange(kFree, std::memory_order_release) == kContended) [[unlikely]]
+      Wake();
   }
   // Sleeps until the lock was seen free, without taking it. May return early.
   void WaitUntilFree() noexcept;

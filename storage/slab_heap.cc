@@ -17,7 +17,9 @@
 #endif
 #endif
 #ifndef ASAN_POISON_MEMORY_REGION
+// tidy: allow(macro) the sanitizer's own names, empty without it.
 #define ASAN_POISON_MEMORY_REGION(at, size) (static_cast<void>(at), static_cast<void>(size))
+// tidy: allow(macro) as above.
 #define ASAN_UNPOISON_MEMORY_REGION(at, size) (static_cast<void>(at), static_cast<void>(size))
 #endif
 
@@ -79,8 +81,8 @@ bool AddressSpaceAllows(uint64_t total_bytes) noexcept {
 
 uint64_t MachineMemoryBytes() noexcept {
   const long pages = sysconf(_SC_PHYS_PAGES);
-  uint64_t bytes = pages > 0 ? static_cast<uint64_t>(pages) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE))
-                             : uint64_t{4} << 30;
+  uint64_t bytes =
+      pages > 0 ? static_cast<uint64_t>(pages) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) : uint64_t{4} << 30;
   bytes = std::min(bytes, ReadLimitFile("/sys/fs/cgroup/memory.max"));
   return std::min(bytes, ReadLimitFile("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
 }

@@ -61,7 +61,8 @@ class SlabHeap {
   [[nodiscard]] Ref Allocate(size_t size_bytes) noexcept;
   void Free(Ref ref) noexcept;
   [[nodiscard]] char* Address(Ref ref) const noexcept {
-    if (base_ != nullptr) [[likely]] return base_ + uint64_t{ref} * kUnitBytes;
+    if (base_ != nullptr) [[likely]]
+      return base_ + uint64_t{ref} * kUnitBytes;
     char* segment = segments_[ref >> kSegmentUnitBits].load(std::memory_order_relaxed);
     return segment + (ref & (kSegmentUnits - 1)) * kUnitBytes;
   }
@@ -110,13 +111,13 @@ class SlabHeap {
   // One per page. In a run the first page's counts; the others only say where the first is. A free span keeps its
   // length in free_head and used of its first and its last page.
   struct PageInfo {
-    uint32_t next;        // Page numbers in the list of the class, or of free spans.
+    uint32_t next;  // Page numbers in the list of the class, or of free spans.
     uint32_t prev;
-    uint16_t free_head;   // First free slot, in units from the run's start; kNoSlot: none.
-    uint16_t used;        // Slots in use.
-    uint16_t bump;        // Slots from here on were never used, in units.
+    uint16_t free_head;  // First free slot, in units from the run's start; kNoSlot: none.
+    uint16_t used;       // Slots in use.
+    uint16_t bump;       // Slots from here on were never used, in units.
     uint8_t size_class;
-    uint8_t offset;       // Pages from the first page of the run.
+    uint8_t offset;  // Pages from the first page of the run.
   };
   static_assert(sizeof(PageInfo) == 16);
   struct List {
@@ -140,7 +141,8 @@ class SlabHeap {
 
   [[nodiscard]] static uint32_t PageOf(Ref ref) noexcept { return ref >> kPageUnitBits; }
   [[nodiscard]] PageInfo& Page(uint32_t page) const noexcept {
-    if (base_ != nullptr) [[likely]] return pages_[page];
+    if (base_ != nullptr) [[likely]]
+      return pages_[page];
     char* segment = segments_[page / kSegmentPages].load(std::memory_order_relaxed);
     return *(reinterpret_cast<PageInfo*>(segment + kSegmentBytes) + page % kSegmentPages);
   }
@@ -175,9 +177,9 @@ class SlabHeap {
   uint64_t reserve_bytes_ = 0;
   uint32_t page_limit_ = 0;
   // Guarded by the shard's lock.
-  uint32_t page_top_ = 1;        // Pages from here on were never carved. Page 0 is never used: reference 0 is null.
+  uint32_t page_top_ = 1;  // Pages from here on were never carved. Page 0 is never used: reference 0 is null.
   uint32_t committed_pages_ = 0;
-  std::array<List, kClasses> partial_;  // Runs with free slots.
+  std::array<List, kClasses> partial_;        // Runs with free slots.
   std::array<List, kRunPagesMax + 1> dirty_;  // Free spans by length; the last holds all longer ones.
   std::array<List, kRunPagesMax + 1> clean_;
   // Written under the lock, read relaxed.

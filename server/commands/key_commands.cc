@@ -128,7 +128,8 @@ Status ParseCopyOptions(CommandContext& context, Args args, CopyOptions& options
   return parser.Finish();
 }
 
-// COPY source destination [DB destination-db] [REPLACE] -> 1 when copied, 0 when source is missing or destination there.
+// COPY source destination [DB destination-db] [REPLACE] -> 1 when copied, 0 when source is missing or destination
+// there.
 Status Copy(CommandContext& context, Args args) {
   CopyOptions options{.database = context.db()};
   if (Status error = ParseCopyOptions(context, args, options); !error.ok()) return error;

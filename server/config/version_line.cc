@@ -24,11 +24,14 @@ uint64_t BuildId(std::string_view allocator) {
 }
 
 // How many words of `words` do not hold what was written to them. Volatile: really written and really read.
+// tidy: allow(volatile) a test of memory has to touch it.
 size_t CountFaults(std::span<volatile uint64_t> words, uint64_t seed, uint64_t flip) {
   uint64_t state = seed;
+  // tidy: allow(volatile) a test of memory has to touch it.
   for (volatile uint64_t& word : words) word = SplitMix64(state) ^ flip;
   state = seed;
   size_t faults = 0;
+  // tidy: allow(volatile) as above.
   for (const volatile uint64_t& word : words) {
     if (word != (SplitMix64(state) ^ flip)) ++faults;
   }
@@ -48,6 +51,7 @@ MemoryTestResult TestMemory(int64_t megabytes) {
   const size_t size_bytes = static_cast<size_t>(megabytes) * kMegabyte;
   void* block = memory::Allocate(size_bytes);
   if (block == nullptr) return {fmt::format("Unable to allocate {} megabytes.\n", megabytes), false};
+  // tidy: allow(volatile) as above.
   const std::span<volatile uint64_t> words(static_cast<uint64_t*>(block), size_bytes / sizeof(uint64_t));
   // Each bit is written as 0 and as 1, and no two words near each other are alike.
   const uint64_t seed = ThreadRandom().Next();

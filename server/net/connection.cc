@@ -284,8 +284,8 @@ void Connection::CheckOutputLimit(int64_t now_ms) {
   const bool over_hard = limit.hard_bytes != 0 && waiting > limit.hard_bytes;
   if (!over_hard && !soft_too_long) return;
   CN_LOG(worker_.log(), kWarning,
-         "Client id={} addr={} omem={} scheduled to be closed ASAP for overcoming of output buffer limits.", session_.id,
-         session_.peer_address, waiting);
+         "Client id={} addr={} omem={} scheduled to be closed ASAP for overcoming of output buffer limits.",
+         session_.id, session_.peer_address, waiting);
   worker_.stats().output_buffer_limit_disconnections.Increment();
   CloseNow();
 }

@@ -98,7 +98,7 @@ class Connection final : public ClientConnection, private Transport::Listener {
   size_t input_capacity_ = 0;
   size_t input_begin_ = 0;
   size_t input_end_ = 0;
-  size_t input_peak_ = 0;         // Since the last Cron look.
+  size_t input_peak_ = 0;  // Since the last Cron look.
   size_t input_peak_recent_ = 0;
   uint64_t input_bytes_total_ = 0;
   uint64_t requests_total_ = 0;

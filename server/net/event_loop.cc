@@ -37,12 +37,10 @@ Result<std::unique_ptr<EventLoop>> EventLoop::Create() {
   uv_prepare_init(&handles.loop, &handles.before_poll);
   uv_check_init(&handles.loop, &handles.after_poll);
   uv_idle_init(&handles.loop, &handles.awake);
-  uv_prepare_start(&handles.before_poll, [](uv_prepare_t* handle) noexcept {
-    static_cast<EventLoop*>(handle->loop->data)->EndTurn();
-  });
-  uv_check_start(&handles.after_poll, [](uv_check_t* handle) noexcept {
-    static_cast<EventLoop*>(handle->loop->data)->HandleCheck();
-  });
+  uv_prepare_start(&handles.before_poll,
+                   [](uv_prepare_t* handle) noexcept { static_cast<EventLoop*>(handle->loop->data)->EndTurn(); });
+  uv_check_start(&handles.after_poll,
+                 [](uv_check_t* handle) noexcept { static_cast<EventLoop*>(handle->loop->data)->HandleCheck(); });
   return loop;
 }
 

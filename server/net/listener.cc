@@ -203,7 +203,8 @@ Result<ListenerSet::Sockets> ListenerSet::BindTcp(const NetworkDirectives& optio
       continue;
     }
     const int error_number = errno;
-    CN_LOG(log_, kWarning, "Warning: Could not create server TCP listening socket {}:{}: {}", host, options.port, reason);
+    CN_LOG(log_, kWarning, "Warning: Could not create server TCP listening socket {}:{}: {}", host, options.port,
+           reason);
     if (error_number == EADDRNOTAVAIL && optional) continue;
     if (IsMissingFamily(error_number)) continue;
     return Status::WithText(Err::kIo, reason);

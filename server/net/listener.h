@@ -1,7 +1,8 @@
 // Listening sockets: binds what `bind`, `port` and `unixsocket` ask for and accepts; server/admission.h decides about
 // each connection.
 //
-// Thread-safety: the thread of `loop`. RebindTcp may be called by another thread under the exclusive world lock: it only
+// Thread-safety: the thread of `loop`. RebindTcp may be called by another thread under the exclusive world lock: it
+// only
 //   makes sockets, and the loop's thread takes them over by `run_on_loop`.
 // Limits: kAcceptsPerTurn connections a turn and socket.
 #pragma once

@@ -43,6 +43,7 @@ class SocketTransport final : public Transport, private Poller::Listener {
   TransferResult Write(std::span<const iovec> pieces) override {
     if (pieces.size() == 1) return ResultOf(send(descriptor_, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL));
     msghdr message{};
+    // tidy: allow(const-cast) sendmsg only reads it, its type is of C.
     message.msg_iov = const_cast<iovec*>(pieces.data());
     message.msg_iovlen = pieces.size();
     return ResultOf(sendmsg(descriptor_, &message, MSG_NOSIGNAL));

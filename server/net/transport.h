@@ -21,8 +21,8 @@ class EventLoop;
 struct TransferResult {
   enum class Outcome : uint8_t { kDone, kWouldBlock, kEndOfStream, kError };
   Outcome outcome = Outcome::kDone;
-  size_t bytes = 0;       // Moved; may be less than asked for.
-  int error_number = 0;   // errno with kError.
+  size_t bytes = 0;      // Moved; may be less than asked for.
+  int error_number = 0;  // errno with kError.
 };
 
 class Transport {

@@ -43,7 +43,8 @@ extern "C" void HandleFatalSignal(int number, siginfo_t* info, void*) {
     if (number == SIGSEGV || number == SIGBUS) {
       CN_LOG(*log, kWarning, "Accessing address: {}", fmt::ptr(info->si_addr));
     }
-    if (info->si_code <= 0 && info->si_pid > 0) CN_LOG(*log, kWarning, "Killed by PID: {}, UID: {}", info->si_pid, info->si_uid);
+    if (info->si_code <= 0 && info->si_pid > 0)
+      CN_LOG(*log, kWarning, "Killed by PID: {}, UID: {}", info->si_pid, info->si_uid);
     CrashReport::LogStack(*log, "------ STACK TRACE ------");
     log->WriteLine(LogLevel::kWarning, "=== CACHENODE BUG REPORT END. Make sure to include from START to END. ===");
   }
@@ -97,8 +98,13 @@ struct Watchdog::State {
 };
 
 Watchdog::Watchdog(Log& log, uint32_t worker_count, BusyMs busy_ms)
-    : state_(new State{log, std::move(busy_ms), {}, {}, std::vector<pthread_t>(worker_count),
-                       std::vector<bool>(worker_count), false}) {}
+    : state_(new State{log,
+                       std::move(busy_ms),
+                       {},
+                       {},
+                       std::vector<pthread_t>(worker_count),
+                       std::vector<bool>(worker_count),
+                       false}) {}
 
 Watchdog::~Watchdog() { SetPeriod(0); }
 

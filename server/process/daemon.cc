@@ -15,6 +15,7 @@
 namespace cachenode {
 
 bool Daemonize() {
+  // tidy: allow(process) daemonize means this; no thread runs yet.
   const pid_t child = fork();
   if (child < 0) return false;
   if (child > 0) _exit(0);
@@ -69,7 +70,8 @@ void Supervisor::DetectSystemd(bool required) {
   socket_path_ = path;
   mode_ = Supervision::kSystemd;
   Notify("STATUS=The server is loading...\n");
-  CN_LOG(log_, kNotice, "Supervised by systemd. Please make sure you set appropriate values for TimeoutStartSec and "
+  CN_LOG(log_, kNotice,
+         "Supervised by systemd. Please make sure you set appropriate values for TimeoutStartSec and "
          "TimeoutStopSec in your service unit.");
 }
 

@@ -36,8 +36,8 @@ class Supervisor {
   // Finds out what `wanted` comes to in this environment. For upstart, stops the process until upstart continues it.
   Supervisor(Supervision wanted, Log& log);
 
-  // systemd's readiness protocol, spoken directly: one datagram of lines to the socket it named ("READY=1\nSTATUS=...").
-  // Nothing under another supervisor.
+  // systemd's readiness protocol, spoken directly: one datagram of lines to the socket it named
+  // ("READY=1\nSTATUS=..."). Nothing under another supervisor.
   void Notify(std::string_view lines) const;
   [[nodiscard]] bool is_supervised() const { return mode_ != Supervision::kNone; }
 

@@ -83,8 +83,10 @@ uint64_t RaiseFileLimit(uint64_t clients, Log& log) {
   const uint64_t wanted = clients + kReservedDescriptors;
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    CN_LOG(log, kWarning, "Unable to obtain the current NOFILE limit ({}), assuming 1024 and setting the max clients "
-           "configuration accordingly.", std::strerror(errno));
+    CN_LOG(log, kWarning,
+           "Unable to obtain the current NOFILE limit ({}), assuming 1024 and setting the max clients "
+           "configuration accordingly.",
+           std::strerror(errno));
     return 1024 - kReservedDescriptors;
   }
   const uint64_t before = limit.rlim_cur;
@@ -108,16 +110,20 @@ uint64_t RaiseFileLimit(uint64_t clients, Log& log) {
     return clients;
   }
   if (reached <= kReservedDescriptors) {
-    CN_LOG(log, kWarning, "Your current 'ulimit -n' of {} is not enough for the server to start. Please increase your "
-           "open file limit to at least {}. Exiting.", before, wanted);
+    CN_LOG(log, kWarning,
+           "Your current 'ulimit -n' of {} is not enough for the server to start. Please increase your "
+           "open file limit to at least {}. Exiting.",
+           before, wanted);
     return 0;
   }
   const uint64_t fitting = reached - kReservedDescriptors;
   CN_LOG(log, kWarning, "You requested maxclients of {} requiring at least {} max file descriptors.", clients, wanted);
   CN_LOG(log, kWarning, "Server can't set maximum open files to {} because of OS error: {}.", wanted,
          std::strerror(refusal));
-  CN_LOG(log, kWarning, "Current maximum open files is {}. maxclients has been reduced to {} to compensate for low "
-         "ulimit. If you need higher maxclients increase 'ulimit -n'.", reached, fitting);
+  CN_LOG(log, kWarning,
+         "Current maximum open files is {}. maxclients has been reduced to {} to compensate for low "
+         "ulimit. If you need higher maxclients increase 'ulimit -n'.",
+         reached, fitting);
   return fitting;
 }
 
@@ -150,8 +156,10 @@ void DisableHugePages() { prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); }
 void CheckBacklog(int64_t backlog, Log& log) {
   const int limit = LeadingNumber(ReadSmallFile("/proc/sys/net/core/somaxconn"));
   if (limit <= 0 || limit >= backlog) return;
-  CN_LOG(log, kWarning, "WARNING: The TCP backlog setting of {} cannot be enforced because "
-         "/proc/sys/net/core/somaxconn is set to the lower value of {}.", backlog, limit);
+  CN_LOG(log, kWarning,
+         "WARNING: The TCP backlog setting of {} cannot be enforced because "
+         "/proc/sys/net/core/somaxconn is set to the lower value of {}.",
+         backlog, limit);
 }
 
 }  // namespace cachenode

@@ -56,6 +56,7 @@ ProcessTitle::ProcessTitle(int argc, char** argv) {
   std::vector<char*> moved;
   for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
     if (*variable == end) end = *variable + std::strlen(*variable) + 1;
+    // tidy: allow(malloc) environ belongs to the C library.
     moved.push_back(strdup(*variable));
   }
   static std::vector<char*> environment;

@@ -10,9 +10,9 @@
 namespace cachenode {
 
 struct TitleFacts {
-  std::string title;         // The program's path or name, with the mode it runs in.
+  std::string title;           // The program's path or name, with the mode it runs in.
   std::string listen_address;  // "127.0.0.1:6379", "*:6379", or the Unix socket.
-  std::string server_mode;   // "" or "[cluster]".
+  std::string server_mode;     // "" or "[cluster]".
   int64_t port = 0;
   std::string config_file;
   std::string unix_socket;

@@ -21,7 +21,8 @@ class SignalHandlers {
 
   // The shutdown a signal asked for was refused: the next SIGINT is a first one again.
   static void Rearm();
-  // The file a second SIGINT removes before leaving (a half-written snapshot); empty: none. Cut at PATH_MAX. Any thread.
+  // The file a second SIGINT removes before leaving (a half-written snapshot); empty: none. Cut at PATH_MAX. Any
+  // thread.
   static void SetUnfinishedFile(std::string_view path);
 
  private:

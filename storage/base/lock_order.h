@@ -12,9 +12,9 @@ namespace cachenode {
 
 enum class LockRank : uint8_t {
   kScript,
-  kWorld,   // Shared (a thread's flag) or exclusive.
-  kShard,   // `order` is the shard number.
-  kLeaf,    // Never held while another lock is waited for.
+  kWorld,  // Shared (a thread's flag) or exclusive.
+  kShard,  // `order` is the shard number.
+  kLeaf,   // Never held while another lock is waited for.
 };
 
 namespace lock_order {

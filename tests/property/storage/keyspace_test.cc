@@ -33,10 +33,10 @@ class MapSnapshot final : public SnapshotObserver {
   void SaveEntries(uint32_t, uint32_t db, std::span<const EntryView> entries) override {
     for (const EntryView& view : entries) {
       StringScratch scratch;
-      const bool fresh = databases[db]
-                             .emplace(std::string(view.key),
-                                      Model{std::string(view.String().Read(scratch)), view.expire_at_ms})
-                             .second;
+      const bool fresh =
+          databases[db]
+              .emplace(std::string(view.key), Model{std::string(view.String().Read(scratch)), view.expire_at_ms})
+              .second;
       duplicates += !fresh;
     }
   }
