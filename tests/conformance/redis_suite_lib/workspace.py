@@ -99,7 +99,8 @@ class Workspace:
                 ending = ""
             except subprocess.TimeoutExpired:
                 ending = f"no end within {timeout_s} s"
-            kill_session(process)
+            finally:
+                kill_session(process)
         return parse(log.read_text(errors="replace"), ending)
 
 
