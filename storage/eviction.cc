@@ -32,8 +32,9 @@ uint64_t Eligible(const Shard& shard, uint32_t db, bool volatile_only) noexcept 
 
 }  // namespace
 
+// Whether a lock is taken depends on `locking`: beyond the analysis.
 Evicted Evictor::EvictOne(Keyspace& keyspace, const EvictionOptions& options, const AccessContext& context,
-                          Random& random, Locking locking) {
+                          Random& random, Locking locking) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
   if (options.policy == EvictionPolicy::kNoEviction) return Evicted::kNothing;
   if (pool_policy_ != options.policy) Reset();
   pool_policy_ = options.policy;
@@ -57,7 +58,6 @@ Evicted Evictor::EvictOne(Keyspace& keyspace, const EvictionOptions& options, co
       if (++locked < kShardTries) continue;
       shard.Lock();
     }
-    shard.AssertHeld();
     looked_at += Sample(keyspace, shard, options, context, random);
     if (locking == Locking::kTakeShardLocks) shard.Unlock();
   }
@@ -110,7 +110,9 @@ void Evictor::Offer(uint64_t score, uint32_t db, std::string_view key) {
   for (; at > 0 && pool_[at].score < pool_[at - 1].score; --at) std::swap(pool_[at], pool_[at - 1]);
 }
 
-Evicted Evictor::EraseBest(Keyspace& keyspace, const AccessContext& context, Locking locking) {
+// As EvictOne for the analysis.
+Evicted Evictor::EraseBest(Keyspace& keyspace, const AccessContext& context,
+                           Locking locking) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
   AccessContext quiet = context;
   quiet.touch = false;
   quiet.expired = ExpiredKeys::kShow;
@@ -119,7 +121,6 @@ Evicted Evictor::EraseBest(Keyspace& keyspace, const AccessContext& context, Loc
     const KeyHash hash = Keyspace::Hash(best.key);
     Shard& shard = keyspace.ShardOf(hash);
     if (locking == Locking::kTakeShardLocks && !shard.TryLockSpinning()) continue;
-    shard.AssertHeld();
     bool erased = false;
     if (shard.MayErase(best.db, hash)) {
       KeySlot slot = shard.Find(best.db, hash, best.key, quiet);

@@ -139,6 +139,7 @@ void Shard::SampleBucket(uint32_t db, bool volatile_only, Random& random,
   if (table == nullptr || (volatile_only ? table->volatile_count() : table->entry_count()) == 0) return;
   const auto show = [&](Bucket& head) {
     bool shown = false;
+    table->PrefetchPlace({&head, 0});
     table->ForEachInChain(head, [&](const Bucket& bucket, uint32_t slot) {
       const char* const at = store_->heap().Address(bucket.refs[slot]);
       if (volatile_only && !entry::HasTtl(at)) return;

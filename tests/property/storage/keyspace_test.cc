@@ -202,9 +202,11 @@ class Harness {
     ASSERT_EQ(keyspace_.KeyCount(db), live);
     bool wrapped = false;
     for (uint32_t i = 0; i < keyspace_.shard_count(); ++i) {
-      while (!wrapped) static_cast<void>(keyspace_.shard(i).DefragSlice(64, wrapped));
+      Shard& shard = keyspace_.shard(i);
+      shard.AssertHeld();
+      while (!wrapped) static_cast<void>(shard.DefragSlice(64, wrapped));
       wrapped = false;
-      while (keyspace_.shard(i).MaintainSlice(64, context_.now_ms)) {
+      while (shard.MaintainSlice(64, context_.now_ms)) {
       }
     }
   }
@@ -254,7 +256,9 @@ class Harness {
   void FinishSnapshot() {
     for (uint32_t i = 0; i < keyspace_.shard_count(); ++i) {
       SnapshotCursor cursor;
-      while (!cursor.done) static_cast<void>(keyspace_.shard(i).WalkUnsaved(cursor, 50));
+      Shard& shard = keyspace_.shard(i);
+      shard.AssertHeld();
+      while (!cursor.done) static_cast<void>(shard.WalkUnsaved(cursor, 50));
     }
     for (auto& [shard, detached] : snapshot_->detached) {
       SnapshotCursor cursor;

@@ -25,9 +25,12 @@ class KeyspaceTest : public ::testing::Test {
       ASSERT_TRUE(At("key:" + std::to_string(i), db).WriteString("value", Expiry::kClear).ok());
     }
   }
+  // One thread: every lock is as good as held.
   uint64_t ResizeToRest() {
     for (uint32_t i = 0; i < keyspace_.shard_count(); ++i) {
-      while (keyspace_.shard(i).MaintainSlice(100, context_.now_ms)) {
+      Shard& shard = keyspace_.shard(i);
+      shard.AssertHeld();
+      while (shard.MaintainSlice(100, context_.now_ms)) {
       }
     }
     return keyspace_.Memory().index_bytes;
@@ -159,8 +162,10 @@ TEST_F(KeyspaceTest, SeventyThousandCancelledSnapshotsDoNotHideABucket) {
   CountingSnapshot last;
   keyspace_.BeginSnapshot(last);
   for (uint32_t i = 0; i < keyspace_.shard_count(); ++i) {
+    Shard& shard = keyspace_.shard(i);
+    shard.AssertHeld();
     SnapshotCursor cursor;
-    while (!cursor.done) static_cast<void>(keyspace_.shard(i).WalkUnsaved(cursor, 10));
+    while (!cursor.done) static_cast<void>(shard.WalkUnsaved(cursor, 10));
   }
   keyspace_.EndSnapshot();
   EXPECT_EQ(last.keys.size(), 500U);
@@ -173,13 +178,15 @@ TEST_F(KeyspaceTest, BackgroundWorkLeavesUnsavedBucketsAloneWithoutRoom) {
   keyspace_.BeginSnapshot(snapshot);
   context_.SetNow(context_.now_ms + 10);
   const KeyHash hash = Keyspace::Hash("k");
-  EXPECT_FALSE(keyspace_.ShardOf(hash).MayErase(0, hash));
-  EXPECT_EQ(keyspace_.ShardOf(hash).ExpireSlice(context_, 10), 0U);
+  Shard& shard = keyspace_.ShardOf(hash);
+  shard.AssertHeld();
+  EXPECT_FALSE(shard.MayErase(0, hash));
+  EXPECT_EQ(shard.ExpireSlice(context_, 10), 0U);
   EXPECT_FALSE(At("k").Exists());
   EXPECT_EQ(keyspace_.KeyCount(0), 1U);
   EXPECT_TRUE(snapshot.keys.empty());
   snapshot.can_save = true;
-  EXPECT_EQ(keyspace_.ShardOf(hash).ExpireSlice(context_, 10), 1U);
+  EXPECT_EQ(shard.ExpireSlice(context_, 10), 1U);
   EXPECT_EQ(snapshot.keys.count("k"), 1U);
   keyspace_.EndSnapshot();
 }
@@ -203,8 +210,10 @@ TEST_F(KeyspaceTest, StoppedClockAndTenHourLeapStillExpireEverything) {
   }
   context_.SetNow(context_.now_ms + 300'000'000);  // 83 hours without a look: hints have wrapped.
   for (uint32_t i = 0; i < keyspace_.shard_count(); ++i) {
-    while (keyspace_.shard(i).EarliestExpiryMs() <= context_.now_ms) {
-      ASSERT_GT(keyspace_.shard(i).ExpireSlice(context_, 64), 0U);
+    Shard& shard = keyspace_.shard(i);
+    shard.AssertHeld();
+    while (shard.EarliestExpiryMs() <= context_.now_ms) {
+      ASSERT_GT(shard.ExpireSlice(context_, 64), 0U);
     }
   }
   EXPECT_EQ(keyspace_.KeyCount(0), 0U);
@@ -213,7 +222,9 @@ TEST_F(KeyspaceTest, StoppedClockAndTenHourLeapStillExpireEverything) {
 
 TEST_F(KeyspaceTest, ReservedTableTakesItsKeysWithoutResizing) {
   for (uint32_t i = 0; i < keyspace_.shard_count(); ++i) {
-    ASSERT_TRUE(keyspace_.shard(i).ReserveKeys(0, 100'000 / keyspace_.shard_count()).ok());
+    Shard& shard = keyspace_.shard(i);
+    shard.AssertHeld();
+    ASSERT_TRUE(shard.ReserveKeys(0, 100'000 / keyspace_.shard_count()).ok());
   }
   const uint64_t reserved = keyspace_.Memory().index_bytes;
   Fill(100'000);

@@ -50,7 +50,8 @@ TEST_P(SlabHeapModes, KeepsBlocksApartAndCountsThem) {
       ASSERT_EQ(heap.SlotBytes(ref), SlabHeap::SlotBytesFor(size));
     } else {
       auto it = blocks.lower_bound(static_cast<SlabHeap::Ref>(random.Below(blocks.rbegin()->first + 1)));
-      const auto& [ref, block] = *it;
+      const SlabHeap::Ref ref = it->first;
+      const Block block = it->second;
       const char* bytes = heap.Address(ref);
       ASSERT_TRUE(std::all_of(bytes, bytes + block.size, [&](char c) { return c == block.fill; }));
       expected -= SlabHeap::SlotBytesFor(block.size);
