@@ -1,6 +1,7 @@
 #include "persistence/snapshot_run.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "persistence/start_thread.h"
@@ -296,11 +297,20 @@ void SnapshotRun::Encode() {
 }
 
 void SnapshotRun::EncodeChunk(ChunkEncoder& encoder, std::unique_ptr<RawChunk> chunk) {
-  chunk->ForEach([&](uint32_t db, const EntryView& entry) { encoder.Add(db, entry); });
+  chunk->ForEach([&](uint32_t db, const EntryView& entry) {
+    encoder.Add(db, entry);
+    if (plan_.key_delay_us > 0) [[unlikely]] DelayAfterKey();
+  });
   const size_t bytes = chunk->capacity() + chunk->pinned_bytes();
   chunk.reset();
   CountBytes(-static_cast<int64_t>(bytes));
   if (used_bytes_.load(std::memory_order_relaxed) + bytes >= kBufferBytesMax) changed_.notify_all();
+}
+
+void SnapshotRun::DelayAfterKey() {
+  std::unique_lock lock(mutex_);
+  const auto delay = std::chrono::microseconds(plan_.key_delay_us);
+  changed_.wait_for(lock, delay, [this] { return stopped_.load(std::memory_order_relaxed); });
 }
 
 void SnapshotRun::EncodeDetached(ChunkEncoder& encoder, Job job) {

@@ -38,6 +38,8 @@ struct SnapshotPlan {
   SinkFactory open_sink;
   unsigned encoder_threads = 1;
   unsigned walker_count = 1;  // Loops that call Walk.
+  // rdb-key-save-delay, for tests that need a snapshot to last: each encoder waits so long after every key.
+  int64_t key_delay_us = 0;
 };
 
 // The databases that have keys, for the file's header. World lock.
@@ -118,6 +120,7 @@ class SnapshotRun final : public SnapshotObserver {
   void Lead();
   void Encode();
   void EncodeChunk(ChunkEncoder& encoder, std::unique_ptr<RawChunk> chunk);
+  void DelayAfterKey();
   void EncodeDetached(ChunkEncoder& encoder, Job job);
   [[nodiscard]] bool PopJob(Job& job);
   Status WriteEverything();

@@ -57,6 +57,7 @@ SnapshotPlan Snapshotter::MakePlan(SinkFactory open_sink) {
   plan.open_sink = open_sink ? std::move(open_sink) : FileFactory(settings_);
   plan.encoder_threads = std::max(settings_.thread_count, 1U);
   plan.walker_count = std::max(settings_.walker_count, 1U);
+  plan.key_delay_us = settings_.key_delay_us;
   return plan;
 }
 

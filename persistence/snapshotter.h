@@ -37,6 +37,7 @@ struct SnapshotSettings {
   unsigned thread_count = 2;               // That encode and write.
   unsigned walker_count = 1;               // Loops that call RunSlice.
   int64_t seconds_max = 0;                 // snapshot-max-seconds; 0: no wish.
+  int64_t key_delay_us = 0;                // rdb-key-save-delay; for background snapshots.
 };
 
 // For INFO. Times are Unix seconds, durations seconds; -1 where there is none.

@@ -212,6 +212,21 @@ TEST_F(SnapshotterTest, BuffersAreBoundedAndWritersParkWhenTheDiskIsSlow) {
   ExpectSame(KeysOfFile(rig_.file), want);
 }
 
+TEST_F(SnapshotterTest, ADelayAfterEachKeyKeepsItRunningUntilCancelled) {
+  PutMany(100);
+  SnapshotSettings settings;
+  settings.key_delay_us = 60'000'000;
+  rig_.snapshotter.SetSettings(settings);
+  ASSERT_TRUE(rig_.snapshotter.Start(rig_.Sink()).ok());
+  for (int i = 0; i < 20; ++i) {
+    (void)rig_.snapshotter.RunSlice(0, 1000);
+    rig_.snapshotter.Poll();
+  }
+  EXPECT_TRUE(rig_.snapshotter.Running());
+  EXPECT_TRUE(rig_.snapshotter.Cancel().ok());
+  EXPECT_FALSE(rig_.snapshotter.Running());
+}
+
 TEST_F(SnapshotterTest, SavePointsStartSnapshots) {
   rig_.snapshotter.policy().SetPoints({{0, 10}});
   PutMany(9);
