@@ -6,6 +6,7 @@
 
 #include "persistence/s3/answer_fields.h"
 #include "persistence/s3/s3_signer.h"
+#include "storage/base/bytes.h"
 
 namespace cachenode {
 namespace {
@@ -51,7 +52,7 @@ Status Unavailable(const HttpRequest& request, const HttpOutcome& outcome) {
 std::string MetadataBase(const AwsSettings& settings) {
   std::string base = settings.Variable("AWS_EC2_METADATA_SERVICE_ENDPOINT");
   if (base.empty()) {
-    const bool ipv6 = LowerCase(settings.Variable("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE")) == "ipv6";
+    const bool ipv6 = LowerCased(settings.Variable("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE")) == "ipv6";
     base = ipv6 ? "http://[fd00:ec2::254]" : "http://169.254.169.254";
   }
   while (!base.empty() && base.back() == '/') base.pop_back();
@@ -69,7 +70,7 @@ HttpRequest MetadataRequest(const AwsSettings& settings, std::string_view path) 
 
 // The session token every other request needs; empty with `why_not` filled when the service is not there.
 std::string FetchMetadataToken(const AwsSettings& settings, const CredentialWorld& world, std::string& why_not) {
-  if (LowerCase(settings.Variable("AWS_EC2_METADATA_DISABLED")) == "true") {
+  if (LowerCased(settings.Variable("AWS_EC2_METADATA_DISABLED")) == "true") {
     why_not = "switched off by AWS_EC2_METADATA_DISABLED";
     return {};
   }

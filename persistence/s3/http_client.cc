@@ -59,12 +59,6 @@ HttpFault FaultOf(CURLcode code) {
 
 }  // namespace
 
-std::string LowerCase(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), Lower);
-  return out;
-}
-
 std::optional<int64_t> ParseHttpDate(std::string_view text) {
   const time_t instant = curl_getdate(std::string(text).c_str(), nullptr);
   if (instant < 0) return std::nullopt;

@@ -156,7 +156,4 @@ class HttpEngine {
 // The instant of a Date header in Unix seconds; nothing when it is malformed.
 std::optional<int64_t> ParseHttpDate(std::string_view text);
 
-// ASCII only.
-std::string LowerCase(std::string_view text);
-
 }  // namespace cachenode

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "persistence/s3/http_client.h"
+#include "storage/base/bytes.h"
 
 namespace cachenode {
 namespace {
@@ -61,7 +62,7 @@ Result<ProfileFile> ParseProfileFile(std::string_view text, std::string_view nam
     const size_t equals = content.find('=');
     if (equals == std::string_view::npos) return Malformed(name, line_number, "'=' is missing");
     if (section == nullptr) return Malformed(name, line_number, "a value stands before the first [section]");
-    (*section)[LowerCase(Trim(content.substr(0, equals)))] = WithoutComment(content.substr(equals + 1));
+    (*section)[LowerCased(Trim(content.substr(0, equals)))] = WithoutComment(content.substr(equals + 1));
   }
   return file;
 }

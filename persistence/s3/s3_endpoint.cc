@@ -5,6 +5,7 @@
 
 #include "persistence/s3/http_client.h"
 #include "persistence/s3/s3_signer.h"
+#include "storage/base/bytes.h"
 
 namespace cachenode {
 namespace {
@@ -44,7 +45,7 @@ bool UsesPathStyle(const S3Location& location, bool custom, S3PathStyle style) {
 }  // namespace
 
 Result<S3Endpoint> ParseS3Endpoint(std::string_view text) {
-  S3Endpoint endpoint{"https", LowerCase(text)};
+  S3Endpoint endpoint{"https", LowerCased(text)};
   for (const std::string_view scheme : {"http", "https"}) {
     const std::string prefix = std::string(scheme).append("://");
     if (endpoint.authority.substr(0, prefix.size()) != prefix) continue;
@@ -81,11 +82,11 @@ std::optional<S3Target> RedirectedTarget(const S3Target& from, std::string_view 
   const std::string prefix = from.scheme + "://";
   std::string_view rest = url;
   if (rest.find("://") != std::string_view::npos) {
-    if (LowerCase(rest.substr(0, prefix.size())) != prefix) return std::nullopt;
+    if (LowerCased(rest.substr(0, prefix.size())) != prefix) return std::nullopt;
     rest.remove_prefix(prefix.size());
   }
   const size_t slash = rest.find('/');
-  S3Target target{from.scheme, LowerCase(rest.substr(0, slash)), {}};
+  S3Target target{from.scheme, LowerCased(rest.substr(0, slash)), {}};
   if (target.authority.empty() ||
       !std::all_of(target.authority.begin(), target.authority.end(), IsAuthorityCharacter)) {
     return std::nullopt;

@@ -1,4 +1,5 @@
 #include "persistence/s3/s3_signer.h"
+#include "storage/base/bytes.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -59,7 +60,7 @@ std::string TrimmedValue(std::string_view value) {
 std::vector<HttpHeader> CanonicalHeaders(const std::vector<HttpHeader>& headers) {
   std::vector<HttpHeader> sorted;
   sorted.reserve(headers.size());
-  for (const HttpHeader& header : headers) sorted.push_back({LowerCase(header.name), TrimmedValue(header.value)});
+  for (const HttpHeader& header : headers) sorted.push_back({LowerCased(header.name), TrimmedValue(header.value)});
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const HttpHeader& a, const HttpHeader& b) { return a.name < b.name; });
   std::vector<HttpHeader> merged;

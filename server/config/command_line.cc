@@ -7,6 +7,7 @@
 #include "server/config/config_lines.h"
 #include "server/config/embedded_conf.h"
 #include "server/config/option_table.h"
+#include "storage/base/bytes.h"
 #include "storage/base/numbers.h"
 #include "storage/base/quoting.h"
 
@@ -41,7 +42,7 @@ class DirectiveWriter {
     const bool is_bare = SplitQuotedWords(word, inside) && inside.size() == 1;
     name_waits_ = is_bare;
     // "--save" without a value means no save points, which scripts that build command lines rely on.
-    if (is_bare && LowerCase(word) == "--save" && (!has_next || IsOptionName(next))) {
+    if (is_bare && LowerCased(word) == "--save" && (!has_next || IsOptionName(next))) {
       text_.append("\"\"");
       name_waits_ = false;
     }

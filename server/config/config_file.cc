@@ -13,6 +13,7 @@
 
 #include "server/config/config_lines.h"
 #include "server/config/option_value.h"
+#include "storage/base/bytes.h"
 #include "storage/base/quoting.h"
 
 namespace cachenode {
@@ -75,7 +76,7 @@ class Loader {
     std::vector<std::string> words;
     if (!SplitQuotedWords(line, words)) return Fail("Unbalanced quotes in configuration line");
     if (words.empty()) return true;
-    words[0] = LowerCase(words[0]);
+    words[0] = LowerCased(words[0]);
     const OptionSpec* option = FindOption(words[0]);
     if (option != nullptr) return ReadOption(*option, words, kind);
     if (words[0] == "include" && words.size() == 2) return Include(words[1], depth);

@@ -9,14 +9,6 @@ std::string_view TrimBlanks(std::string_view line) {
   return line.substr(first, line.find_last_not_of(kBlanks) - first + 1);
 }
 
-std::string LowerCase(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
 std::vector<std::string> SplitAtSpaces(std::string_view text) {
   std::vector<std::string> words;
   if (text.empty()) return words;

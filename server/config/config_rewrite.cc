@@ -15,6 +15,7 @@
 #include "server/config/config_lines.h"
 #include "server/config/option_table.h"
 #include "server/config/option_value.h"
+#include "storage/base/bytes.h"
 #include "storage/base/quoting.h"
 
 namespace cachenode {
@@ -58,7 +59,7 @@ class Rewriter {
     }
     if (!words.empty()) {
       if (const OptionSpec* option = FindOption(words[0])) slots_[option].lines.push_back(lines_.size());
-      if (LowerCase(words[0]) == "user") user_slots_.lines.push_back(lines_.size());
+      if (LowerCased(words[0]) == "user") user_slots_.lines.push_back(lines_.size());
     }
     lines_.emplace_back(line);
   }

@@ -13,6 +13,7 @@
 #include "server/config/config_lines.h"
 #include "server/config/config_rewrite.h"
 #include "server/config/option_value.h"
+#include "storage/base/bytes.h"
 #include "storage/base/glob.h"
 
 namespace cachenode {
@@ -83,7 +84,7 @@ std::vector<ConfigPair> ConfigStore::Get(std::span<const std::string_view> patte
     if (GlobIsLiteral(pattern)) {
       const OptionSpec* option = FindOption(pattern);
       if (option == nullptr) continue;
-      const std::string lower = LowerCase(pattern);
+      const std::string lower = LowerCased(pattern);
       const auto alias = std::ranges::find(option->aliases, std::string_view(lower));
       add(alias == option->aliases.end() ? option->name : *alias, *option);
       continue;
@@ -154,9 +155,9 @@ Status ConfigStore::SetAll(std::span<const Change> changes) {
   for (const Change& change : changes) {
     const OptionSpec& option = *change.option;
     const Status parsed = ParseOption(option, next, change.words, false);
-    if (!parsed) return SetFailed(LowerCase(change.asked_name), parsed.text());
+    if (!parsed) return SetFailed(LowerCased(change.asked_name), parsed.text());
     const std::string refused = RefusedByFeature(option, next, defaults_);
-    if (!refused.empty()) return SetFailed(LowerCase(change.asked_name), refused);
+    if (!refused.empty()) return SetFailed(LowerCased(change.asked_name), refused);
     const bool is_changed = FormatOption(option, next) != FormatOption(option, current_);
     if (is_changed || option.Has(kOptionVolatile)) changed.push_back(&change);
   }
@@ -182,7 +183,7 @@ Status ConfigStore::ApplyChanged(std::span<const Change* const> changed, const C
       const Status undone = ApplyOne(undo, next, current_);
       static_cast<void>(undone.ok());  // The old values worked before; there is nothing better to go back to.
     }
-    return SetFailed(LowerCase(change->asked_name), applied.text());
+    return SetFailed(LowerCased(change->asked_name), applied.text());
   }
   return Status::Ok();
 }

@@ -13,6 +13,7 @@
 #include "server/config/config_lines.h"
 #include "server/config/option_row.h"
 #include "server/config/option_value.h"
+#include "storage/base/bytes.h"
 
 namespace cachenode {
 namespace {
@@ -110,14 +111,14 @@ std::span<const OptionSpec* const> Options() {
 }
 
 const OptionSpec* FindOption(std::string_view name) {
-  const std::string lower = LowerCase(name);
+  const std::string lower = LowerCased(name);
   const auto found = std::ranges::lower_bound(Spellings(), std::string_view(lower), {}, &Spelling::name);
   return found != Spellings().end() && found->name == lower ? found->option : nullptr;
 }
 
 std::string_view NearestOptionName(std::string_view name) {
   if (name.size() > kNameBytesMax) return {};
-  const std::string lower = LowerCase(name);
+  const std::string lower = LowerCased(name);
   // A third of the letters may be wrong, at least one.
   size_t best_distance = std::max<size_t>(lower.size() / 3, 1) + 1;
   std::string_view best;

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "server/config/config_lines.h"
+#include "storage/base/bytes.h"
 #include "storage/base/numbers.h"
 #include "storage/base/quoting.h"
 
@@ -42,7 +43,7 @@ Status CheckRange(const OptionSpec& option, int64_t value) {
 }
 
 Result<int64_t> ParseBool(std::string_view word) {
-  const std::string lower = LowerCase(word);
+  const std::string lower = LowerCased(word);
   if (lower == "yes") return int64_t{1};
   if (lower == "no") return int64_t{0};
   return Reason("argument must be 'yes' or 'no'");
@@ -82,7 +83,7 @@ Result<int64_t> ParseNames(const OptionSpec& option, std::span<const std::string
   bool known = !words.empty();
   for (const std::string& word : words) {
     const auto found =
-        std::ranges::find(option.names, LowerCase(word), [](const EnumName& name) { return LowerCase(name.name); });
+        std::ranges::find(option.names, LowerCased(word), [](const EnumName& name) { return LowerCased(name.name); });
     known = known && found != option.names.end();
     if (!known) break;
     value |= found->value;

@@ -11,6 +11,7 @@
 
 #include "persistence/s3/s3_uri.h"
 #include "server/config/config_lines.h"
+#include "storage/base/bytes.h"
 #include "storage/base/numbers.h"
 #include "storage/base/quoting.h"
 
@@ -92,7 +93,7 @@ constexpr std::string_view kClassNames[kOutputClassCount] = {"normal", "slave", 
 
 // kOutputClassCount when there is no such class.
 size_t FindOutputClass(std::string_view name) {
-  const std::string lower = LowerCase(name);
+  const std::string lower = LowerCased(name);
   if (lower == "replica") return static_cast<size_t>(OutputClass::kReplica);
   return static_cast<size_t>(std::ranges::find(kClassNames, lower) - std::begin(kClassNames));
 }
@@ -262,7 +263,7 @@ Status ParseReplicaof(Config& config, std::span<const std::string> words, bool) 
     return Status::Ok();
   }
   if (words.size() != 2) return Reason("wrong number of arguments");
-  if (LowerCase(words[0]) == "no" && LowerCase(words[1]) == "one") {
+  if (LowerCased(words[0]) == "no" && LowerCased(words[1]) == "one") {
     config.replicaof = {};
     return Status::Ok();
   }

@@ -9,6 +9,7 @@
 
 #include "server/config/config_lines.h"
 #include "server/config/option_value.h"
+#include "storage/base/bytes.h"
 #include "tests/support/source_path.h"
 
 namespace cachenode {
@@ -22,7 +23,7 @@ TEST(OptionTable, NamesAndAliasesAreUniqueLowerCaseAndOrdered) {
   for (const OptionSpec* option : Options()) {
     EXPECT_LT(previous, option->name);
     previous = option->name;
-    EXPECT_EQ(LowerCase(option->name), option->name);
+    EXPECT_EQ(LowerCased(option->name), option->name);
     EXPECT_TRUE(seen.insert(option->name).second) << option->name;
     for (const std::string_view alias : option->aliases) {
       if (!alias.empty()) {
