@@ -41,6 +41,7 @@ void WritePush(RespWriter& reply) {
   reply.PushHeader(2);
   reply.Bulk("server-cpu-usage");
   reply.Integer(42);
+  reply.Bulk("Some real reply following the push reply");
 }
 
 struct ProtocolRow {
@@ -57,7 +58,7 @@ constexpr ProtocolRow kRows[] = {
     {"array", WriteArray},
     {"set", WriteSet},
     {"map", WriteMap},
-    {"attrib", WriteAttribute, true},
+    {"attrib", WriteAttribute},
     {"push", WritePush, true},
     {"verbatim", [](RespWriter& reply) { reply.Verbatim("txt", "This is a verbatim\nstring"); }},
     {"true", [](RespWriter& reply) { reply.Bool(true); }},
@@ -77,7 +78,7 @@ Status DebugProtocol(CommandContext& context, Args args) {
   }
   return Status::Text(
       "ERR Wrong protocol type name. Please use one of the following: "
-      "string|integer|double|null|array|set|map|attrib|push|verbatim|true|false");
+      "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false");
 }
 
 }  // namespace cachenode
