@@ -57,9 +57,10 @@ struct RdbPayload {
   const RdbTypeInfo* type = nullptr;
   std::string_view value;
 };
+enum class PayloadChecksum : uint8_t { kVerify, kIgnore };
 // Errors are whole replies: "ERR DUMP payload version or checksum are wrong", "ERR Bad data format". The value's shape
 // is right afterwards, its content may still be refused by WriteRdbPayload with the second.
-Result<RdbPayload> ParseDumpPayload(std::string_view payload);
+Result<RdbPayload> ParseDumpPayload(std::string_view payload, PayloadChecksum rule = PayloadChecksum::kVerify);
 Status WriteRdbPayload(const RdbPayload& payload, KeySlot& slot, Expiry expiry);
 
 }  // namespace cachenode

@@ -115,7 +115,7 @@ std::string PersistenceService::DumpPath(const Config& config) { return config.d
 RestoreOptions PersistenceService::RestoreOptionsOf(const Config& config) const {
   RestoreOptions options;
   options.version_check = config.rdb_version_check;
-  options.verify_checksum = config.rdbchecksum;
+  options.verify_checksum = config.rdbchecksum && !parts_.state->skip_checksums.load(std::memory_order_relaxed);
   options.thread_count = kHelperThreads;
   options.rules.lfu = RecencyOf(config) == RdbRecency::kLfuCounter;
   return options;

@@ -11,6 +11,7 @@
 #include "server/command_table.h"
 #include "server/commands/expire_options.h"
 #include "server/commands/families.h"
+#include "server/node_state.h"
 
 namespace cachenode {
 namespace {
@@ -69,6 +70,12 @@ Result<int64_t> RestoreDeadline(const CommandContext& context, std::string_view 
   return ClampDeadline(deadline_ms);
 }
 
+// DEBUG SET-SKIP-CHECKSUM-VALIDATION may have switched the check off.
+PayloadChecksum ChecksumRule(const CommandContext& context) {
+  const bool skip = context.parts().state->skip_checksums.load(std::memory_order_relaxed);
+  return skip ? PayloadChecksum::kIgnore : PayloadChecksum::kVerify;
+}
+
 // RESTORE key ttl payload [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency] -> OK.
 Status Restore(CommandContext& context, Args args) {
   RestoreOptions options;
@@ -77,7 +84,7 @@ Status Restore(CommandContext& context, Args args) {
   if (slot.Exists() && !options.replace) return Err::kBusyKey;
   Result<int64_t> deadline_ms = RestoreDeadline(context, args[2], options.absolute);
   if (!deadline_ms) return deadline_ms.error();
-  Result<RdbPayload> payload = ParseDumpPayload(args[3]);
+  Result<RdbPayload> payload = ParseDumpPayload(args[3], ChecksumRule(context));
   if (!payload) return payload.error();
 
   const bool has_passed = *deadline_ms >= 0 && *deadline_ms <= context.now_ms();
