@@ -17,7 +17,6 @@ void KeyspaceMaintenance::RunExpiry(Worker& worker) {
   const int64_t budget_us = kExpireUs * worker.config().active_expire_effort;
   const AccessContext& access = worker.dispatcher().context().access();
   const ExpiryCycle::Outcome outcome = expiry_.Run(access, budget_us);
-  worker.stats().expired_keys.Add(outcome.expired);
   if (outcome.more_due) worker.HurryCron();
 }
 
