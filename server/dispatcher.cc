@@ -9,6 +9,7 @@
 #include "protocol/resp_parser.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
+#include "server/persistence_service.h"
 #include "server/request_gate.h"
 #include "server/shard_lock_set.h"
 #include "server/stats/latency_monitor.h"
@@ -46,8 +47,10 @@ struct Dispatcher::State {
   [[nodiscard]] bool Run(Session& session, Args args, const Prepared& prepared);
   void Refuse(Session& session, const Command* command, std::string_view error);
   [[nodiscard]] const Command* Resolve(Session& session, const Command* command, Args args);
-  void Call(Session& session, const Command& command, Args args, const Prepared& prepared);
-  [[nodiscard]] Status CallLocked(const Command& command, Args args, std::span<const HashedKey> request_keys);
+  [[nodiscard]] bool Call(Session& session, const Command& command, Args args, const Prepared& prepared);
+  [[nodiscard]] std::optional<Status> CallLocked(const Command& command, Args args,
+                                                 std::span<const HashedKey> request_keys);
+  [[nodiscard]] bool MustWaitForSnapshot(const Command& command, std::span<const HashedKey> request_keys) const;
   [[nodiscard]] std::span<const HashedKey> KeysFor(const Command& command, Args args, const Prepared& prepared);
   void Account(const Session& session, const Command& command, Args args, bool failed);
 
@@ -138,7 +141,19 @@ std::span<const HashedKey> Dispatcher::State::KeysFor(const Command& command, Ar
   return searched_keys;
 }
 
-Status Dispatcher::State::CallLocked(const Command& command, Args args, std::span<const HashedKey> request_keys) {
+// Whether a write would have to save a bucket for the snapshot that runs while its buffers are full. The keys' shards
+// are locked, a set the static analysis cannot know.
+bool Dispatcher::State::MustWaitForSnapshot(const Command& command, std::span<const HashedKey> request_keys) const
+    CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
+  if (parts.persistence == nullptr || !command.Is(kWrite) || !parts.persistence->SnapshotRunning()) return false;
+  return std::any_of(request_keys.begin(), request_keys.end(), [this](const HashedKey& key) {
+    return parts.persistence->MustPark(parts.keyspace->ShardOf(key.hash), context.db(), key.hash);
+  });
+}
+
+// Nothing when the client must wait for the snapshot; nothing was changed then.
+std::optional<Status> Dispatcher::State::CallLocked(const Command& command, Args args,
+                                                    std::span<const HashedKey> request_keys) {
   if (!locks) return command.handler(context, args);
   if (command.Is(kExclusive)) {
     const WorldExclusive world(*parts.world, *seat);
@@ -151,7 +166,9 @@ Status Dispatcher::State::CallLocked(const Command& command, Args args, std::spa
   locks->Clear();
   for (const HashedKey& key : request_keys) locks->Add(key.hash);
   locks->Acquire(*seat);
-  Status status = command.handler(context, args);
+  std::optional<Status> status;
+  if (!MustWaitForSnapshot(command, request_keys)) [[likely]]
+    status = command.handler(context, args);
   locks->Release();
   return status;
 }
@@ -184,19 +201,23 @@ void Dispatcher::State::Account(const Session& session, const Command& command, 
   }
 }
 
-void Dispatcher::State::Call(Session& session, const Command& command, Args args, const Prepared& ready) {
+// False when the client must wait.
+bool Dispatcher::State::Call(Session& session, const Command& command, Args args, const Prepared& ready) {
   const std::span<const HashedKey> request_keys = KeysFor(command, args, ready);
   context.BeginCommand(command);
   context.SetKeys(request_keys);
   const ReplyBuffer::Mark mark = context.reply().MarkHere();
-  Status status = CallLocked(command, args, request_keys);
-  if (!status.ok()) [[unlikely]] {
+  const std::optional<Status> status = CallLocked(command, args, request_keys);
+  if (!status) [[unlikely]]
+    return false;
+  if (!status->ok()) [[unlikely]] {
     context.reply().RollbackTo(mark);
-    const std::string text = ErrorReply(status, command.full_name);
+    const std::string text = ErrorReply(*status, command.full_name);
     context.reply().Error(text);
     stats.CountError(text);
   }
-  Account(session, command, args, !status.ok());
+  Account(session, command, args, !status->ok());
+  return true;
 }
 
 // False when the client is parked: the request must be offered again.
@@ -216,8 +237,7 @@ bool Dispatcher::State::Run(Session& session, Args args, const Prepared& ready) 
     }
   }
   session.last_command = command;
-  Call(session, *command, args, ready);
-  return true;
+  return Call(session, *command, args, ready);
 }
 
 Dispatcher::Dispatcher(const ServerParts& parts, WorkerStats& stats, uint32_t worker_index, WorldLock::Seat* seat)
