@@ -20,6 +20,8 @@ constexpr size_t kCarriedInputMax = 16 * 1024;
 // make us allocate.
 constexpr size_t kInputGrowthMax = size_t{4} << 20;
 constexpr size_t kInputCapacityMin = 512;
+// An empty own buffer above this size shrinks to what the client's recent requests needed.
+constexpr size_t kInputShrinkAbove = 32 * 1024;
 // An own buffer that is empty this long is freed.
 constexpr int64_t kInputIdleMs = 2000;
 
@@ -301,7 +303,15 @@ void Connection::Cron(int64_t now_ms) {
     return;
   }
   if (!session_.replies.empty()) CheckOutputLimit(now_ms);
-  if (InputSize() == 0 && input_capacity_ != 0 && idle_ms > kInputIdleMs) ReleaseInput();
+  if (InputSize() == 0 && input_capacity_ != 0) {
+    const size_t needed = std::max(input_peak_, input_peak_recent_);
+    if (idle_ms > kInputIdleMs) {
+      ReleaseInput();
+    } else if (input_capacity_ > kInputShrinkAbove && needed < input_capacity_ / 2) {
+      ReleaseInput();
+      ReserveInput(needed);
+    }
+  }
   input_peak_recent_ = input_peak_;
   input_peak_ = InputSize();
 }
