@@ -98,7 +98,9 @@ bool IsLocalCredentialHost(std::string_view url) {
                                       "http://169.254.170.23", "http://[fd00:ec2::23]"}) {
     if (url.substr(0, host.size()) != host) continue;
     const std::string_view rest = url.substr(host.size());
-    if (rest.empty() || rest.front() == ':' || rest.front() == '/') return true;
+    // "http://127.0.0.1:80@host/" is another host with a user name.
+    const bool has_user = rest.substr(0, rest.find('/')).find('@') != std::string_view::npos;
+    if (!has_user && (rest.empty() || rest.front() == ':' || rest.front() == '/')) return true;
   }
   return false;
 }

@@ -168,6 +168,23 @@ TEST_F(ChainTest, AsksAgainAfterDiscard) {
   EXPECT_EQ(GetId(), "TWO");
 }
 
+TEST_F(ChainTest, AsksContainerServicesOnlyWhereNobodyElseListens) {
+  for (const char* url : {"http://10.0.0.1/x", "http://127.0.0.1.evil.example/x", "http://127.0.0.1:80@evil.example/x",
+                          "http://169.254.170.2@evil.example/x", "ftp://127.0.0.1/x", "http://169.254.169.254/x"}) {
+    variables_["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = url;
+    chain_.reset();
+    EXPECT_THAT(GetId(), HasSubstr("must be https://")) << url;
+  }
+  EXPECT_TRUE(asked_.empty());
+  for (const char* url : {"http://127.0.0.1:8080/a@b", "http://localhost/x", "http://[::1]:1/x",
+                          "https://any.example/x", "http://169.254.170.23/v1/credentials"}) {
+    variables_["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = url;
+    answers_[url] = {200, KeyJson("ID", kNow + 3600)};
+    chain_.reset();
+    EXPECT_EQ(GetId(), "ID") << url;
+  }
+}
+
 TEST_F(ChainTest, NeverQuotesAnAnswer) {
   ServeContainer("X", kNow + 3600);
   for (const char* body : {"very-secret", "{\"AccessKeyId\":\"very-secret\"}",
