@@ -288,6 +288,7 @@ size_t Dispatcher::ExecuteFrom(Session& session, const RequestBatch& batch, size
     const ReplyBuffer::Mark mark = session.replies.MarkHere();
     session.argument_bytes = batch.wire_bytes(i);
     if (!state.Run(session, batch.args(i), state.prepared[i])) {
+      session.paused = true;
       if (session.connection != nullptr) session.connection->Park();
       return i;
     }

@@ -278,7 +278,9 @@ void Worker::ClientsCron(int64_t hz) {
   }
 }
 
-void Worker::AddIdleWork(IdleWork& work) { idle_work_.push_back(&work); }
+void Worker::AddIdleWork(IdleWork& work) {
+  if (std::find(idle_work_.begin(), idle_work_.end(), &work) == idle_work_.end()) idle_work_.push_back(&work);
+}
 
 // All the time there is while no event came, else a share of what the events took.
 void Worker::RunIdleWork(bool had_events) {

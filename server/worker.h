@@ -76,11 +76,13 @@ class Worker final : private TurnObserver {
 
   // Makes a client of an accepted socket that ClientRegistry::Reserve has counted.
   void Adopt(IncomingConnection incoming);
-  // Idle work runs until its RunSlice says false. `work` outlives that.
+  // Idle work runs until its RunSlice says false. `work` outlives that. Nothing when it is there already.
   void AddIdleWork(IdleWork& work);
   // The periodic work found more to do than it may do at once: calls it again in kHurryMs.
   void HurryCron();
   static constexpr uint64_t kHurryMs = 2;
+  // Stop was called: no further request is executed, as the final snapshot would lack what it wrote. Any thread.
+  [[nodiscard]] bool stopping() const { return stop_.load(std::memory_order_relaxed); }
   // Milliseconds since this turn began, 0 while the loop sleeps. Any thread.
   [[nodiscard]] int64_t BusyMs() const;
   // Of the client adopted last; 0 before the first.

@@ -1,5 +1,6 @@
 #include "storage/shard.h"
 
+#include "storage/base/lock_order.h"
 #include "storage/base/random.h"
 #include "storage/entry.h"
 #include "storage/key_observer.h"
@@ -17,29 +18,30 @@ Shard::~Shard() = default;
 
 void Shard::Lock() noexcept CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
   if (!threaded_) return;
-  lock_order::BeforeLock(id_, true);
+  lock_order::AssertHoldsNone(LockRank::kShard);
+  lock_order::BeforeWait(LockRank::kShard, id_);
   lock_.Lock();
-  lock_order::Locked(id_);
+  lock_order::Acquired(LockRank::kShard, id_);
 }
 
 bool Shard::TryLockSpinning() noexcept CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
   if (!threaded_) return true;
-  lock_order::BeforeLock(id_, false);
+  lock_order::BeforeWait(LockRank::kShard, id_);
   if (!lock_.TryLockSpinning()) return false;
-  lock_order::Locked(id_);
+  lock_order::Acquired(LockRank::kShard, id_);
   return true;
 }
 
 bool Shard::TryLock() noexcept CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
   if (!threaded_) return true;
   if (!lock_.TryLock()) return false;
-  lock_order::Locked(id_);
+  lock_order::Acquired(LockRank::kShard, id_);
   return true;
 }
 
 void Shard::Unlock() noexcept CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
   if (!threaded_) return;
-  lock_order::Unlocked(id_);
+  lock_order::Released(LockRank::kShard, id_);
   lock_.Unlock();
 }
 

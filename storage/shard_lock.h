@@ -2,8 +2,8 @@
 //
 // Thread-safety: any thread. Not recursive, not fair. Locks of several shards are taken in ascending shard order.
 // Rule: a thread that must sleep while it holds other locks gives those up first (TryLockSpinning, then release
-//   everything, WaitUntilFree, start again); Lock() sleeps and therefore asks that nothing is held. Debug builds check
-//   both and stop the process with the two shard numbers.
+//   everything, WaitUntilFree, start again); Lock() sleeps and therefore asks that nothing is held. Shard checks
+//   both in debug builds (storage/base/lock_order.h).
 #pragma once
 
 #include <atomic>
@@ -49,14 +49,5 @@ class CACHENODE_CAPABILITY("shard") ShardLock {
 };
 
 static_assert(sizeof(ShardLock) == 4);
-
-// Debug-only bookkeeping of the shard locks the calling thread holds; empty functions in release builds.
-namespace lock_order {
-// Stops the process when `shard` is not above every shard held, or when `will_sleep` and anything is held.
-void BeforeLock(uint32_t shard, bool will_sleep) noexcept;
-void Locked(uint32_t shard) noexcept;
-void Unlocked(uint32_t shard) noexcept;
-[[nodiscard]] uint32_t HeldCount() noexcept;
-}  // namespace lock_order
 
 }  // namespace cachenode

@@ -159,7 +159,7 @@ size_t Connection::ExecuteInput(std::string_view input) {
   parser_.SetLimits(worker_.parser_limits());
   size_t done = 0;
   size_t executed = 0;
-  while (true) {
+  while (!worker_.stopping()) {
     batch.Clear();
     parser_.SetUnauthenticated(!session_.authenticated);
     const RespParser::Progress progress = parser_.Parse(input.substr(done), batch);
@@ -181,6 +181,7 @@ size_t Connection::ExecuteInput(std::string_view input) {
       return done;
     }
   }
+  return done;
 }
 
 // The dispatcher stopped early: parsing starts again at the first request it left. Returns the bytes of those done.

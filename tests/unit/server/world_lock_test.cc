@@ -283,7 +283,7 @@ void YieldNowAndThen() {
 
 TEST(WorldLockModel, NothingIsSeenByHalves) {
   constexpr int kThreads = 4;
-  constexpr int kOperations = 4000;
+  constexpr int kOperations = 1000;
   lock_order::SetPausePoint(YieldNowAndThen);
   const uint64_t seed = std::random_device{}();
   SCOPED_TRACE(seed);
