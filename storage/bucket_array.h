@@ -1,8 +1,8 @@
 // The memory of one generation of a table: buckets in hash order, and a summary per 256 of them.
 //
 // Thread-safety: as the table that owns it.
-// Invariants: new buckets are all zero. Large arrays are mapped and can give a prefix back to the system; small ones come
-//   from the heap.
+// Invariants: new buckets are all zero. Large arrays are mapped and can give a prefix back to the system; small ones
+//   come from the heap.
 #pragma once
 
 #include <cstddef>

@@ -30,9 +30,7 @@ inline constexpr uint8_t kLongKey = 1U << 7;
 
 [[nodiscard]] inline uint8_t Meta(const char* at) noexcept { return static_cast<uint8_t>(*at); }
 [[nodiscard]] inline ValueType TypeOf(const char* at) noexcept { return static_cast<ValueType>(Meta(at) & 7U); }
-[[nodiscard]] inline Encoding EncodingOf(const char* at) noexcept {
-  return static_cast<Encoding>(Meta(at) >> 3 & 7U);
-}
+[[nodiscard]] inline Encoding EncodingOf(const char* at) noexcept { return static_cast<Encoding>(Meta(at) >> 3 & 7U); }
 [[nodiscard]] inline bool HasTtl(const char* at) noexcept { return (Meta(at) & kHasTtl) != 0; }
 [[nodiscard]] inline bool HasLongKey(const char* at) noexcept { return (Meta(at) & kLongKey) != 0; }
 
@@ -56,7 +54,8 @@ inline void SetAccess(char* at, uint32_t access) noexcept {
 [[nodiscard]] inline size_t KeyOffset(const char* at) noexcept { return TtlOffset(at) + (HasTtl(at) ? kTtlBytes : 0); }
 [[nodiscard]] inline size_t KeySize(const char* at) noexcept {
   const auto size = static_cast<uint8_t>(at[kKeySizeOffset]);
-  if (size != kSizeFollows) [[likely]] return size;
+  if (size != kSizeFollows) [[likely]]
+    return size;
   uint32_t long_size;
   std::memcpy(&long_size, at + kFixedBytes, sizeof(long_size));
   return long_size;
@@ -67,7 +66,8 @@ inline void SetAccess(char* at, uint32_t access) noexcept {
   return key;
 }
 [[nodiscard]] inline std::string_view Key(const char* at) noexcept {
-  if (HasLongKey(at)) [[unlikely]] return {LongKey(at), KeySize(at)};
+  if (HasLongKey(at)) [[unlikely]]
+    return {LongKey(at), KeySize(at)};
   return {at + KeyOffset(at), KeySize(at)};
 }
 // Bytes of everything before the value.

@@ -23,16 +23,18 @@ void Copy(char* to, const char* from, size_t size_bytes) noexcept {
 }
 
 bool MayBeInteger(std::string_view bytes) noexcept {
-  return !bytes.empty() && bytes.size() <= kIntegerCharsMax && (bytes[0] == '-' || (bytes[0] >= '0' && bytes[0] <= '9'));
+  return !bytes.empty() && bytes.size() <= kIntegerCharsMax &&
+         (bytes[0] == '-' || (bytes[0] >= '0' && bytes[0] <= '9'));
 }
 
 }  // namespace
 
 Status KeySlot::WriteInline(std::string_view bytes, StringEncoding encoding, Expiry expiry) {
   const size_t header_bytes = InlineHeaderBytes(bytes.size());
-  const Result<char*> value = ReplaceValue(ValueType::kString, static_cast<Encoding>(encoding),
-                                           header_bytes + bytes.size(), expiry);
-  if (!value) [[unlikely]] return value.status().code();
+  const Result<char*> value =
+      ReplaceValue(ValueType::kString, static_cast<Encoding>(encoding), header_bytes + bytes.size(), expiry);
+  if (!value) [[unlikely]]
+    return value.status().code();
   Copy(StoreInlineHeader(bytes.size(), *value), bytes.data(), bytes.size());
   return Status::Ok();
 }
@@ -52,7 +54,8 @@ Status KeySlot::WriteInt64(int64_t number, Expiry expiry) {
   const StringEncoding encoding = IntEncodingFor(number);
   const Result<char*> value =
       ReplaceValue(ValueType::kString, static_cast<Encoding>(encoding), IntBytes(encoding), expiry);
-  if (!value) [[unlikely]] return value.status().code();
+  if (!value) [[unlikely]]
+    return value.status().code();
   StoreInt(encoding, number, *value);
   return Status::Ok();
 }
@@ -60,8 +63,8 @@ Status KeySlot::WriteInt64(int64_t number, Expiry expiry) {
 Status KeySlot::WriteBlock(ByteBlockRef block, Expiry expiry) {
   const size_t size_bytes = block->size();
   if (FitsInline(InlineHeaderBytes(size_bytes) + size_bytes, true)) return WriteString(block->view(), expiry);
-  const Result<char*> value = ReplaceValue(ValueType::kString, static_cast<Encoding>(StringEncoding::kBlock),
-                                           sizeof(ByteBlock*), expiry);
+  const Result<char*> value =
+      ReplaceValue(ValueType::kString, static_cast<Encoding>(StringEncoding::kBlock), sizeof(ByteBlock*), expiry);
   if (!value) return value.status().code();
   AdjustExternal(static_cast<int64_t>(block->MemoryBytes()));
   StoreBlock(block.Release(), *value);

@@ -59,7 +59,8 @@ class ShardStore final : private TableOwner {
 
   // To be called before anything of the chain changes: hands it to a running snapshot that has not seen it.
   void SaveBeforeChange(Table& table, Bucket& head) noexcept {
-    if (snapshot_->observer != nullptr && head.epoch != snapshot_->epoch) [[unlikely]] SaveChain(table, head);
+    if (snapshot_->observer != nullptr && head.epoch != snapshot_->epoch) [[unlikely]]
+      SaveChain(table, head);
   }
   // Whether background work may change unsaved buckets now.
   [[nodiscard]] bool CanSave() const noexcept {
@@ -74,7 +75,8 @@ class ShardStore final : private TableOwner {
   void FreeExternal(char* at) noexcept {
     constexpr auto kBlock = static_cast<Encoding>(StringEncoding::kBlock);
     // Most values by far: a string that lies in the entry.
-    if (entry::TypeOf(at) == ValueType::kString && entry::EncodingOf(at) != kBlock) [[likely]] return;
+    if (entry::TypeOf(at) == ValueType::kString && entry::EncodingOf(at) != kBlock) [[likely]]
+      return;
     FreeOutside(at);
   }
   // Heap bytes owned by values and long keys changed.

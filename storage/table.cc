@@ -52,7 +52,8 @@ bool Table::AddToChain(Bucket& head, uint8_t tag, uint32_t ref) noexcept {
 
 void Table::RemoveFromChain(Bucket& head, Bucket& bucket, uint32_t slot) noexcept {
   bucket.ClearSlot(slot);
-  if (head.overflow == 0) [[likely]] return;
+  if (head.overflow == 0) [[likely]]
+    return;
   Bucket* before = nullptr;
   Bucket* last = &head;
   while (last->overflow != 0) {
@@ -239,8 +240,8 @@ void Table::UpdateIndexBytes() noexcept {
 // Shows the present arrays to prefetchers and retires what they saw before.
 void Table::Publish(std::unique_ptr<BucketArray> retired) noexcept {
   auto garbage = std::make_unique<RetiredArrays>();
-  garbage->generations.reset(generations_.exchange(new Generations{base_, count_, old_base_, old_count_},
-                                                   std::memory_order_acq_rel));
+  garbage->generations.reset(
+      generations_.exchange(new Generations{base_, count_, old_base_, old_count_}, std::memory_order_acq_rel));
   garbage->array = std::move(retired);
   if (garbage->generations != nullptr) retire_list_.Retire(std::move(garbage));
   UpdateIndexBytes();

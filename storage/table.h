@@ -68,9 +68,11 @@ class Table {
     for (Bucket* bucket = head;;) {
       for (uint32_t mask = bucket->Match(hash.tag()); mask != 0; mask &= mask - 1) {
         const auto slot = static_cast<uint32_t>(std::countr_zero(mask));
-        if (match(heap_.Address(bucket->refs[slot]))) [[likely]] return {head, bucket, slot};
+        if (match(heap_.Address(bucket->refs[slot]))) [[likely]]
+          return {head, bucket, slot};
       }
-      if (bucket->overflow == 0) [[likely]] return {head, nullptr, 0};
+      if (bucket->overflow == 0) [[likely]]
+        return {head, nullptr, 0};
       bucket = Next(*bucket);
     }
   }
@@ -98,8 +100,8 @@ class Table {
   // --- Walking in hash order ---------------------------------------------------------------------------------------
 
   struct Place {
-    Bucket* head;   // Null in an empty table.
-    uint64_t end;   // First position after those this visit covers.
+    Bucket* head;  // Null in an empty table.
+    uint64_t end;  // First position after those this visit covers.
   };
   // The chain that holds `position`; entries of positions before it may be among them.
   [[nodiscard]] Place PlaceAt(uint64_t position) const noexcept;

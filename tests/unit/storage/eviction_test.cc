@@ -101,7 +101,9 @@ TEST_F(EvictionTest, ObserverIsToldAndLockedShardsAreLeftAlone) {
    public:
     void BeforeChange(uint32_t, std::string_view) override { ++changes; }
     void OnExpired(uint32_t, std::string_view) override {}
-    void OnEvicted(uint32_t db, std::string_view key) override { evicted = std::to_string(db) + ":" + std::string(key); }
+    void OnEvicted(uint32_t db, std::string_view key) override {
+      evicted = std::to_string(db) + ":" + std::string(key);
+    }
     int changes = 0;
     std::string evicted;
   } recorder;

@@ -92,7 +92,8 @@ TEST_F(KeyspaceTest, ScanAnswersAboutCountAndAcceptsAnyCursor) {
   EXPECT_LE(calls, 501);
   EXPECT_GE(calls, 300);
   for (int i = 0; i < 1000; ++i) {
-    static_cast<void>(keyspace_.Scan(0, random_.Next(), 10, context_.now_ms, Locking::kWorldHeld, [](const EntryView&) {}));
+    static_cast<void>(
+        keyspace_.Scan(0, random_.Next(), 10, context_.now_ms, Locking::kWorldHeld, [](const EntryView&) {}));
   }
 }
 

@@ -78,8 +78,8 @@ class KeepAll final : public RetireList {
   std::vector<std::unique_ptr<Retired>> kept_;
 };
 
-// Four threads write, erase, expire, evict, scan and prefetch the same shards; each key's value is a function of the key,
-// so a torn or misplaced entry shows. Mostly for the thread sanitizer.
+// Four threads write, erase, expire, evict, scan and prefetch the same shards; each key's value is a function of the
+// key, so a torn or misplaced entry shows. Mostly for the thread sanitizer.
 TEST(KeyspaceThreads, WorkOnTheSameShards) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
   constexpr int kThreads = 4;
   constexpr int kRounds = 30'000;
@@ -120,8 +120,8 @@ TEST(KeyspaceThreads, WorkOnTheSameShards) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
         static_cast<void>(cycle.Run(context, 100));
         static_cast<void>(evictor.EvictOne(keyspace, {EvictionPolicy::kAllKeysLru, 5}, context, random));
         static_cast<void>(keyspace.KeyCount(0) + keyspace.MappedBytes() + keyspace.Memory().UsedBytes());
-        static_cast<void>(keyspace.Scan(0, random.Next(), 20, context.now_ms, Locking::kTakeShardLocks,
-                                        [](const EntryView&) {}));
+        static_cast<void>(
+            keyspace.Scan(0, random.Next(), 20, context.now_ms, Locking::kTakeShardLocks, [](const EntryView&) {}));
       }
     }
   };
