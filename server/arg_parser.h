@@ -24,6 +24,9 @@ class ArgParser {
   [[nodiscard]] size_t Remaining() const { return args_.size() - next_; }
   [[nodiscard]] size_t position() const { return next_; }
 
+  // The next argument, not taken. Only when HasNext.
+  [[nodiscard]] std::string_view Peek() const { return args_[next_]; }
+
   // Takes the next argument if it equals `keyword` in any case and at least `values` arguments follow it.
   bool Match(std::string_view keyword, size_t values = 0) {
     if (!HasNext() || Remaining() < values + 1 || !EqualsIgnoreCase(args_[next_], keyword)) return false;

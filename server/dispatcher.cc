@@ -48,6 +48,8 @@ struct Dispatcher::State {
   void Refuse(Session& session, const Command* command, std::string_view error);
   [[nodiscard]] const Command* Resolve(Session& session, const Command* command, Args args);
   [[nodiscard]] bool Call(Session& session, const Command& command, Args args, const Prepared& prepared);
+  void BeginTurn(int64_t now_ms);
+  [[nodiscard]] Status CallAlone(const Command& command, Args args);
   [[nodiscard]] std::optional<Status> CallLocked(const Command& command, Args args,
                                                  std::span<const HashedKey> request_keys);
   [[nodiscard]] bool MustWaitForSnapshot(const Command& command, std::span<const HashedKey> request_keys) const;
@@ -151,17 +153,38 @@ bool Dispatcher::State::MustWaitForSnapshot(const Command& command, std::span<co
   });
 }
 
+void Dispatcher::State::BeginTurn(int64_t now_ms) {
+  context.BeginTurn(now_ms);
+  const Config& config = context.config();
+  gate.BeginTurn(config, now_ms);
+  tracks_latency = config.latency_tracking;
+  const int64_t slower_than = config.slowlog_log_slower_than;
+  slowlog_ticks = slower_than < 0 ? UINT64_MAX : CycleClock::FromMicroseconds(static_cast<uint64_t>(slower_than));
+  const int64_t threshold_ms = config.latency_monitor_threshold;
+  latency_ticks =
+      threshold_ms <= 0 ? UINT64_MAX : CycleClock::FromMicroseconds(static_cast<uint64_t>(threshold_ms) * 1000);
+}
+
+// Such a command may have changed options, a pause or what else this turn's later requests are judged by.
+Status Dispatcher::State::CallAlone(const Command& command, Args args) {
+  Status status;
+  if (locks) {
+    const WorldExclusive world(*parts.world, *seat);
+    context.SetHoldsWorld(true);
+    status = command.handler(context, args);
+    context.SetHoldsWorld(false);
+  } else {
+    status = command.handler(context, args);
+  }
+  BeginTurn(context.now_ms());
+  return status;
+}
+
 // Nothing when the client must wait for the snapshot; nothing was changed then.
 std::optional<Status> Dispatcher::State::CallLocked(const Command& command, Args args,
                                                     std::span<const HashedKey> request_keys) {
+  if (command.Is(kExclusive)) return CallAlone(command, args);
   if (!locks) return command.handler(context, args);
-  if (command.Is(kExclusive)) {
-    const WorldExclusive world(*parts.world, *seat);
-    context.SetHoldsWorld(true);
-    Status status = command.handler(context, args);
-    context.SetHoldsWorld(false);
-    return status;
-  }
   if (request_keys.empty()) return command.handler(context, args);
   locks->Clear();
   for (const HashedKey& key : request_keys) locks->Add(key.hash);
@@ -247,18 +270,7 @@ Dispatcher::~Dispatcher() = default;
 
 CommandContext& Dispatcher::context() { return state_->context; }
 
-void Dispatcher::BeginTurn(int64_t now_ms) {
-  State& state = *state_;
-  state.context.BeginTurn(now_ms);
-  const Config& config = state.context.config();
-  state.gate.BeginTurn(config, now_ms);
-  state.tracks_latency = config.latency_tracking;
-  const int64_t slower_than = config.slowlog_log_slower_than;
-  state.slowlog_ticks = slower_than < 0 ? UINT64_MAX : CycleClock::FromMicroseconds(static_cast<uint64_t>(slower_than));
-  const int64_t threshold_ms = config.latency_monitor_threshold;
-  state.latency_ticks =
-      threshold_ms <= 0 ? UINT64_MAX : CycleClock::FromMicroseconds(static_cast<uint64_t>(threshold_ms) * 1000);
-}
+void Dispatcher::BeginTurn(int64_t now_ms) { state_->BeginTurn(now_ms); }
 
 size_t Dispatcher::Execute(Session& session, const RequestBatch& batch, uint64_t deadline_ticks) {
   return ExecuteFrom(session, batch, 0, deadline_ticks);

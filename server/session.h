@@ -35,6 +35,7 @@ struct ConnectionUsage {
   uint64_t query_buffer_free = 0;
   uint64_t query_buffer_peak = 0;
   uint64_t multi_buffer = 0;
+  uint64_t memory_bytes = 0;  // Everything the client holds.
   uint64_t input_total = 0;
   uint64_t output_total = 0;
   uint64_t commands_total = 0;
@@ -83,6 +84,7 @@ struct Session {
   ReplyMode reply_mode = ReplyMode::kOn;
   Closing closing = Closing::kNo;
   ClientClass client_class = ClientClass::kNormal;
+  bool understands_redirect = false;  // CLIENT CAPA REDIRECT.
   std::string user = "default";
   std::string name;
   std::string library_name;

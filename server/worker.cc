@@ -237,9 +237,7 @@ void Worker::FlushQueued() {
 
 void Worker::ResumeParked() {
   for (Connection* connection : connections_) {
-    if (!connection->session().paused) continue;
-    connection->session().paused = false;
-    connection->Resume();
+    if (connection->session().paused) connection->Resume();
   }
 }
 

@@ -9,6 +9,7 @@
 namespace cachenode {
 
 std::span<const CommandSpec> BitmapCommands();
+std::span<const CommandSpec> ClientCommands();
 std::span<const CommandSpec> CommandCommands();
 std::span<const CommandSpec> ConfigCommands();
 std::span<const CommandSpec> ConnectionCommands();

@@ -6,6 +6,7 @@
 
 #include "protocol/resp_writer.h"
 #include "server/dispatcher.h"
+#include "server/node_state.h"
 #include "server/worker.h"
 #include "storage/base/cycle_clock.h"
 
@@ -48,7 +49,10 @@ Connection::Connection(Worker& worker, uint64_t id, std::unique_ptr<Transport> t
   session_.connection = this;
 }
 
-Connection::~Connection() { transport_->Close(); }
+Connection::~Connection() {
+  Unpark();
+  transport_->Close();
+}
 
 Status Connection::Open() { return transport_->Open(worker_.loop(), *this); }
 
@@ -212,11 +216,22 @@ void Connection::FailProtocol() {
   session_.closing = Closing::kAfterReply;
 }
 
-void Connection::Park() { parked_ = true; }
+void Connection::Park() {
+  if (parked_) return;
+  parked_ = true;
+  worker_.parts().state->clients_blocked.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Connection::Unpark() {
+  if (!parked_) return;
+  parked_ = false;
+  session_.paused = false;
+  worker_.parts().state->clients_blocked.fetch_sub(1, std::memory_order_relaxed);
+}
 
 void Connection::Resume() {
   if (!parked_) return;
-  parked_ = false;
+  Unpark();
   UpdateWatch();
   worker_.QueueTurn(*this);
 }
@@ -322,6 +337,7 @@ ConnectionUsage Connection::Usage() const {
   usage.query_buffer_used = InputSize();
   usage.query_buffer_free = input_capacity_ - input_end_;
   usage.query_buffer_peak = std::max(input_peak_, input_peak_recent_);
+  usage.memory_bytes = MemoryBytes();
   usage.input_total = input_bytes_total_;
   usage.output_total = session_.replies.consumed_bytes();
   usage.commands_total = requests_total_;

@@ -84,6 +84,7 @@ class Connection final : public ClientConnection, private Transport::Listener {
   void CheckQueryLimit();
   void CheckOutputLimit(int64_t now_ms);
   void CloseNow();
+  void Unpark();
   void UpdateWatch();
 
   // Constant after construction.
