@@ -79,7 +79,7 @@ Status Worker::Open() {
   WorldLock::Seat* command_seat = parts_.world->elided() ? nullptr : seat_;
   dispatcher_ = std::make_unique<Dispatcher>(parts_, stats_, setup_.index, command_seat);
   read_buffer_ = std::make_unique<char[]>(kReadBufferBytes);
-  turn_budget_ticks_ = CycleClock::FromMicroseconds(Connection::kTurnUs);
+  turn_budget_ticks_ = CycleClock::FromMicroseconds(static_cast<uint64_t>(config().client_turn_us));
   return Status::Ok();
 }
 

@@ -35,6 +35,7 @@ struct NetworkDirectives {
   int64_t maxclients = 0;
   int64_t socket_mark_id = 0;
   int64_t max_new_connections_per_cycle = 0;
+  int64_t client_turn_us = 0;  // Microseconds a client may use before the others get their turn.
 };
 
 // What clients may do and how much memory they may hold.

@@ -25,6 +25,9 @@ constexpr OptionSpec kRows[] = {
     Integer<&Config::socket_mark_id>("socket-mark-id", "0", {0, kUint32Max}).Flags(kOptionImmutable),
     Integer<&Config::max_new_connections_per_cycle>("max-new-connections-per-cycle", "10", {1, 1000})
         .Flags(kOptionOurs),
+    Integer<&Config::client_turn_us>("client-turn-us", "200", {20, 1000000})
+        .Flags(kOptionOurs | kOptionImmutable)
+        .In(Unit::kMicroseconds),
 
     // What clients may do and how much memory they may hold.
     Text<&Config::requirepass>("requirepass", "").Flags(kOptionSensitive).Applies(ApplyGroup::kAuthentication),

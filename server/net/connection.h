@@ -7,7 +7,7 @@
 //     connection's own buffer, which is freed after being empty for a while.
 //   - Replies leave once a turn, by one write.
 //   - Only the worker destroys a connection, and never from inside one of its calls.
-// Limits: one turn executes kRequestsPerTurn requests or lasts kTurnUs; client-query-buffer-limit and
+// Limits: one turn executes kRequestsPerTurn requests or lasts client-turn-us; client-query-buffer-limit and
 //   client-output-buffer-limit close the client; a parked client is read up to kParkedInputMax bytes.
 #pragma once
 
@@ -29,7 +29,6 @@ class Worker;
 class Connection final : public ClientConnection, private Transport::Listener {
  public:
   static constexpr size_t kRequestsPerTurn = 64;
-  static constexpr int64_t kTurnUs = 200;
   static constexpr size_t kParkedInputMax = 64 * 1024;
   // Pieces of one write; the rest goes out when the socket takes more.
   static constexpr size_t kWritePiecesMax = 64;
