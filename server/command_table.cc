@@ -35,10 +35,17 @@ FoldedName Fold(std::string_view name) {
     const uint64_t word = (static_cast<uint64_t>(high) << 32 | low) | kFold;
     return {word, word};
   }
-  uint64_t word = 0;
-  for (const char byte : name) word = word << 8 | static_cast<uint8_t>(byte);
-  word |= kFold;
+  // One to three bytes: the first, the middle one and the last, which may be the same.
+  const auto byte = [&](size_t at) { return uint64_t{static_cast<uint8_t>(name[at])}; };
+  const uint64_t word = (byte(0) | byte(name.size() / 2) << 8 | byte(name.size() - 1) << 16) | kFold;
   return {word, word};
+}
+
+// Whether equal folded words mean equal names: folding maps non-letters onto each other, and words of 8 bytes at both
+// ends leave out the middle of a long name.
+bool FoldsExactly(std::string_view name) {
+  const bool is_covered = name.size() <= 16;
+  return is_covered && std::all_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; });
 }
 
 uint64_t SlotOf(FoldedName name, size_t length, uint64_t multiplier, uint32_t shift) {
@@ -124,7 +131,8 @@ bool CommandTable::TryIndex(uint64_t multiplier) {
     const FoldedName folded = Fold(command->name);
     Slot& slot = slots_[SlotOf(folded, command->name.size(), multiplier, shift_)];
     if (slot.command != nullptr) return false;
-    slot = {folded.head, folded.tail, static_cast<uint32_t>(command->name.size()), command.get()};
+    slot = {folded.head, folded.tail, static_cast<uint32_t>(command->name.size()), !FoldsExactly(command->name),
+            command.get()};
   }
   multiplier_ = multiplier;
   return true;
@@ -135,8 +143,8 @@ const Command* CommandTable::Find(std::string_view name) const {
   const FoldedName folded = Fold(name);
   const Slot& slot = slots_[SlotOf(folded, name.size(), multiplier_, shift_)];
   if (slot.head != folded.head || slot.tail != folded.tail || slot.length != name.size()) return nullptr;
-  // Folding maps a few non-letters onto each other, and long names have a middle: compare exactly in the end.
-  return EqualsIgnoreCase(slot.command->name, name) ? slot.command : nullptr;
+  if (slot.needs_comparison && !EqualsIgnoreCase(slot.command->name, name)) return nullptr;
+  return slot.command;
 }
 
 const Command* CommandTable::FindByFullName(std::string_view full_name) const {

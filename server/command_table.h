@@ -76,6 +76,7 @@ class CommandTable {
     uint64_t head = 0;  // First 8 bytes, folded to lower case.
     uint64_t tail = 0;  // Last 8 bytes, folded.
     uint32_t length = 0;
+    bool needs_comparison = false;  // The folded words do not tell the name from every other.
     const Command* command = nullptr;
   };
 

@@ -44,12 +44,6 @@ void KeySlot::Relocate() const noexcept {
   if (!hidden_) entry_ = own.heap().Address(found.bucket->refs[found.slot]);
 }
 
-char* KeySlot::Entry() const noexcept {
-  if (version_ != shard_->layout_version_) [[unlikely]]
-    Relocate();
-  return entry_;
-}
-
 // --- Looking --------------------------------------------------------------------------------------------------------
 
 ValueType KeySlot::type() const noexcept { return entry::TypeOf(Entry()); }

@@ -118,11 +118,17 @@ class KeySlot {
  private:
   friend class Shard;
 
-  KeySlot(Shard& shard, uint32_t db, KeyHash hash, std::string_view key, const AccessContext& context) noexcept
-      : shard_(&shard), context_(&context), key_(key), hash_(hash), db_(db) {}
+  // `layout_version` is the shard's counter of entries that moved.
+  KeySlot(Shard& shard, const uint64_t& layout_version, uint32_t db, KeyHash hash, std::string_view key,
+          const AccessContext& context) noexcept
+      : shard_(&shard), layout_version_(&layout_version), context_(&context), key_(key), hash_(hash), db_(db) {}
 
   // The entry's first byte, or null; finds it again if the shard changed since.
-  [[nodiscard]] char* Entry() const noexcept;
+  [[nodiscard]] char* Entry() const noexcept {
+    if (version_ != *layout_version_) [[unlikely]]
+      Relocate();
+    return entry_;
+  }
   void Relocate() const noexcept;
   [[nodiscard]] ShardStore& store() const noexcept;
   [[nodiscard]] StringView String() const noexcept;
@@ -143,6 +149,7 @@ class KeySlot {
   [[nodiscard]] bool FitsInline(size_t size_bytes, bool has_ttl) const noexcept;
 
   Shard* shard_;
+  const uint64_t* layout_version_;
   const AccessContext* context_;
   std::string_view key_;
   KeyHash hash_;

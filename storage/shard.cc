@@ -48,7 +48,7 @@ void Shard::Unlock() noexcept CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
 // --- Keys -----------------------------------------------------------------------------------------------------------
 
 KeySlot Shard::Find(uint32_t db, KeyHash hash, std::string_view key, const AccessContext& context) noexcept {
-  KeySlot slot(*this, db, hash, key, context);
+  KeySlot slot(*this, layout_version_, db, hash, key, context);
   slot.Relocate();
   char* const at = slot.entry_;
   if (at == nullptr) return slot;
