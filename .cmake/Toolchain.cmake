@@ -27,7 +27,9 @@ target_link_libraries(cachenode_flags INTERFACE Threads::Threads)
 target_compile_options(cachenode_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wcast-align
   -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wformat=2 -Wundef -Werror
-  -ffunction-sections -fdata-sections -fno-omit-frame-pointer)
+  -ffunction-sections -fdata-sections
+  # Readable stacks where speed is not measured; the crash report unwinds without them.
+  $<$<NOT:$<CONFIG:Release>>:-fno-omit-frame-pointer>)
 target_link_options(cachenode_flags INTERFACE -Wl,--gc-sections -Wl,--as-needed -Wl,--fatal-warnings)
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")

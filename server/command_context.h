@@ -60,11 +60,19 @@ class CommandContext {
   [[nodiscard]] const AccessContext& access() const { return access_; }
 
   // The key for a reading command: counts a hit or a miss and records the access.
-  [[nodiscard]] KeySlot FindForRead(std::string_view key) { return CountLookup(FindIn(db(), key, access_)); }
+  [[nodiscard]] KeySlot FindForRead(std::string_view key) {
+    KeySlot slot = FindIn(db(), key, access_);
+    CountLookup(slot);
+    return slot;
+  }
   // The key for a writing command: records the access, counts nothing.
   [[nodiscard]] KeySlot FindForWrite(std::string_view key) { return FindIn(db(), key, access_); }
   // The same without recording the access (TTL, TYPE, EXISTS, OBJECT).
-  [[nodiscard]] KeySlot FindUntouched(std::string_view key) { return CountLookup(Inspect(key)); }
+  [[nodiscard]] KeySlot FindUntouched(std::string_view key) {
+    KeySlot slot = Inspect(key);
+    CountLookup(slot);
+    return slot;
+  }
   // The key, leaving no trace and counting nothing.
   [[nodiscard]] KeySlot Inspect(std::string_view key) { return FindIn(db(), key, inspect_access_); }
   // The key in another database (MOVE, COPY); its shard is the same for every database.
@@ -101,7 +109,7 @@ class CommandContext {
 
  private:
   [[nodiscard]] KeyHash HashOf(std::string_view key);
-  [[nodiscard]] KeySlot CountLookup(KeySlot slot);
+  void CountLookup(const KeySlot& slot);
   // Without analysis: the dispatcher locked the shards of the request's keys, a set only known at run time.
   [[nodiscard]] KeySlot FindIn(uint32_t db, std::string_view key,
                                const AccessContext& access) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
@@ -141,14 +149,13 @@ inline KeyHash CommandContext::HashOf(std::string_view key) {
   return KeyHash::Of(key);
 }
 
-inline KeySlot CommandContext::CountLookup(KeySlot slot) {
+inline void CommandContext::CountLookup(const KeySlot& slot) {
   if (slot.Exists()) [[likely]] {
     stats_.keyspace_hits.Increment();
-  } else {
-    stats_.keyspace_misses.Increment();
-    Notify(kNotifyKeyMiss, "keymiss", slot.key());
+    return;
   }
-  return slot;
+  stats_.keyspace_misses.Increment();
+  Notify(kNotifyKeyMiss, "keymiss", slot.key());
 }
 
 }  // namespace cachenode

@@ -27,7 +27,7 @@ struct Session;
 
 class Dispatcher {
  public:
-  static constexpr size_t kPrefetchKeysMax = 128;
+  static constexpr size_t kPrefetchKeysMax = 256;
 
   // `parts` and `stats` outlive this object. `seat` is the worker's place in the world lock; null when there is only
   // one thread and no world lock (tests).

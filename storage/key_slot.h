@@ -130,6 +130,8 @@ class KeySlot {
     return entry_;
   }
   void Relocate() const noexcept;
+  // Overwrites a short string by one of the same length where neither has a deadline; false when it is not that case.
+  [[nodiscard]] bool OverwriteSameSize(std::string_view bytes) noexcept;
   [[nodiscard]] ShardStore& store() const noexcept;
   [[nodiscard]] StringView String() const noexcept;
   // Tells observer and snapshot that the existing entry is about to change.

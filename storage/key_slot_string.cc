@@ -4,8 +4,10 @@
 #include <cstring>
 #include <utility>
 
+#include "storage/base/bytes.h"
 #include "storage/entry.h"
 #include "storage/key_slot.h"
+#include "storage/recency.h"
 #include "storage/shard.h"
 
 namespace cachenode {
@@ -39,9 +41,25 @@ Status KeySlot::WriteInline(std::string_view bytes, StringEncoding encoding, Exp
   return Status::Ok();
 }
 
+// The commonest write of a cache: nothing moves, no size changes, so only the bytes and the recency are written.
+bool KeySlot::OverwriteSameSize(std::string_view bytes) noexcept {
+  constexpr uint8_t kPlainInline = 0;  // A string, inline, no deadline, short key: every field of meta is 0.
+  static_assert(static_cast<unsigned>(ValueType::kString) == 0 && static_cast<unsigned>(StringEncoding::kInline) == 0);
+  char* const at = Entry();
+  if (at == nullptr || entry::Meta(at) != kPlainInline || bytes.size() >= kShortInlineBytes) return false;
+  char* const value = at + entry::ValueOffset(at);
+  if (static_cast<uint8_t>(*value) != bytes.size()) return false;
+  Announce();
+  CopyShort(value + 1, bytes.data(), bytes.size());
+  if (!context_->lfu) entry::SetAccess(at, recency::Fresh(*context_));
+  shard_->CountChange();
+  return true;
+}
+
 Status KeySlot::WriteString(std::string_view bytes, Expiry expiry) {
   int64_t number = 0;
   if (MayBeInteger(bytes) && TryParseInt64(bytes, number)) return WriteInt64(number, expiry);
+  if (expiry.at_ms() < 0 && OverwriteSameSize(bytes)) return Status::Ok();
   if (FitsInline(InlineHeaderBytes(bytes.size()) + bytes.size(), !expiry.IsClear())) [[likely]] {
     return WriteInline(bytes, StringEncoding::kInline, expiry);
   }

@@ -60,7 +60,10 @@ void StoreInt(StringEncoding encoding, int64_t number, char* value) noexcept;
 
 // An inline string is its length (1-2 bytes: 7 bits each, the first with the high bit when two) and its bytes.
 inline constexpr size_t kInlineStringBytesMax = (size_t{1} << 14) - 1;
-[[nodiscard]] inline size_t InlineHeaderBytes(size_t size_bytes) noexcept { return size_bytes < 128 ? 1 : 2; }
+inline constexpr size_t kShortInlineBytes = 128;  // Shorter ones have one byte of length.
+[[nodiscard]] inline size_t InlineHeaderBytes(size_t size_bytes) noexcept {
+  return size_bytes < kShortInlineBytes ? 1 : 2;
+}
 // Writes the length and returns where the bytes go.
 char* StoreInlineHeader(size_t size_bytes, char* value) noexcept;
 void StoreBlock(ByteBlock* block, char* value) noexcept;
