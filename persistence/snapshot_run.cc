@@ -299,7 +299,8 @@ void SnapshotRun::Encode() {
 void SnapshotRun::EncodeChunk(ChunkEncoder& encoder, std::unique_ptr<RawChunk> chunk) {
   chunk->ForEach([&](uint32_t db, const EntryView& entry) {
     encoder.Add(db, entry);
-    if (plan_.key_delay_us > 0) [[unlikely]] DelayAfterKey();
+    if (plan_.key_delay_us > 0) [[unlikely]]
+      DelayAfterKey();
   });
   const size_t bytes = chunk->capacity() + chunk->pinned_bytes();
   chunk.reset();

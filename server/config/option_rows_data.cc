@@ -184,8 +184,12 @@ constexpr OptionSpec kRows[] = {
     Memory<&Config::s3_part_size>("s3-part-size", "8388608", {kS3PartBytesMin, kS3PartBytesMax}).Flags(kS3),
     Integer<&Config::s3_parallel_parts>("s3-parallel-parts", "4", {1, kS3ParallelPartsMax}).Flags(kS3),
     Integer<&Config::s3_timeout>("s3-timeout", "3600", {0, kS3TimeoutMaxS}).Flags(kS3).In(Unit::kSeconds),
-    Integer<&Config::s3_stall_timeout>("s3-stall-timeout", "30", {1, kS3StallTimeoutMaxS}).Flags(kS3).In(Unit::kSeconds),
-    Integer<&Config::s3_connect_timeout>("s3-connect-timeout", "5", {1, kS3ConnectTimeoutMaxS}).Flags(kS3).In(Unit::kSeconds),
+    Integer<&Config::s3_stall_timeout>("s3-stall-timeout", "30", {1, kS3StallTimeoutMaxS})
+        .Flags(kS3)
+        .In(Unit::kSeconds),
+    Integer<&Config::s3_connect_timeout>("s3-connect-timeout", "5", {1, kS3ConnectTimeoutMaxS})
+        .Flags(kS3)
+        .In(Unit::kSeconds),
     Integer<&Config::s3_max_attempts>("s3-max-attempts", "0", {0, kS3AttemptsMax}).Flags(kS3),
 };
 

@@ -22,7 +22,8 @@ double Kilobits(uint64_t bytes_per_second) { return static_cast<double>(bytes_pe
 void Zero(T& text, N name, const S& /*source*/) { text.Line(name, 0); }
 void ZeroRate(T& text, N name, const S& /*source*/) { text.Fixed(name, 0, 2); }
 
-// Fields of parts that do not exist in this node (replication, pub/sub, forks) are zero because nothing can count there.
+// Fields of parts that do not exist in this node (replication, pub/sub, forks) are zero because nothing can count
+// there.
 constexpr InfoField kStats[] = {
     {"total_connections_received",
      [](T& text, N name, const S& source) { text.Line(name, Sum(source, &WorkerStats::connections_received)); }},

@@ -30,7 +30,7 @@ def functions(text):
         start = signature_start(lines, index)
         head = " ".join(part.strip() for part in lines[start:index + 1])
         indent = len(lines[start]) - len(lines[start].lstrip())
-        if "(" not in head or NOT_A_FUNCTION.search(head):
+        if "(" not in head or head.startswith(("{", "[")) or NOT_A_FUNCTION.search(head):
             index += 1
             continue
         end = index + 1
@@ -45,7 +45,7 @@ def signature_start(lines, index):
     depth = lines[index].count(")") - lines[index].count("(")
     while index > 0:
         previous = lines[index - 1].rstrip()
-        if depth <= 0 and (not previous or previous.endswith((";", "}", "{", ":")) or previous.lstrip().startswith("#")):
+        if depth <= 0 and (not previous or previous.endswith((";", "}", "},", "{", ":")) or previous.lstrip().startswith("#")):
             break
         if not previous:
             break

@@ -80,7 +80,8 @@ TEST(Connection, ALongPipelineDoesNotHoldUpAnotherClient) {
     // Both inputs lie ready when the loop looks at its sockets next.
     ASSERT_EQ(greedy.SendSome(pipeline), pipeline.size());
     ASSERT_EQ(modest.SendSome(kPing), kPing.size());
-    observer = std::make_unique<RoundObserver>(*node.clients->FindOwn(0, greedy.id), *node.clients->FindOwn(0, modest.id));
+    observer =
+        std::make_unique<RoundObserver>(*node.clients->FindOwn(0, greedy.id), *node.clients->FindOwn(0, modest.id));
     worker.AddIdleWork(*observer);
   });
   EXPECT_EQ(modest.Receive(kPong.size()), kPong);
