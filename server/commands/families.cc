@@ -7,10 +7,25 @@ namespace cachenode {
 std::span<const std::span<const CommandSpec>> AllFamilies() {
   static const std::vector<std::span<const CommandSpec>> kFamilies = {
       // One family a line, so that two new ones do not meet in a merge.
-      BitmapCommands(),   ClientCommands(),     CommandCommands(),     ConfigCommands(), ConnectionCommands(),
-      DatabaseCommands(), DebugCommands(),      DumpCommands(),        ExpireCommands(), KeyCommands(),
-      KeyScanCommands(),  LcsCommands(),        PersistenceCommands(), ServerCommands(), SlowlogCommands(),
-      StringCommands(),   StringEditCommands(),
+      // clang-format off
+      BitmapCommands(),
+      ClientCommands(),
+      CommandCommands(),
+      ConfigCommands(),
+      ConnectionCommands(),
+      DatabaseCommands(),
+      DebugCommands(),
+      DumpCommands(),
+      ExpireCommands(),
+      KeyCommands(),
+      KeyScanCommands(),
+      LcsCommands(),
+      PersistenceCommands(),
+      ServerCommands(),
+      SlowlogCommands(),
+      StringCommands(),
+      StringEditCommands(),
+      // clang-format on
   };
   return kFamilies;
 }
