@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "persistence/s3/s3_client.h"
@@ -13,8 +14,8 @@
 namespace cachenode {
 namespace {
 
-// Threads that encode and write a snapshot, and threads that decode a load.
-constexpr unsigned kHelperThreads = 2;
+// Threads that encode and write a snapshot, and threads that decode a load: one for each processor, within reason.
+unsigned HelperThreads() { return std::clamp(std::thread::hardware_concurrency(), 2U, 8U); }
 
 RdbRecency RecencyOf(const Config& config) {
   switch (config.maxmemory_policy) {
@@ -42,9 +43,10 @@ SnapshotSettings SettingsOf(const Config& config) {
   settings.checksum = config.rdbchecksum;
   settings.incremental_sync = config.rdb_save_incremental_fsync;
   settings.recency = RecencyOf(config);
-  settings.thread_count = kHelperThreads;
+  settings.thread_count = HelperThreads();
   settings.walker_count = static_cast<unsigned>(config.io_threads);
   settings.seconds_max = config.snapshot_max_seconds;
+  settings.key_delay_us = config.rdb_key_save_delay;
   return settings;
 }
 
@@ -82,6 +84,11 @@ bool PersistenceService::Walker::RunSlice(Worker& /*worker*/) {
   return service_.snapshotter_.RunSlice(index_, kSliceUs);
 }
 
+uint32_t PersistenceService::Walker::BusyPercent() const {
+  const uint32_t pause_us = service_.snapshotter_.PauseAfterSliceUs(kSliceUs);
+  return kSliceUs * 100 / (kSliceUs + pause_us);
+}
+
 PersistenceService::PersistenceService(const ServerParts& parts, Log& log, Hooks hooks)
     : parts_(parts), log_(log), hooks_(std::move(hooks)), snapshotter_(*parts.keyspace, *this, *parts.clock, log) {
   const Config& config = parts_.config->Current();
@@ -116,7 +123,7 @@ RestoreOptions PersistenceService::RestoreOptionsOf(const Config& config) const 
   RestoreOptions options;
   options.version_check = config.rdb_version_check;
   options.verify_checksum = config.rdbchecksum && !parts_.state->skip_checksums.load(std::memory_order_relaxed);
-  options.thread_count = kHelperThreads;
+  options.thread_count = HelperThreads();
   options.rules.lfu = RecencyOf(config) == RdbRecency::kLfuCounter;
   return options;
 }
@@ -269,6 +276,12 @@ void PersistenceService::RunExclusive(FunctionRef<void()> body) {
 
 void PersistenceService::WakeWalkers() noexcept {
   hooks_.on_every_worker([this](Worker& worker) { worker.AddIdleWork(*walkers_[worker.index()]); });
+}
+
+// Walkers that found the buffers full gave up their turn on the loop.
+void PersistenceService::OnSnapshotRoom() noexcept {
+  hooks_.resume_parked();
+  if (snapshotter_.Running()) WakeWalkers();
 }
 
 void PersistenceService::OnSnapshotFinished() noexcept {

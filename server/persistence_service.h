@@ -92,7 +92,7 @@ class PersistenceService final : public SnapshotHost, public ConfigApplier {
 
   void RunExclusive(FunctionRef<void()> body) override;
   void WakeWalkers() noexcept override;
-  void OnSnapshotRoom() noexcept override { hooks_.resume_parked(); }
+  void OnSnapshotRoom() noexcept override;
   void OnSnapshotFinished() noexcept override;
   Status Apply(ApplyGroup group, const Config& before, const Config& after) override;
 
@@ -102,6 +102,7 @@ class PersistenceService final : public SnapshotHost, public ConfigApplier {
    public:
     Walker(PersistenceService& service, unsigned index) : service_(service), index_(index) {}
     bool RunSlice(Worker& worker) override;
+    [[nodiscard]] uint32_t BusyPercent() const override;
 
    private:
     PersistenceService& service_;

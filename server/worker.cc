@@ -284,7 +284,9 @@ void Worker::AddIdleWork(IdleWork& work) {
 void Worker::RunIdleWork(bool had_events) {
   const uint64_t begin = CycleClock::Ticks();
   if (had_events) {
-    idle_credit_ticks_ += static_cast<int64_t>((begin - turn_begin_ticks_) * kIdleWorkPercent / 100);
+    uint32_t percent = 0;
+    for (const IdleWork* work : idle_work_) percent = std::max(percent, work->BusyPercent());
+    idle_credit_ticks_ += static_cast<int64_t>((begin - turn_begin_ticks_) * percent / 100);
     if (idle_credit_ticks_ <= 0) return;
   } else {
     idle_credit_ticks_ = 0;

@@ -6,7 +6,7 @@
 // Invariants: from the first callback of a turn to its end the thread sits inside the world lock; it sleeps outside.
 //   Connections are destroyed only between callbacks.
 // Limits: periodic tasks bound themselves (kCronSliceUs is what they should aim at); idle work gets all time while
-//   nothing else is to do, in slices, and about kIdleWorkPercent of it otherwise.
+//   nothing else is to do, in slices, and about a tenth of it otherwise (see IdleWork).
 #pragma once
 
 #include <atomic>
@@ -39,6 +39,9 @@ class IdleWork {
   virtual ~IdleWork() = default;
   // Does about 20 us of work, inside the world lock, on worker `worker`. False when nothing is left.
   virtual bool RunSlice(Worker& worker) = 0;
+  // What share of a busy loop's time this work should have.
+  [[nodiscard]] virtual uint32_t BusyPercent() const { return kBusyPercent; }
+  static constexpr uint32_t kBusyPercent = 10;
 };
 
 // Called every 1000/hz ms on each worker, inside the world lock. Bounds its own time.
@@ -55,7 +58,6 @@ class Worker final : private TurnObserver {
   static constexpr size_t kReadBufferBytes = 64 * 1024;
   static constexpr int64_t kCronSliceUs = 1000;
   static constexpr int64_t kIdleWorkTurnUs = 200;
-  static constexpr uint64_t kIdleWorkPercent = 10;
 
   // `parts` outlives this. The seat in the world lock is taken here.
   Worker(const WorkerSetup& setup, const ServerParts& parts, WorkerStats& stats);
