@@ -1,5 +1,7 @@
 #include "server/worker.h"
 
+#include <sys/prctl.h>
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -26,6 +28,13 @@ namespace {
 constexpr uint64_t kCpuSampleUs = 250;
 // Each client is looked at about once a second, and at least this many per call.
 constexpr size_t kClientsPerCronMin = 5;
+
+// Holding nothing. The kernel's timer slack must be small for that to be exact, see Run.
+void SleepUs(uint32_t microseconds) {
+  timespec wait{};
+  wait.tv_nsec = long{1000} * microseconds;
+  nanosleep(&wait, nullptr);  // tidy: allow(sleep) the loop has nothing to do, and wakes late on purpose
+}
 
 int64_t ThreadCpuUs() {
   timespec now{};
@@ -84,6 +93,8 @@ Status Worker::Open() {
 }
 
 void Worker::Run() {
+  constexpr unsigned long kTimerSlackNs = 1000;
+  prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
   cron_timer_->Start(1);
   if (!stop_.load(std::memory_order_acquire)) loop_->Run();
 }
@@ -132,7 +143,12 @@ void Worker::OnTurnEnd() {
   MeasureTurn();
   busy_since_ticks_.store(0, std::memory_order_relaxed);
   parts_.world->Leave(*seat_);
-  if (stop_.load(std::memory_order_relaxed)) loop_->Stop();
+  if (stop_.load(std::memory_order_relaxed)) {
+    loop_->Stop();
+    return;
+  }
+  const uint32_t sleep_us = coalescer_.SleepUsAfterTurn(CycleClock::Ticks());
+  if (sleep_us != 0 && !awake_) SleepUs(sleep_us);
 }
 
 void Worker::UpdateAwake() {

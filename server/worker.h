@@ -21,6 +21,7 @@
 #include "protocol/resp_parser.h"
 #include "server/mailbox.h"
 #include "server/net/event_loop.h"
+#include "server/poll_coalescer.h"
 #include "server/net/listener.h"
 #include "server/server_parts.h"
 #include "server/stats/worker_stats.h"
@@ -105,6 +106,7 @@ class Worker final : private TurnObserver {
   [[nodiscard]] WorkerStats& stats() { return stats_; }
   [[nodiscard]] Dispatcher& dispatcher() { return *dispatcher_; }
   [[nodiscard]] WorldLock::Seat& seat() { return *seat_; }
+  [[nodiscard]] PollCoalescer& coalescer() { return coalescer_; }
   [[nodiscard]] ChunkPool& chunks() { return chunks_; }
   [[nodiscard]] RequestBatch& batch() { return batch_; }
   [[nodiscard]] std::span<char> read_buffer() { return {read_buffer_.get(), kReadBufferBytes}; }
@@ -153,6 +155,7 @@ class Worker final : private TurnObserver {
   // Own thread.
   std::unique_ptr<Timer> cron_timer_;
   std::unique_ptr<char[]> read_buffer_;
+  PollCoalescer coalescer_;
   ChunkPool chunks_;
   RequestBatch batch_;
   std::vector<Connection*> connections_;

@@ -75,6 +75,7 @@ void Connection::OnHangUp() { CloseNow(); }
 bool Connection::ReadInto(std::span<char> space, size_t& got) {
   const TransferResult read = transport_->Read(space);
   worker_.stats().reads_processed.Increment();
+  worker_.coalescer().NoteRead(read_stamp_);
   got = 0;
   if (read.outcome == TransferResult::Outcome::kWouldBlock) return false;
   if (read.outcome != TransferResult::Outcome::kDone) {

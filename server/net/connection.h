@@ -20,6 +20,7 @@
 
 #include "protocol/resp_parser.h"
 #include "server/net/transport.h"
+#include "server/poll_coalescer.h"
 #include "server/session.h"
 
 namespace cachenode {
@@ -102,6 +103,7 @@ class Connection final : public ClientConnection, private Transport::Listener {
   size_t input_peak_recent_ = 0;
   uint64_t input_bytes_total_ = 0;
   uint64_t requests_total_ = 0;
+  PollCoalescer::Stamp read_stamp_ = 0;
   int64_t soft_limit_since_ms_ = 0;  // 0: below the soft output limit.
   uint32_t worker_slot_ = 0;         // Place in the worker's list.
   bool flush_queued_ = false;
