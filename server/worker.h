@@ -1,8 +1,7 @@
 // One event loop thread: its connections, its mailbox, its seat in the world lock, its periodic and idle-time work.
 //
-// Thread-safety: everything belongs to the worker's own thread, except mailbox().Post and the atomics it names. Worker
-// 0
-//   runs on the main thread.
+// Thread-safety: everything belongs to the worker's own thread, except mailbox().Post and the atomics it names.
+//   Worker 0 runs on the main thread.
 // Invariants: from the first callback of a turn to its end the thread sits inside the world lock; it sleeps outside.
 //   Connections are destroyed only between callbacks.
 // Limits: periodic tasks bound themselves (kCronSliceUs is what they should aim at); idle work gets all time while
