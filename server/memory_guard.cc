@@ -26,10 +26,6 @@ EvictionPolicy PolicyOf(MaxmemoryPolicy policy) {
       return EvictionPolicy::kAllKeysRandom;
     case MaxmemoryPolicy::kNoEviction:
       return EvictionPolicy::kNoEviction;
-    case MaxmemoryPolicy::kAllkeysS3Fifo:
-      return EvictionPolicy::kAllKeysLru;
-    case MaxmemoryPolicy::kVolatileS3Fifo:
-      return EvictionPolicy::kVolatileLru;
   }
   return EvictionPolicy::kNoEviction;
 }
@@ -42,8 +38,7 @@ EvictionOptions EvictionOptionsOf(const CommandContext& context) {
 }
 
 uint64_t MemoryGuard::CountedBytes(const ServerParts& parts) {
-  const MemoryFigures figures = parts.keyspace->Memory();
-  return memory::UsedBytes() + figures.entry_bytes + figures.index_bytes;  // Blocks of values are in UsedBytes.
+  return memory::UsedBytes() + parts.keyspace->MappedBytes();
 }
 
 bool MemoryGuard::MakeRoom(CommandContext& context) {

@@ -26,8 +26,6 @@ inline constexpr EnumName kPolicyNames[] = {
     Word("allkeys-lfu", MaxmemoryPolicy::kAllkeysLfu),
     Word("allkeys-random", MaxmemoryPolicy::kAllkeysRandom),
     Word("noeviction", MaxmemoryPolicy::kNoEviction),
-    Word("allkeys-s3fifo", MaxmemoryPolicy::kAllkeysS3Fifo),
-    Word("volatile-s3fifo", MaxmemoryPolicy::kVolatileS3Fifo),
 };
 inline constexpr EnumName kAccessNames[] = {Word("no", DangerousAccess::kNo), Word("yes", DangerousAccess::kYes),
                                             Word("local", DangerousAccess::kLocalOnly)};

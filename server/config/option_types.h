@@ -20,8 +20,6 @@ enum class MaxmemoryPolicy : uint8_t {
   kAllkeysLfu,
   kAllkeysRandom,
   kNoEviction,
-  kAllkeysS3Fifo,
-  kVolatileS3Fifo,
 };
 
 // Who may use what is dangerous: DEBUG, MODULE, protected options.

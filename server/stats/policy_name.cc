@@ -20,10 +20,6 @@ std::string_view PolicyName(MaxmemoryPolicy policy) {
       return "allkeys-random";
     case MaxmemoryPolicy::kNoEviction:
       return "noeviction";
-    case MaxmemoryPolicy::kAllkeysS3Fifo:
-      return "allkeys-s3fifo";
-    case MaxmemoryPolicy::kVolatileS3Fifo:
-      return "volatile-s3fifo";
   }
   return "noeviction";
 }
