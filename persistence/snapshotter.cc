@@ -49,7 +49,7 @@ SnapshotPlan Snapshotter::MakePlan(SinkFactory open_sink) {
   plan.header.server_version = settings_.server_version;
   plan.header.server_is_valkey = settings_.server_is_valkey;
   plan.header.created_s = NowSeconds();
-  plan.header.used_memory_bytes = memory::UsedBytes();
+  plan.header.used_memory_bytes = memory::UsedBytes() + keyspace_.MappedBytes();
   plan.header.checksum = settings_.checksum;
   plan.encoding.compression = settings_.compression ? RdbCompression::kLzf : RdbCompression::kOff;
   plan.encoding.recency = settings_.recency;

@@ -18,14 +18,10 @@ inline constexpr EnumName kLogLevelNames[] = {
     Word("warning", LogLevel::kWarning), Word("nothing", LogLevel::kNothing),
 };
 inline constexpr EnumName kPolicyNames[] = {
-    Word("volatile-lru", MaxmemoryPolicy::kVolatileLru),
-    Word("volatile-lfu", MaxmemoryPolicy::kVolatileLfu),
-    Word("volatile-random", MaxmemoryPolicy::kVolatileRandom),
-    Word("volatile-ttl", MaxmemoryPolicy::kVolatileTtl),
-    Word("allkeys-lru", MaxmemoryPolicy::kAllkeysLru),
-    Word("allkeys-lfu", MaxmemoryPolicy::kAllkeysLfu),
-    Word("allkeys-random", MaxmemoryPolicy::kAllkeysRandom),
-    Word("noeviction", MaxmemoryPolicy::kNoEviction),
+    Word("volatile-lru", MaxmemoryPolicy::kVolatileLru),       Word("volatile-lfu", MaxmemoryPolicy::kVolatileLfu),
+    Word("volatile-random", MaxmemoryPolicy::kVolatileRandom), Word("volatile-ttl", MaxmemoryPolicy::kVolatileTtl),
+    Word("allkeys-lru", MaxmemoryPolicy::kAllkeysLru),         Word("allkeys-lfu", MaxmemoryPolicy::kAllkeysLfu),
+    Word("allkeys-random", MaxmemoryPolicy::kAllkeysRandom),   Word("noeviction", MaxmemoryPolicy::kNoEviction),
 };
 inline constexpr EnumName kAccessNames[] = {Word("no", DangerousAccess::kNo), Word("yes", DangerousAccess::kYes),
                                             Word("local", DangerousAccess::kLocalOnly)};
