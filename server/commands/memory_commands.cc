@@ -183,22 +183,25 @@ constexpr double kFragmentationRatioMax = 1.4;
 constexpr double kRssRatioMax = 1.1;
 constexpr int64_t kWasteBytesMin = int64_t{10} << 20;  // Less is not worth a word.
 
+bool WasLarger(const MemoryReport& report) { return MemoryReport::Ratio(report.peak, report.used) > kPeakRatioMax; }
+bool IsFragmented(const MemoryReport& report) {
+  return FragmentationRatio(report) > kFragmentationRatioMax && Fragmentation(report) > kWasteBytesMin;
+}
+bool KeepsEmptyPages(const MemoryReport& report) {
+  return AllocatorRssRatio(report) > kRssRatioMax && AllocatorRss(report) > kWasteBytesMin;
+}
+bool HoldsMoreThanAllocator(const MemoryReport& report) {
+  return RssOverheadRatio(report) > kRssRatioMax && RssOverhead(report) > kWasteBytesMin;
+}
+
 constexpr Complaint kComplaints[] = {
-    {[](const MemoryReport& report) { return MemoryReport::Ratio(report.peak, report.used) > kPeakRatioMax; },
+    {WasLarger,
      "* Peak: more memory was in use once than is now. What the process holds beyond its need may be from then; "
      "MEMORY PURGE gives it back.\n"},
-    {[](const MemoryReport& report) {
-       return FragmentationRatio(report) > kFragmentationRatioMax && Fragmentation(report) > kWasteBytesMin;
-     },
+    {IsFragmented,
      "* Fragmentation: the process holds far more memory than is in use. MEMORY PURGE or activedefrag yes may help.\n"},
-    {[](const MemoryReport& report) {
-       return AllocatorRssRatio(report) > kRssRatioMax && AllocatorRss(report) > kWasteBytesMin;
-     },
-     "* Allocator: it keeps pages that hold nothing. MEMORY PURGE gives them back.\n"},
-    {[](const MemoryReport& report) {
-       return RssOverheadRatio(report) > kRssRatioMax && RssOverhead(report) > kWasteBytesMin;
-     },
-     "* Process: much memory is held outside of the allocator.\n"},
+    {KeepsEmptyPages, "* Allocator: it keeps pages that hold nothing. MEMORY PURGE gives them back.\n"},
+    {HoldsMoreThanAllocator, "* Process: much memory is held outside of the allocator.\n"},
 };
 
 // MEMORY DOCTOR -> what looks wrong, as text.
