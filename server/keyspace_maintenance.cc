@@ -11,6 +11,7 @@ void KeyspaceMaintenance::Run(Worker& worker) {
   if (state_.loading.load(std::memory_order_relaxed)) return;
   if (state_.active_expire.load(std::memory_order_relaxed)) RunExpiry(worker);
   RunSlices(worker.now_ms());
+  if (worker.config().activedefrag) RunDefrag(worker);
 }
 
 void KeyspaceMaintenance::RunExpiry(Worker& worker) {
@@ -34,6 +35,51 @@ void KeyspaceMaintenance::RunSlices(int64_t now_ms) {
     }
     if (CycleClock::Ticks() >= end) return;
   }
+}
+
+int64_t KeyspaceMaintenance::DefragPercent(const Config& config) const {
+  const MemoryFigures figures = keyspace_.Memory();
+  if (figures.entry_bytes == 0 || figures.page_bytes <= figures.entry_bytes) return 0;
+  const uint64_t wasted = figures.page_bytes - figures.entry_bytes;
+  if (wasted < static_cast<uint64_t>(config.active_defrag_ignore_bytes)) return 0;
+  const auto percent = static_cast<int64_t>(wasted * 100 / figures.entry_bytes);
+  const int64_t lower = config.active_defrag_threshold_lower;
+  const int64_t upper = config.active_defrag_threshold_upper;
+  if (percent < lower) return 0;
+  if (percent >= upper || upper <= lower) return config.active_defrag_cycle_max;
+  // Between the thresholds the effort grows evenly.
+  const int64_t span = config.active_defrag_cycle_max - config.active_defrag_cycle_min;
+  return config.active_defrag_cycle_min + span * (percent - lower) / (upper - lower);
+}
+
+void KeyspaceMaintenance::RunDefrag(Worker& worker) {
+  const int64_t percent = DefragPercent(worker.config());
+  state_.defrag_running.store(percent != 0, std::memory_order_relaxed);
+  if (percent == 0) {
+    idle_rounds_ = 0;
+    return;
+  }
+  const int64_t budget_us = 1000000 / worker.config().hz * percent / 100;
+  const uint64_t begin = CycleClock::Ticks();
+  const uint64_t end = begin + CycleClock::FromMicroseconds(static_cast<uint64_t>(budget_us));
+  const uint32_t own_shards = (keyspace_.shard_count() - first_ + step_ - 1) / step_;
+  while (CycleClock::Ticks() < end && idle_rounds_ < 2 * own_shards) {
+    Shard& shard = keyspace_.shard(next_defrag_);
+    bool wrapped = true;
+    uint64_t moved = 0;
+    if (shard.TryLock()) {
+      wrapped = false;
+      moved = shard.DefragSlice(kDefragBucketsPerSlice, wrapped);
+      shard.Unlock();
+    }
+    state_.defrag_moved.fetch_add(moved, std::memory_order_relaxed);
+    if (moved != 0) idle_rounds_ = 0;
+    if (!wrapped) continue;
+    if (moved == 0) ++idle_rounds_;
+    next_defrag_ = next_defrag_ + step_ < keyspace_.shard_count() ? next_defrag_ + step_ : first_;
+  }
+  if (idle_rounds_ >= 2 * own_shards) idle_rounds_ = 2 * own_shards - 1;  // Look again, one shard a period.
+  state_.defrag_us.fetch_add(CycleClock::ToMicroseconds(CycleClock::Ticks() - begin), std::memory_order_relaxed);
 }
 
 }  // namespace cachenode

@@ -1,8 +1,11 @@
-// A worker's share of the keyspace's background work: expiring due keys, going on with resizes, giving pages back.
+// A worker's share of the keyspace's background work: expiring due keys, going on with resizes, giving pages back, and
+// with activedefrag moving entries out of sparsely used pages.
 //
 // Thread-safety: its worker's thread, inside the world lock, holding no shard lock. Worker i of n looks after shards
 //   i, i + n, i + 2n, ...
-// Limits: per call, kExpireUs for expiry (scaled by active-expire-effort) and kMaintainUs for the rest.
+// Limits: per call, kExpireUs for expiry (scaled by active-expire-effort), active-defrag-cycle-min to -max per cent of
+// a
+//   period for defragmentation, and kMaintainUs for the rest.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +16,7 @@
 namespace cachenode {
 
 class Worker;
+struct Config;
 
 class KeyspaceMaintenance {
  public:
@@ -22,13 +26,17 @@ class KeyspaceMaintenance {
   // Buckets or pages per hold of a shard's lock: about 20 us.
   static constexpr uint32_t kUnitsPerSlice = 16;
 
-  KeyspaceMaintenance(Keyspace& keyspace, const NodeState& state, uint32_t worker_index, uint32_t worker_count)
+  // Buckets looked at per hold of a shard's lock when entries are moved.
+  static constexpr uint32_t kDefragBucketsPerSlice = 32;
+
+  KeyspaceMaintenance(Keyspace& keyspace, NodeState& state, uint32_t worker_index, uint32_t worker_count)
       : keyspace_(keyspace),
         state_(state),
         expiry_(keyspace, worker_index, worker_count),
         first_(worker_index),
         step_(worker_count),
-        next_(worker_index) {}
+        next_(worker_index),
+        next_defrag_(worker_index) {}
 
   // One round of slices. Called at the rate of hz.
   void Run(Worker& worker);
@@ -36,13 +44,19 @@ class KeyspaceMaintenance {
  private:
   void RunExpiry(Worker& worker);
   void RunSlices(int64_t now_ms);
+  // How much of a period to spend on defragmentation; 0 when pages are used well enough.
+  [[nodiscard]] int64_t DefragPercent(const Config& config) const;
+  void RunDefrag(Worker& worker);
 
   Keyspace& keyspace_;
-  const NodeState& state_;
+  NodeState& state_;
   ExpiryCycle expiry_;
   const uint32_t first_;
   const uint32_t step_;
   uint32_t next_;
+  uint32_t next_defrag_;
+  // Shards gone through without moving anything since the last move: after a whole round the rest cannot be helped.
+  uint32_t idle_rounds_ = 0;
 };
 
 }  // namespace cachenode
