@@ -88,8 +88,7 @@ bool Passes(const ListFilter& filter, uint32_t category, const Command& command)
   return false;
 }
 
-// COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern] -> names, those of subcommands too when
-// filtered.
+// COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern] -> names, those of subcommands too.
 Status CommandList(CommandContext& context, Args args) {
   ListFilter filter;
   ArgParser parser(args, 2);
@@ -112,8 +111,7 @@ Status CommandList(CommandContext& context, Args args) {
   std::vector<std::string_view> names;
   for (size_t id = 0; id < table.count(); ++id) {
     const Command& command = table.by_id(id);
-    const bool is_listed = filter.kind != ListFilter::Kind::kNone || command.parent == nullptr;
-    if (is_listed && Passes(filter, category, command)) names.push_back(command.full_name);
+    if (Passes(filter, category, command)) names.push_back(command.full_name);
   }
   context.reply().ArrayHeader(names.size());
   for (const std::string_view name : names) context.reply().Bulk(name);
