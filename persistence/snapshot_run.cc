@@ -16,6 +16,8 @@ constexpr size_t kSoftLimitBytes = SnapshotRun::kBufferBytesMax - SnapshotRun::k
 // Parked writers are woken when this much is free again, not for every chunk.
 constexpr size_t kWakeBelowBytes = kSoftLimitBytes / 4 * 3;
 constexpr uint32_t kNoShard = UINT32_MAX;
+// What one hold should add to the buffers at most: pinning large values is quick, but fills them all the same.
+constexpr uint64_t kHoldBytesMax = uint64_t{1} << 20;
 constexpr uint32_t kEntriesPerHoldMin = 11;
 constexpr uint32_t kEntriesPerHoldMax = 1024;
 constexpr uint64_t kDetachedEntriesPerStep = 4096;
@@ -197,6 +199,7 @@ bool SnapshotRun::WalkOnce(Walker& walker) {
   ShardState& state = shards_[walker.shard];
   if (!shard.TryLockSpinning()) return false;
   const uint64_t begin = CycleClock::Ticks();
+  const uint64_t used_before = used_bytes_.load(std::memory_order_relaxed);
   uint64_t copied = 0;
   if (!state.closed) copied = shard.WalkUnsaved(state.cursor, walker.entries_per_hold);
   if (!state.closed && state.cursor.done) CloseShard(state, nullptr, walker.shard);
@@ -207,10 +210,13 @@ bool SnapshotRun::WalkOnce(Walker& walker) {
     return true;
   }
   const uint64_t held_us = CycleClock::ToMicroseconds(CycleClock::Ticks() - begin);
+  // Others fill and empty the buffers meanwhile; for a step up or down the estimate is good enough.
+  const uint64_t used = used_bytes_.load(std::memory_order_relaxed);
+  const uint64_t added_bytes = used > used_before ? used - used_before : 0;
   // Half as many after a hold that was too long, a few more after a short one.
-  if (held_us > kHoldUs) {
+  if (held_us > kHoldUs || added_bytes > kHoldBytesMax) {
     walker.entries_per_hold = std::max(walker.entries_per_hold / 2, kEntriesPerHoldMin);
-  } else if (copied > 0 && held_us < kHoldUs / 2) {
+  } else if (copied > 0 && held_us < kHoldUs / 2 && added_bytes < kHoldBytesMax / 2) {
     walker.entries_per_hold = std::min(walker.entries_per_hold + kEntriesPerHoldMin, kEntriesPerHoldMax);
   }
   return true;

@@ -147,7 +147,7 @@ std::span<const HashedKey> Dispatcher::State::KeysFor(const Command& command, Ar
 // are locked, a set the static analysis cannot know.
 bool Dispatcher::State::MustWaitForSnapshot(const Command& command, std::span<const HashedKey> request_keys) const
     CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
-  if (parts.persistence == nullptr || !command.Is(kWrite) || !parts.persistence->SnapshotRunning()) return false;
+  if (!command.Is(kWrite) || parts.persistence == nullptr || !parts.persistence->SnapshotRunning()) return false;
   return std::any_of(request_keys.begin(), request_keys.end(), [this](const HashedKey& key) {
     return parts.persistence->MustPark(parts.keyspace->ShardOf(key.hash), context.db(), key.hash);
   });
@@ -184,8 +184,12 @@ Status Dispatcher::State::CallAlone(const Command& command, Args args) {
 std::optional<Status> Dispatcher::State::CallLocked(const Command& command, Args args,
                                                     std::span<const HashedKey> request_keys) {
   if (command.Is(kExclusive)) return CallAlone(command, args);
-  if (!locks) return command.handler(context, args);
   if (request_keys.empty()) return command.handler(context, args);
+  if (!locks) {
+    if (MustWaitForSnapshot(command, request_keys)) [[unlikely]]
+      return std::nullopt;
+    return command.handler(context, args);
+  }
   locks->Clear();
   for (const HashedKey& key : request_keys) locks->Add(key.hash);
   locks->Acquire(*seat);

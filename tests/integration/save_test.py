@@ -208,6 +208,41 @@ class Failure(SaveCase):
         connection.send([b"SHUTDOWN", b"NOSAVE"])
         self.assertEqual(0, server.wait())
 
+    def test_writes_wait_while_the_disk_is_behind_and_then_go_on(self):
+        """The buffers hold 64 MB: overwriting 100 MB of unsaved values must wait for the file, in bounded memory."""
+        self.ours_only("a forked child does not slow writers down")
+        server = self.start("--save", "", "--rdbcompression", "no")
+        connection = server.connect(timeout=60.0)
+        count, size = 5000, 20000
+        for index in range(count):
+            connection.send([b"SET", b"k%d" % index, b"%06d" % index * (size // 6)])
+        for index in range(count):
+            self.assertEqual("+OK", repr(connection.read()))
+        # Each of the two encoders pauses after a key: at most 40 MB a second.
+        connection.call("CONFIG", "SET", "rdb-key-save-delay", "1000")
+        self.assertEqual("+", connection.call("BGSAVE").kind)
+        writers = [server.connect(timeout=60.0) for _ in range(4)]
+        for index in range(count):
+            writers[index % 4].send([b"APPEND", b"k%d" % index, b"x"])
+        reader_waited, buffers = 0.0, []
+        while b"rdb_bgsave_in_progress:1" in connection.call("INFO", "persistence").value:
+            begin = time.monotonic()
+            self.assertEqual(b"000", connection.call("GETRANGE", "k0", 0, 2).value)
+            reader_waited = max(reader_waited, time.monotonic() - begin)
+            memory = connection.call("INFO", "memory").value
+            buffers.append(int(memory.split(b"mem_snapshot:")[1].split(b"\r\n")[0]))
+            time.sleep(0.01)
+        for index in range(count):
+            self.assertEqual(size // 6 * 6 + 1, self.value(writers[index % 4].read()), index)
+        self.assertLess(reader_waited, 1.0, "a reader waited for the writers")
+        self.assertGreater(max(buffers), 40 << 20, "the writers never had to wait")
+        self.assertLessEqual(max(buffers), 64 << 20)
+        connection.send([b"SHUTDOWN", b"NOSAVE"])
+        self.assertEqual(0, server.wait())
+        again = self.start().connect(timeout=60.0)
+        for index in range(0, count, 97):
+            self.assertEqual(b"%06d" % index * (size // 6), again.call("GET", "k%d" % index).value)
+
 
 if __name__ == "__main__":
     unittest.main()
