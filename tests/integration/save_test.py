@@ -175,6 +175,25 @@ class Exchange(SaveCase):
             connection.call("SAVE")
         self.holds(self.start(), model)
 
+    def test_the_reference_sees_the_same_digest_as_by_commands(self):
+        """What the reference loads from our file is what it has when it gets the same commands itself."""
+        other_folder = os.path.join(self.folder, "other")
+        os.mkdir(other_folder)
+        debug = ("--enable-debug-command", "yes")
+        server = self.start()
+        connection = server.connect()
+        with self.reference(*debug, folder=other_folder) as by_commands:
+            direct = by_commands.connect()
+            for database in (0, 3):
+                for target in (connection, direct):
+                    target.call("SELECT", database)
+                    fill(target, 9 + database, 500)
+            expected = direct.call("DEBUG", "DIGEST").value
+        connection.call("SAVE")
+        server.kill()
+        with self.reference(*debug) as by_file:
+            self.assertEqual(expected, by_file.connect().call("DEBUG", "DIGEST").value)
+
     def test_dump_and_restore_between_servers(self):
         ours_folder = os.path.join(self.folder, "other")
         os.mkdir(ours_folder)
