@@ -198,7 +198,9 @@ TEST_F(SnapshotterTest, BuffersAreBoundedAndWritersParkWhenTheDiskIsSlow) {
     const KeyHash hash = Keyspace::Hash(key);
     for (;;) {
       const int room_calls = rig_.host.room_calls.load();
-      if (!rig_.snapshotter.MustPark(rig_.keyspace.ShardOf(hash), 0, hash)) break;
+      const Shard& shard = rig_.keyspace.ShardOf(hash);
+      shard.AssertHeld();  // One thread: nobody else could hold it.
+      if (!rig_.snapshotter.MustPark(shard, 0, hash)) break;
       ++parked;
       // As a parked connection does: it comes back only when it is called.
       while (rig_.host.room_calls.load() == room_calls) std::this_thread::sleep_for(std::chrono::microseconds(100));
