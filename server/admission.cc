@@ -42,12 +42,13 @@ void Admission::Admit(IncomingConnection incoming, const Config& config) {
   }
   Worker& worker = *workers_[ChooseWorker()];
   parts_.clients->Reserve(worker.index());
+  const uint64_t id = parts_.clients->NextId(worker.index());
   if (worker.index() == 0) {
-    worker.Adopt(std::move(incoming));
+    worker.Adopt(std::move(incoming), id);
     return;
   }
   worker.mailbox().Post(
-      MakeLetter([incoming = std::move(incoming)](Worker& there) mutable { there.Adopt(std::move(incoming)); }));
+      MakeLetter([incoming = std::move(incoming), id](Worker& there) mutable { there.Adopt(std::move(incoming), id); }));
 }
 
 // The one with the fewest clients; the first of equals.

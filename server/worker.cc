@@ -183,10 +183,9 @@ void Worker::MeasureTurn() {
 
 // --- Connections -----------------------------------------------------------------------------------------------------
 
-void Worker::Adopt(IncomingConnection incoming) {
+void Worker::Adopt(IncomingConnection incoming, uint64_t id) {
   if (!incoming.is_unix()) ConfigureSocket(incoming.descriptor(), config());
   const std::string local_address = incoming.LocalAddress();
-  const uint64_t id = parts_.clients->NextId(setup_.index);
   auto connection = std::make_unique<Connection>(*this, id, MakeSocketTransport(incoming.TakeDescriptor()));
   Session& session = connection->session();
   session.peer_address = incoming.peer_address();
@@ -203,7 +202,6 @@ void Worker::Adopt(IncomingConnection incoming) {
   CN_LOG(log(), kVerbose, "Accepted {}", session.peer_address);
   stats_.connections_received.Increment();
   parts_.clients->Add(session);
-  last_client_id_ = id;
   connection->worker_slot_ = static_cast<uint32_t>(connections_.size());
   connections_.push_back(connection.release());
 }

@@ -77,8 +77,9 @@ class Worker final : private TurnObserver {
 
   // Own thread from here on.
 
-  // Makes a client of an accepted socket that ClientRegistry::Reserve has counted.
-  void Adopt(IncomingConnection incoming);
+  // Makes client `id` of an accepted socket that ClientRegistry::Reserve has counted. The id is given at acceptance, so
+  // that ids grow in the order of arrival, whichever worker is quicker.
+  void Adopt(IncomingConnection incoming, uint64_t id);
   // Idle work runs until its RunSlice says false. `work` outlives that. Nothing when it is there already.
   void AddIdleWork(IdleWork& work);
   // The periodic work found more to do than it may do at once: calls it again in kHurryMs.
@@ -88,8 +89,6 @@ class Worker final : private TurnObserver {
   [[nodiscard]] bool stopping() const { return stop_.load(std::memory_order_relaxed); }
   // Milliseconds since this turn began, 0 while the loop sleeps. Any thread.
   [[nodiscard]] int64_t BusyMs() const;
-  // Of the client adopted last; 0 before the first.
-  [[nodiscard]] uint64_t last_client_id() const { return last_client_id_; }
   [[nodiscard]] uint32_t index() const { return setup_.index; }
   // Unix time, read once per turn.
   [[nodiscard]] int64_t now_us() const { return now_us_; }
@@ -162,7 +161,6 @@ class Worker final : private TurnObserver {
   std::vector<Connection*> flush_round_;
   std::vector<Connection*> turn_queue_;
   std::vector<IdleWork*> idle_work_;
-  uint64_t last_client_id_ = 0;
   size_t clients_cron_cursor_ = 0;
   uint64_t turn_budget_ticks_ = 0;
   int64_t now_us_ = 0;
