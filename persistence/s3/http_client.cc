@@ -3,7 +3,9 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <mutex>
+
+#include "persistence/s3/curl_library.h"
+#include "storage/base/bytes.h"
 
 namespace cachenode {
 namespace {
@@ -11,22 +13,10 @@ namespace {
 constexpr int kCancelCheckMs = 100;
 constexpr size_t kConnectionsMax = 64;
 
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return Lower(x) == Lower(y); });
-}
-
 std::string_view Trim(std::string_view text) {
   const size_t first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
-void InitializeCurlOnce() {
-  // Process-wide by libcurl's design; never undone, because other transfers could still be running.
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
 }
 
 HttpFault FaultOf(CURLcode code) {
@@ -67,7 +57,7 @@ std::optional<int64_t> ParseHttpDate(std::string_view text) {
 
 std::string_view HttpResponse::Header(std::string_view name) const {
   for (const HttpHeader& header : headers) {
-    if (EqualsIgnoringCase(header.name, name)) return header.value;
+    if (EqualsIgnoreCase(header.name, name)) return header.value;
   }
   return {};
 }
@@ -85,7 +75,7 @@ struct HttpCallbacks {
 };
 
 HttpTransfer::HttpTransfer() {
-  InitializeCurlOnce();
+  static_cast<void>(LoadCurl());  // OpenS3Object reports a failure; here it would be a bug.
   easy_ = curl_easy_init();
 }
 
@@ -199,7 +189,7 @@ void HttpTransfer::Finish(int curl_code) {
 }
 
 HttpEngine::HttpEngine() {
-  InitializeCurlOnce();
+  static_cast<void>(LoadCurl());  // OpenS3Object reports a failure; here it would be a bug.
   multi_ = curl_multi_init();
   curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(kConnectionsMax));
 }

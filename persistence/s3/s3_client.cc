@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "persistence/s3/curl_library.h"
 #include "persistence/s3/s3_download.h"
 #include "persistence/s3/s3_session.h"
 
@@ -134,6 +135,7 @@ Status ValidateS3Options(const S3Options& options) {
 Result<std::unique_ptr<ByteSource>> OpenS3Object(const S3Location& location, const S3Options& options,
                                                  std::shared_ptr<S3Progress> progress) {
   if (Status status = ValidateS3Options(options); !status) return status;
+  if (Status status = LoadCurl(); !status) return status;
   Result<std::unique_ptr<S3Session>> session = S3Session::Open(location, options, progress, ProcessEnvironment());
   if (!session) return session.error();
   Result<S3ObjectFacts> facts = FactsQuery(**session).Run();
