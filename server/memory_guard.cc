@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/command_context.h"
+#include "server/node_state.h"
 #include "storage/base/memory.h"
 
 namespace cachenode {
@@ -30,6 +31,13 @@ EvictionPolicy PolicyOf(MaxmemoryPolicy policy) {
   return EvictionPolicy::kNoEviction;
 }
 
+// The smaller of maxmemory and the ceiling, of those that are set.
+uint64_t LimitOf(const ServerParts& parts, const Config& config) {
+  const uint64_t ceiling = parts.state->memory_ceiling_bytes;
+  if (config.maxmemory == 0) return ceiling;
+  return ceiling == 0 ? config.maxmemory : std::min(config.maxmemory, ceiling);
+}
+
 }  // namespace
 
 EvictionOptions EvictionOptionsOf(const CommandContext& context) {
@@ -41,12 +49,17 @@ uint64_t MemoryGuard::CountedBytes(const ServerParts& parts) {
   return memory::UsedBytes() + parts.keyspace->MappedBytes();
 }
 
+bool MemoryGuard::IsNearCeiling(const ServerParts& parts) {
+  const uint64_t ceiling = parts.state->memory_ceiling_bytes;
+  return ceiling != 0 && CountedBytes(parts) > ceiling - ceiling / 4;
+}
+
 bool MemoryGuard::MakeRoom(CommandContext& context) {
   if (requests_left_ > 0) {
     --requests_left_;
     return true;
   }
-  const uint64_t limit = context.config().maxmemory;
+  const uint64_t limit = LimitOf(parts_, context.config());
   if (CountedBytes(parts_) <= limit) {
     // Far from the limit a few requests cannot cross it by more than their own size.
     const bool near = CountedBytes(parts_) + limit / 64 > limit;

@@ -1,4 +1,5 @@
-// Keeps the node within `maxmemory`: measures what counts, evicts until it fits.
+// Keeps the node within `maxmemory`, and within what its control group allows: measures what counts, evicts until it
+// fits.
 //
 // Thread-safety: one object per worker, used by its thread, which holds no shard lock.
 // Limits: kEvictionsPerRequest keys a request; a request that finds the node still over the limit is refused if it
@@ -24,6 +25,9 @@ class MemoryGuard {
 
   // True when the node is within its limit, after evicting if need be.
   [[nodiscard]] bool MakeRoom(CommandContext& context);
+
+  // Whether memory comes close to what the control group allows. Asked once per turn, in which a few MB may come in.
+  [[nodiscard]] static bool IsNearCeiling(const ServerParts& parts);
 
   // Bytes that count against maxmemory: all allocations and entries, without what only a snapshot or replies to
   // replicas hold.

@@ -18,6 +18,8 @@ struct NodeIdentity {
 };
 
 struct NodeState {
+  // Beyond it the kernel may end the process (control group); 0: no such limit. Constant once the node serves.
+  uint64_t memory_ceiling_bytes = 0;
   NodeIdentity identity;                       // Filled before the workers start.
   std::atomic<bool> loading{false};            // A data set is being loaded. Written by the persistence service.
   std::atomic<bool> snapshots_failing{false};  // The last snapshot failed and writes must stop. The same.

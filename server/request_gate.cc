@@ -23,7 +23,7 @@ void RequestGate::BeginTurn(const Config& config, int64_t now_ms) {
   const NodeState& state = *parts_.state;
   if (state.loading.load(std::memory_order_relaxed)) conditions_ |= kLoadingNow;
   if (state.snapshots_failing.load(std::memory_order_relaxed)) conditions_ |= kSnapshotsFailing;
-  if (config.maxmemory != 0) conditions_ |= kMemoryLimited;
+  if (config.maxmemory != 0 || MemoryGuard::IsNearCeiling(parts_)) conditions_ |= kMemoryLimited;
   if (parts_.control == nullptr) return;
   if (parts_.control->PauseModeAt(now_ms) != PauseMode::kOff) conditions_ |= kPaused;
 }

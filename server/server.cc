@@ -13,6 +13,7 @@
 
 #include "server/banner.h"
 #include "server/commands/families.h"
+#include "server/process/memory_ceiling.h"
 #include "server/process/process_limits.h"
 #include "server/stats/memory_report.h"
 #include "server/worker.h"
@@ -112,6 +113,11 @@ bool Server::MakeWorkers() {
   const Config& config = config_.Current();
   keyspace_ = std::make_unique<Keyspace>(KeyspaceOptionsOf(config, retired_));
   state_.identity = MakeIdentity(clock_.NowMs());
+  state_.memory_ceiling_bytes = MemoryCeilingFor(ReadGroupMemoryLimit("/proc/self/cgroup", "/sys/fs/cgroup"));
+  if (state_.memory_ceiling_bytes != 0) {
+    CN_LOG(log_, kNotice, "The control group allows {} MB for keys and buffers; writes beyond are refused or evict.",
+           state_.memory_ceiling_bytes >> 20);
+  }
   parts_ = {.state = &state_,
             .log = &log_,
             .clock = &clock_,
