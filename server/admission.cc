@@ -47,8 +47,8 @@ void Admission::Admit(IncomingConnection incoming, const Config& config) {
     worker.Adopt(std::move(incoming), id);
     return;
   }
-  worker.mailbox().Post(
-      MakeLetter([incoming = std::move(incoming), id](Worker& there) mutable { there.Adopt(std::move(incoming), id); }));
+  worker.mailbox().Post(MakeLetter(
+      [incoming = std::move(incoming), id](Worker& there) mutable { there.Adopt(std::move(incoming), id); }));
 }
 
 // The one with the fewest clients; the first of equals.

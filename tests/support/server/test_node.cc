@@ -129,9 +129,8 @@ TestClient TestNode::Connect(uint32_t worker_index) {
   TestClient client(pair[0]);
   clients->Reserve(worker_index);
   client.id = clients->NextId(worker_index);
-  RunOn(worker_index, [&](Worker& worker) {
-    worker.Adopt(IncomingConnection(pair[1], true, "/test:0", true), client.id);
-  });
+  RunOn(worker_index,
+        [&](Worker& worker) { worker.Adopt(IncomingConnection(pair[1], true, "/test:0", true), client.id); });
   return client;
 }
 
