@@ -59,7 +59,8 @@ ProcessTitle::ProcessTitle(int argc, char** argv) {
     // tidy: allow(malloc) environ belongs to the C library.
     moved.push_back(strdup(*variable));
   }
-  static std::vector<char*> environment;
+  // Never destroyed: environ points into it until the very end of the process.
+  static std::vector<char*>& environment = *new std::vector<char*>();
   environment = std::move(moved);
   environment.push_back(nullptr);
   environ = environment.data();
