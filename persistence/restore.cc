@@ -175,8 +175,8 @@ Status Restore::ReadBatches(RdbReader& reader) {
     Result<bool> more = reader.ReadBatch(*batch);
     if (!more) return more.error();
     if (!refusal_.ok()) return std::move(refusal_);
-    if (!*more) return Status::Ok();
     loaded_bytes_.store(reader.bytes_read(), std::memory_order_relaxed);
+    if (!*more) return Status::Ok();
     batch = OfferBatch(std::move(batch));
     if (batch == nullptr) continue;
     if (Status status = loader_->Load(*batch, scratch); !status.ok()) return status;
