@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -12,6 +14,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support", "py"))
 
 from resp import Closed, Connection  # noqa: E402,F401
 from server_process import ROOT, ServerProcess, StartFailed, find_reference  # noqa: E402,F401
+
+END_SECONDS = 30.0
 
 
 class Settings:
@@ -23,10 +27,36 @@ class Settings:
     is_reference = False
 
 
+def works_in(process, folder):
+    """Whether the process lives and its working directory is `folder` or lies below it."""
+    try:
+        place = os.readlink("/proc/%d/cwd" % process)
+    except OSError:  # It ended, or waits for its parent to notice that.
+        return False
+    return place == folder or place.startswith(folder + os.sep)
+
+
+def end_processes_in(folder):
+    """Ends every process that works in `folder`, whoever its parent is, and waits until it is gone."""
+    left = [int(name) for name in os.listdir("/proc") if name.isdigit() and works_in(int(name), folder)]
+    for process in left:
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    deadline = time.monotonic() + END_SECONDS
+    while any(works_in(process, folder) for process in left) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 class ServerCase(unittest.TestCase):
+    """Whatever a test starts works in its folder, and is ended with it: a daemon or a server that refuses to stop,
+    too, and also when the test fails half way."""
+
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="cachenode-test-")
+        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="cachenode-test-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.addCleanup(end_processes_in, self.folder)
 
     def ours_only(self, reason):
         if Settings.is_reference:

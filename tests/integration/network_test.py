@@ -6,7 +6,7 @@ import socket
 import stat
 import time
 
-from case import Closed, Connection, ServerCase, StartFailed
+from case import Closed, Connection, ServerCase, StartFailed, works_in
 
 PATIENCE = 20.0
 
@@ -186,8 +186,10 @@ class Process(ServerCase):
         with open(pid_file, encoding="ascii") as file:
             process = int(file.read())
         self.assertEqual("+PONG", repr(Connection(path).call("PING")))
+        self.assertTrue(works_in(process, self.folder))
         os.kill(process, signal.SIGTERM)
-        self.assertTrue(eventually(lambda: not os.path.exists(pid_file)))
+        self.assertTrue(eventually(lambda: not works_in(process, self.folder)))
+        self.assertFalse(os.path.exists(pid_file))
 
     def test_tells_systemd_that_it_is_ready(self):
         path = os.path.join(self.folder, "notify")
