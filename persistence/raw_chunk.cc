@@ -5,6 +5,7 @@
 
 #include "storage/base/bytes.h"
 #include "storage/base/memory.h"
+#include "storage/value/value_reclaimer.h"
 
 namespace cachenode {
 namespace {
@@ -21,7 +22,12 @@ struct RawHeader {
 };
 static_assert(sizeof(RawHeader) == 24);
 
-bool IsPinned(const EntryView& entry) noexcept { return entry.type == ValueType::kString && entry.String().IsBlock(); }
+// What a held value keeps from being freed. A large aggregate counts as nothing: what its key changes while it is held
+// is copied node by node, and that is memory of the key.
+size_t PinnedBytes(const EntryView& entry) noexcept {
+  if (IsLargeAggregate(entry)) return 0;
+  return OpsOf(entry.type).external_bytes(entry.encoding, entry.value);
+}
 
 size_t ValueBytes(const EntryView& entry) noexcept {
   return OpsOf(entry.type).inline_bytes(entry.encoding, entry.value);
@@ -41,7 +47,10 @@ std::unique_ptr<RawChunk> RawChunk::Create(size_t capacity) noexcept {
 
 RawChunk::~RawChunk() {
   ForEach([](uint32_t, const EntryView& entry) {
-    if (IsPinned(entry)) entry.String().block()->DropRef();
+    if (OpsOf(entry.type).external_blocks(entry.encoding, entry.value) == 0) return;
+    RemovedValue held{.type = entry.type, .encoding = entry.encoding};
+    std::memcpy(held.value, entry.value, sizeof(held.value));
+    held.Free();
   });
   memory::Free(bytes_, capacity_);
 }
@@ -62,11 +71,8 @@ void RawChunk::Append(uint32_t db, const EntryView& entry) noexcept {
   to += entry.key.size();
   CopyShort(to, entry.value, value_bytes);
   size_ += sizeof(header) + entry.key.size() + value_bytes;
-  if (IsPinned(entry)) {
-    ByteBlock* block = entry.String().block();
-    block->AddRef();
-    pinned_bytes_ += block->MemoryBytes();
-  }
+  OpsOf(entry.type).share(entry.encoding, entry.value);
+  pinned_bytes_ += PinnedBytes(entry);
 }
 
 void RawChunk::ForEach(FunctionRef<void(uint32_t, const EntryView&)> visit) const {

@@ -1,8 +1,8 @@
 // Entries of the keyspace copied out under a shard's lock, to be encoded later by another thread.
 //
 // Thread-safety: one thread at a time; handed over whole.
-// Invariants: values in counted blocks are not copied but pinned: the chunk holds a reference until it is cleared. A
-//   chunk is never larger than its capacity, which is fixed.
+// Invariants: what a value owns outside of its entry is not copied but pinned: the chunk holds a reference until it is
+//   gone, and what is shared does not change. A chunk is never larger than its capacity, which is fixed.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,7 @@ class RawChunk {
 
   [[nodiscard]] size_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] size_t BytesLeft() const noexcept { return capacity_ - size_; }
-  // Bytes of the blocks held. They are memory of the keyspace until it lets go of them, and ours afterwards.
+  // Bytes of the values held. They are memory of the keyspace until it lets go of them, and ours afterwards.
   [[nodiscard]] size_t pinned_bytes() const noexcept { return pinned_bytes_; }
 
   // Copies the entry. Requires BytesFor(entry) <= BytesLeft().

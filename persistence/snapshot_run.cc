@@ -116,10 +116,10 @@ void SnapshotRun::CopyEntry(ShardState& state, uint32_t db, const EntryView& ent
   const size_t pinned_before = state.open->pinned_bytes();
   state.open->Append(db, entry);
   const size_t pinned = state.open->pinned_bytes() - pinned_before;
-  if (pinned == 0) return;
-  CountBytes(static_cast<int64_t>(pinned));
-  // A chunk that pins much must not wait for more entries: nobody may come to fill it.
-  if (state.open->pinned_bytes() >= chunk_bytes_) Push({std::move(state.open), nullptr, 0});
+  if (pinned > 0) CountBytes(static_cast<int64_t>(pinned));
+  // A chunk that pins much must not wait for more entries: nobody may come to fill it. A large aggregate that is held
+  // costs its writers copies of nodes.
+  if (state.open->pinned_bytes() >= chunk_bytes_ || IsLargeAggregate(entry)) Push({std::move(state.open), nullptr, 0});
 }
 
 bool SnapshotRun::OpenChunk(ShardState& state, size_t bytes_needed) {

@@ -30,4 +30,13 @@ void FreeDetached(const ServerParts& parts, std::vector<std::unique_ptr<Detached
   }));
 }
 
+void BackgroundReclaimer::Reclaim(const RemovedValue& removed) noexcept {
+  const auto job = [removed, state = &state_] {
+    removed.Free();
+    state->lazily_freed.fetch_add(1);
+  };
+  if (pool_.Submit(BackgroundPool::Lane::kLazyFree, job)) return;
+  removed.Free();
+}
+
 }  // namespace cachenode

@@ -1,8 +1,9 @@
 // Erasing keys and whole databases without stalling the loop: what is large and owns all its memory is freed by the
 // background pool.
 //
-// Thread-safety: EraseKey under the key's shard lock; the rest on any thread that owns what it hands over.
-// Limits: values from kBackgroundBytesMin on go to the pool; when its queue is full they are freed on the spot.
+// Aggregates of many heap blocks come here whatever removed them: the keyspace hands them to BackgroundReclaimer.
+// Thread-safety: EraseKey and Reclaim under the key's shard lock; the rest on any thread that owns what it hands over.
+// Limits: strings from kBackgroundBytesMin on go to the pool; when its queue is full they are freed on the spot.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +13,12 @@
 #include "server/server_parts.h"
 #include "storage/key_slot.h"
 #include "storage/shard_store.h"
+#include "storage/value/value_reclaimer.h"
 
 namespace cachenode {
+
+class BackgroundPool;
+struct NodeState;
 
 enum class FreeWhere : uint8_t { kHere, kBackground };
 
@@ -24,5 +29,16 @@ void EraseKey(const ServerParts& parts, KeySlot& slot, FreeWhere where);
 
 // Frees what a flush took away.
 void FreeDetached(const ServerParts& parts, std::vector<std::unique_ptr<DetachedShard>> detached, FreeWhere where);
+
+class BackgroundReclaimer final : public ValueReclaimer {
+ public:
+  // Neither is owned; both outlive the keyspace that uses this.
+  BackgroundReclaimer(BackgroundPool& pool, NodeState& state) noexcept : pool_(pool), state_(state) {}
+  void Reclaim(const RemovedValue& removed) noexcept override;
+
+ private:
+  BackgroundPool& pool_;
+  NodeState& state_;
+};
 
 }  // namespace cachenode

@@ -27,7 +27,7 @@ ConfigStore::Start StartOf(const LaunchConfig& launch) {
   return {launch.loaded->config, launch.loaded->defaults, launch.file_path};
 }
 
-KeyspaceOptions KeyspaceOptionsOf(const Config& config, RetireList& retired) {
+KeyspaceOptions KeyspaceOptionsOf(const Config& config, RetireList& retired, ValueReclaimer& reclaimer) {
   KeyspaceOptions options;
   const auto workers = static_cast<uint32_t>(config.io_threads);
   options.shard_count = ShardCountFor(workers);
@@ -36,6 +36,7 @@ KeyspaceOptions KeyspaceOptionsOf(const Config& config, RetireList& retired) {
   options.maxmemory_bytes = config.maxmemory;
   options.arena_reserve_bytes = static_cast<uint64_t>(config.arena_reserve);
   options.retire_list = options.threaded ? &retired : nullptr;
+  options.reclaimer = &reclaimer;
   return options;
 }
 
@@ -111,7 +112,8 @@ bool Server::Prepare() {
 
 bool Server::MakeWorkers() {
   const Config& config = config_.Current();
-  keyspace_ = std::make_unique<Keyspace>(KeyspaceOptionsOf(config, retired_));
+  encoding_limits_.emplace(config_);
+  keyspace_ = std::make_unique<Keyspace>(KeyspaceOptionsOf(config, retired_, reclaimer_));
   state_.identity = MakeIdentity(clock_.NowMs());
   state_.memory_ceiling_bytes = MemoryCeilingFor(ReadGroupMemoryLimit("/proc/self/cgroup", "/sys/fs/cgroup"));
   if (state_.memory_ceiling_bytes != 0) {

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,7 +18,9 @@
 #include "server/command_table.h"
 #include "server/config/command_line.h"
 #include "server/config/config_store.h"
+#include "server/encoding_limits.h"
 #include "server/keyspace_maintenance.h"
+#include "server/lazy_free.h"
 #include "server/net/listener.h"
 #include "server/node_state.h"
 #include "server/persistence_service.h"
@@ -85,6 +88,8 @@ class Server final : private ConfigApplier {
   ClientRegistry clients_;
   ServerControl control_;
   BackgroundPool background_;
+  BackgroundReclaimer reclaimer_{background_, state_};
+  std::optional<EncodingLimits> encoding_limits_;  // Made once the options are read.
   ServerParts parts_;
   std::vector<std::unique_ptr<KeyspaceMaintenance>> maintenance_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -31,6 +31,9 @@ inline constexpr uint8_t kLongKey = 1U << 7;
 [[nodiscard]] inline uint8_t Meta(const char* at) noexcept { return static_cast<uint8_t>(*at); }
 [[nodiscard]] inline ValueType TypeOf(const char* at) noexcept { return static_cast<ValueType>(Meta(at) & 7U); }
 [[nodiscard]] inline Encoding EncodingOf(const char* at) noexcept { return static_cast<Encoding>(Meta(at) >> 3 & 7U); }
+inline void SetEncoding(char* at, Encoding encoding) noexcept {
+  *at = static_cast<char>((Meta(at) & ~(7U << 3)) | unsigned{encoding} << 3);
+}
 [[nodiscard]] inline bool HasTtl(const char* at) noexcept { return (Meta(at) & kHasTtl) != 0; }
 [[nodiscard]] inline bool HasLongKey(const char* at) noexcept { return (Meta(at) & kLongKey) != 0; }
 

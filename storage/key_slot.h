@@ -18,6 +18,7 @@
 #include "storage/base/result.h"
 #include "storage/entry_view.h"
 #include "storage/shard_router.h"
+#include "storage/value/shared_root.h"
 #include "storage/value/string_value.h"
 
 namespace cachenode {
@@ -100,7 +101,41 @@ class KeySlot {
   // Records an access, as Find with ctx.touch does (TOUCH, and reads after a Find without touch).
   void Touch() noexcept;
 
-  // --- For value types other than strings ------------------------------------------------------------------------
+  // --- For the classes of the other value types ------------------------------------------------------------------
+
+  [[nodiscard]] Encoding encoding() const noexcept;
+  // The bytes of a packed value wherever they lie. Requires a packed encoding.
+  [[nodiscard]] std::string_view ReadPacked() const noexcept;
+  // Makes a packed value `size_bytes` long, keeping the common prefix, and answers all of it, writable until the next
+  // change. It moves between entry and block as its size asks. The bytes must say their length again before anything
+  // else touches the slot. Keeps deadline and recency.
+  [[nodiscard]] Result<std::span<char>> EditPacked(size_t size_bytes);
+  // Replaces whatever the key held, or creates it, by a packed value of `size_bytes` for the caller to write.
+  // `encoding` is kPacked or kPackedOther. Views of the old value are dead afterwards.
+  [[nodiscard]] Result<std::span<char>> WritePacked(ValueType type, AggregateEncoding encoding, size_t size_bytes,
+                                                    Expiry expiry);
+  // The root of a large value. Requires IsLarge(encoding()). For reading; see EditRoot.
+  [[nodiscard]] SharedRoot* ReadRoot() const noexcept;
+  // The root for changing it: announces the change, and when a snapshot or a copy holds the root too, puts the copy
+  // that `Root* Root::CloneShallow() const` makes in its place: a new root, with one more reference to each node below
+  // it and the same memory_bytes(). Null when there is no memory. Drop a reference by `Root::Drop(Root*)`. What
+  // memory_bytes() grows by from then on is the caller's to give to AdjustExternal.
+  template <typename Root>
+  [[nodiscard]] Root* EditRoot() {
+    // First announce: that is when a snapshot takes its reference.
+    auto* const root = static_cast<Root*>(LoadRoot(BeginChange().data()));
+    if (root->IsUnique()) [[likely]]
+      return root;
+    Root* const copy = root->CloneShallow();
+    if (copy == nullptr) return nullptr;
+    ReplaceRoot(copy);
+    Root::Drop(root);
+    return copy;
+  }
+  // Replaces whatever the key held, or creates it, by a large value, taking over one reference.
+  // On failure the reference stays the caller's.
+  [[nodiscard]] Status WriteRoot(ValueType type, SharedRoot* root, Expiry expiry);
+  static constexpr size_t kPackedInlineBytesMax = 1024;  // Longer packed values lie in a block.
 
   // The value's bytes in the entry: writable in place after BeginChange, same size, same encoding.
   [[nodiscard]] std::span<const char> RawValue() const noexcept;
@@ -148,6 +183,10 @@ class KeySlot {
   [[nodiscard]] Status WriteInline(std::string_view bytes, StringEncoding encoding, Expiry expiry);
   [[nodiscard]] Result<std::span<char>> EditBlock(ByteBlock* block, size_t size_bytes);
   [[nodiscard]] Result<std::span<char>> GrowIntoBlock(size_t size_bytes);
+  [[nodiscard]] Result<std::span<char>> EditInlinePacked(Encoding form, size_t size_bytes);
+  [[nodiscard]] Result<std::span<char>> EditPackedBlock(Encoding form, size_t size_bytes);
+  [[nodiscard]] Result<char*> ChangeForm(Encoding form, size_t size_bytes, std::string_view kept);
+  void ReplaceRoot(SharedRoot* root) noexcept;
   [[nodiscard]] bool FitsInline(size_t size_bytes, bool has_ttl) const noexcept;
 
   Shard* shard_;

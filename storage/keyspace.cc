@@ -61,6 +61,7 @@ ShardStoreOptions Keyspace::StoreOptions() noexcept {
   store.arena = arena_plan_;
   store.snapshot = &snapshot_;
   store.retire_list = options_.retire_list != nullptr ? options_.retire_list : &immediate_retire_list_;
+  store.reclaimer = options_.reclaimer;
   store.mapped_total = &mapped_total_;
   store.mapped_step_bytes = options_.threaded ? kMappedStepBytes : 1;
   return store;

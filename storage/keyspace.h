@@ -25,10 +25,11 @@ namespace cachenode {
 struct KeyspaceOptions {
   uint32_t shard_count = 16;  // A power of two, at most kShardsMax: ShardCountFor(workers).
   uint32_t database_count = 16;
-  bool threaded = false;              // More than one thread may touch shards: locks are real.
-  uint64_t maxmemory_bytes = 0;       // Sizes the address space reserved; 0: the machine's memory.
-  uint64_t arena_reserve_bytes = 0;   // arena-reserve: address space per shard; 0 chooses by memory.
-  RetireList* retire_list = nullptr;  // Not owned, outlives the keyspace; null: one thread, freed at once.
+  bool threaded = false;                // More than one thread may touch shards: locks are real.
+  uint64_t maxmemory_bytes = 0;         // Sizes the address space reserved; 0: the machine's memory.
+  uint64_t arena_reserve_bytes = 0;     // arena-reserve: address space per shard; 0 chooses by memory.
+  ValueReclaimer* reclaimer = nullptr;  // Not owned, outlives the keyspace; null: large values are freed at once.
+  RetireList* retire_list = nullptr;    // Not owned, outlives the keyspace; null: one thread, freed at once.
 };
 
 // Who keeps other threads away from the shards during a call.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 #include "storage/base/memory.h"
@@ -19,6 +20,7 @@ ShardStore::ShardStore(uint32_t shard, const ShardStoreOptions& options)
     : shard_(shard),
       mapped_step_bytes_(options.mapped_step_bytes),
       retire_list_(*options.retire_list),
+      reclaimer_(options.reclaimer),
       mapped_total_(options.mapped_total),
       snapshot_(options.snapshot),
       heap_(options.arena),
@@ -32,12 +34,14 @@ ShardStore::~ShardStore() {
     if (table != nullptr && walk) detached_.push_back({std::move(table), 0});
   }
   cut_tables_.clear();
+  reclaimer_ = nullptr;
   while (walk && FreeSlice(UINT32_MAX)) {
   }
   LeaveTotals();
 }
 
 void ShardStore::LeaveTotals() noexcept {
+  reclaimer_ = nullptr;
   if (mapped_total_ == nullptr) return;
   mapped_total_->fetch_sub(mapped_reported_, std::memory_order_relaxed);
   mapped_reported_ = 0;
@@ -68,7 +72,14 @@ void ShardStore::FreeOutside(char* at) noexcept {
   const size_t bytes = ops.external_bytes(entry::EncodingOf(at), value);
   if (bytes == 0) return;
   AddExternal(-static_cast<int64_t>(bytes));
-  ops.free_external(entry::EncodingOf(at), value);
+  const Encoding encoding = entry::EncodingOf(at);
+  if (reclaimer_ != nullptr && ops.external_blocks(encoding, value) >= kReclaimBlocksMin) {
+    RemovedValue removed{.type = entry::TypeOf(at), .encoding = encoding};
+    std::memcpy(removed.value, value, sizeof(removed.value));
+    reclaimer_->Reclaim(removed);
+    return;
+  }
+  ops.free_external(encoding, value);
 }
 
 void ShardStore::FreeEntry(uint32_t ref, bool keep_external) noexcept {

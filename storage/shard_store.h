@@ -18,6 +18,7 @@
 #include "storage/slab_heap.h"
 #include "storage/snapshot_observer.h"
 #include "storage/table.h"
+#include "storage/value/value_reclaimer.h"
 
 namespace cachenode {
 
@@ -33,6 +34,7 @@ struct ShardStoreOptions {
   ArenaPlan arena;
   const SnapshotState* snapshot = nullptr;  // Not owned; shared by all shards.
   RetireList* retire_list = nullptr;        // Not owned.
+  ValueReclaimer* reclaimer = nullptr;      // Not owned; null: large values are freed on the spot.
   // Sum over all shards of the bytes outside the memory facade; not owned. Told in steps of mapped_step_bytes, so that
   // threads do not fight for it.
   std::atomic<int64_t>* mapped_total = nullptr;
@@ -158,6 +160,7 @@ class ShardStore final : private TableOwner {
   const uint32_t shard_;
   const int64_t mapped_step_bytes_;
   RetireList& retire_list_;
+  ValueReclaimer* reclaimer_;           // Null once the store is on its way out.
   std::atomic<int64_t>* mapped_total_;  // Null once the store is on its way out.
   const SnapshotState* snapshot_;
   SlabHeap heap_;

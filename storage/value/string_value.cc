@@ -52,13 +52,21 @@ bool Clone(Encoding encoding, const char* value, char* out) noexcept {
   return true;
 }
 
+void Share(Encoding encoding, const char* value) noexcept {
+  if (static_cast<StringEncoding>(encoding) == StringEncoding::kBlock) LoadBlock(value)->AddRef();
+}
+
+size_t ExternalBlocks(Encoding encoding, const char*) noexcept {
+  return static_cast<StringEncoding>(encoding) == StringEncoding::kBlock ? 1 : 0;
+}
+
 std::string_view NameOf(Encoding encoding, const char* value) noexcept {
   return StringView(encoding, value).EncodingName();
 }
 
 }  // namespace
 
-constinit const ValueOps kStringOps = {InlineBytes, ExternalBytes, FreeExternal, Clone, NameOf};
+constinit const ValueOps kStringOps = {InlineBytes, ExternalBytes, FreeExternal, Clone, Share, ExternalBlocks, NameOf};
 
 int64_t StringView::ReadInt() const noexcept {
   switch (encoding_) {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "storage/value/string_value.h"
+#include "storage/value/value_limits.h"
 
 namespace cachenode {
 
@@ -19,10 +20,14 @@ constexpr ValueOps kMissingOps = {
     [](Encoding, const char*) noexcept -> size_t { NoSuchType(); },
     [](Encoding, char*) noexcept { NoSuchType(); },
     [](Encoding, const char*, char*) noexcept -> bool { NoSuchType(); },
+    [](Encoding, const char*) noexcept { NoSuchType(); },
+    [](Encoding, const char*) noexcept -> size_t { NoSuchType(); },
     [](Encoding, const char*) noexcept -> std::string_view { NoSuchType(); },
 };
 
 }  // namespace
+
+constinit ValueLimits value_limits;
 
 std::string_view TypeName(ValueType type) noexcept {
   constexpr std::string_view kNames[kValueTypeCount] = {"string", "list", "set", "zset", "hash", "stream"};

@@ -31,6 +31,21 @@ enum class StringEncoding : Encoding {
   kInt64 = 6,
 };
 
+// The encodings of lists, sets, sorted sets, hashes and streams. Packed values are the bytes that RDB stores; they lie
+// in the entry when they are short and in a ByteBlock when they are not. Large ones are a SharedRoot and its nodes.
+enum class AggregateEncoding : Encoding {
+  kPacked = 0,       // A listpack in the entry. For KeySlot: its bytes say how long they are.
+  kPackedBlock = 1,  // 8 bytes: a counted reference to a ByteBlock of those bytes.
+  kPackedOther = 2,  // The type's second packed form: an intset (set), a listpack with deadlines (hash).
+  kPackedOtherBlock = 3,
+  kLarge = 4,  // 8 bytes: a counted reference to a SharedRoot.
+};
+[[nodiscard]] constexpr bool IsPackedInline(Encoding encoding) noexcept { return encoding == 0 || encoding == 2; }
+[[nodiscard]] constexpr bool IsPackedBlock(Encoding encoding) noexcept { return encoding == 1 || encoding == 3; }
+[[nodiscard]] constexpr bool IsLarge(Encoding encoding) noexcept {
+  return encoding == static_cast<Encoding>(AggregateEncoding::kLarge);
+}
+
 // How the keyspace frees, sizes and copies the values of one type. `value` points at the value's bytes in the entry,
 // which may be unaligned. Every function is given the type's own encoding number.
 struct ValueOps {
@@ -43,6 +58,11 @@ struct ValueOps {
   // Writes a value equal to `value` and independent of it to `out`, which has room for inline_bytes. False, with
   // nothing written that is owned, when there is no memory.
   bool (*clone)(Encoding encoding, const char* value, char* out) noexcept;
+  // Takes one more reference to what the value owns outside of the entry, for a copy of its bytes somewhere else, which
+  // any thread may read; free_external gives it back. What is shared is immutable until it is not.
+  void (*share)(Encoding encoding, const char* value) noexcept;
+  // About how many heap blocks free_external would free: what decides whether it may be done under a lock. O(1).
+  size_t (*external_blocks)(Encoding encoding, const char* value) noexcept;
   // OBJECT ENCODING's answer.
   std::string_view (*encoding_name)(Encoding encoding, const char* value) noexcept;
 };

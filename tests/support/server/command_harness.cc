@@ -36,6 +36,7 @@ std::string OnOneLine(std::string_view wire) {
 
 CommandHarness::CommandHarness(const std::function<void(Config&)>& adjust)
     : world_(true), clients_(1), config_(StartOf(adjust)), commands_(AllFamilies()), stats_(1, commands_.count()) {
+  encoding_limits_.emplace(config_);
   KeyspaceOptions options;
   options.shard_count = 1;
   options.database_count = static_cast<uint32_t>(config_.Current().databases);

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "server/command_table.h"
 #include "server/config/config_store.h"
 #include "server/dispatcher.h"
+#include "server/encoding_limits.h"
 #include "server/node_state.h"
 #include "server/server_control.h"
 #include "server/server_parts.h"
@@ -70,6 +72,7 @@ class CommandHarness {
   CommandTable commands_;
   StatsHub stats_;
   ServerParts parts_;
+  std::optional<EncodingLimits> encoding_limits_;
   std::unique_ptr<Keyspace> keyspace_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::vector<std::unique_ptr<Session>> sessions_;
