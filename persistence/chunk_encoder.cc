@@ -5,6 +5,8 @@ namespace {
 
 // A buffer that grew for one long string is not kept.
 constexpr size_t kKeepBytesMax = 2 * ChunkEncoder::kChunkBytes;
+constexpr uint32_t kFailuresInARow = 64;
+constexpr uint32_t kTrialEvery = 16;
 
 }  // namespace
 
@@ -20,8 +22,25 @@ void ChunkEncoder::Add(uint32_t db, const EntryView& entry) noexcept {
     AddLarge(entry);
     return;
   }
-  AppendRdbEntry(buffer_, entry, how_);
+  const size_t bytes_before = buffer_.size();
+  AppendRdbEntry(buffer_, entry, plain_ahead_ == 0 ? how_ : plain_);
+  NoteCompression(entry, bytes_before);
   if (buffer_.size() >= kChunkBytes) WriteOut({});
+}
+
+// Trying to compress what cannot be compressed is a third of the work of a snapshot. After a long row of failures only
+// one string in kTrialEvery is tried, and the first success ends that.
+void ChunkEncoder::NoteCompression(const EntryView& entry, size_t bytes_before) noexcept {
+  if (entry.type != ValueType::kString) return;
+  const size_t text_bytes = entry.String().SizeBytes();
+  if (text_bytes <= kRdbCompressAbove) return;
+  if (plain_ahead_ > 0) {
+    --plain_ahead_;
+    return;
+  }
+  const bool shorter = buffer_.size() - bytes_before < entry.key.size() + text_bytes;
+  failures_ = shorter ? 0 : failures_ + 1;
+  if (failures_ >= kFailuresInARow) plain_ahead_ = kTrialEvery - 1;
 }
 
 void ChunkEncoder::AddLarge(const EntryView& entry) noexcept {

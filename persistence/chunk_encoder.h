@@ -19,7 +19,9 @@ class ChunkEncoder {
   static constexpr size_t kChunkBytes = size_t{256} << 10;
 
   // The writer must outlive the encoder.
-  ChunkEncoder(RdbWriter& writer, const RdbEncoding& how) noexcept : writer_(writer), how_(how) {}
+  ChunkEncoder(RdbWriter& writer, const RdbEncoding& how) noexcept : writer_(writer), how_(how), plain_(how) {
+    plain_.compression = RdbCompression::kOff;
+  }
 
   void Add(uint32_t db, const EntryView& entry) noexcept;
   // Writes out what is buffered.
@@ -31,12 +33,16 @@ class ChunkEncoder {
 
  private:
   void AddLarge(const EntryView& entry) noexcept;
+  void NoteCompression(const EntryView& entry, size_t bytes_before) noexcept;
   void WriteOut(std::string_view tail) noexcept;
 
   RdbWriter& writer_;
   const RdbEncoding how_;
+  RdbEncoding plain_;  // how_ without compression.
   EncodeBuffer buffer_;
   uint32_t db_ = 0;
+  uint32_t failures_ = 0;     // Strings in a row that did not become shorter.
+  uint32_t plain_ahead_ = 0;  // Strings to store as they are before the next attempt.
   Status status_;
 };
 

@@ -2,7 +2,8 @@
 //
 // Thread-safety: written under the lock that guards the table, with relaxed atomic stores, because prefetchers read
 //   tags and references without it. The lock's holder reads plainly.
-// Invariants: tag 0 marks an empty slot. flags, epoch and ttl_hint count in the first bucket of a chain only.
+// Invariants: tag 0 marks an empty slot. The saved mark and ttl_hint count in the first bucket of a chain only. Bits of
+//   the mark's mask are set while the chain is that one bucket, or all at once.
 #pragma once
 
 #include <atomic>
@@ -22,9 +23,12 @@ struct alignas(64) Bucket {
   static constexpr uint32_t kSlots = 11;
   static constexpr uint32_t kSlotMask = (1U << kSlots) - 1;
 
+  // A snapshot's mark: the epoch of the last one that took anything from here, and which slots it is done with.
+  static constexpr uint16_t kEpochMax = (1U << 13) - 1;
+
   uint8_t tags[kSlots];
-  uint8_t flags;
-  uint16_t epoch;
+  uint8_t saved_low;    // Slots 0-7.
+  uint16_t saved_high;  // Slots 8-10, and the epoch in the 13 bits above.
   uint16_t ttl_hint;
   uint32_t refs[kSlots];
   uint32_t overflow;  // The next bucket of the chain, in the heap; 0: none.
@@ -54,7 +58,16 @@ struct alignas(64) Bucket {
   }
   void SetRef(uint32_t slot, uint32_t ref) noexcept { Store(refs[slot], ref); }
   void ClearSlot(uint32_t slot) noexcept { Store(tags[slot], uint8_t{0}); }
-  void SetEpoch(uint16_t value) noexcept { Store(epoch, value); }
+  [[nodiscard]] uint16_t epoch() const noexcept { return static_cast<uint16_t>(saved_high >> 3); }
+  // Slots that the snapshot of `epoch` is done with.
+  [[nodiscard]] uint32_t SavedMask(uint16_t of_epoch) const noexcept {
+    return epoch() == of_epoch ? saved_low | (saved_high & 7U) << 8 : 0;
+  }
+  [[nodiscard]] bool IsSaved(uint16_t of_epoch) const noexcept { return SavedMask(of_epoch) == kSlotMask; }
+  void SetSaved(uint16_t of_epoch, uint32_t mask) noexcept {
+    Store(saved_low, static_cast<uint8_t>(mask));
+    Store(saved_high, static_cast<uint16_t>(unsigned{of_epoch} << 3 | mask >> 8));
+  }
   void SetHint(uint16_t value) noexcept {
     if (ttl_hint != value) Store(ttl_hint, value);
   }

@@ -105,7 +105,7 @@ std::span<const char> KeySlot::RawValue() const noexcept {
 
 void KeySlot::Announce() const noexcept {
   if (context_->observer != nullptr) context_->observer->BeforeChange(db_, key_);
-  store().SaveBeforeChange(*table_, *head_);
+  store().SaveBeforeChange(*table_, *head_, *bucket_, slot_);
 }
 
 void KeySlot::Commit(bool layout) noexcept {

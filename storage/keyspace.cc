@@ -207,7 +207,7 @@ void Keyspace::FreeDetached() {
 void Keyspace::BeginSnapshot(SnapshotObserver& observer) {
   assert(snapshot_.observer == nullptr);
   snapshot_.observer = &observer;
-  snapshot_.epoch = snapshot_.epoch == UINT16_MAX ? uint16_t{1} : static_cast<uint16_t>(snapshot_.epoch + 1);
+  snapshot_.epoch = snapshot_.epoch == Bucket::kEpochMax ? uint16_t{1} : static_cast<uint16_t>(snapshot_.epoch + 1);
   ++snapshot_.cuts;
   for (const std::unique_ptr<Shard>& shard : shards_) shard->store_->BeginSnapshot();
 }

@@ -11,8 +11,8 @@ namespace cachenode {
 
 namespace {
 
-// A stale epoch is swept away within this many cuts, long before its value comes again after 65535.
-constexpr uint64_t kSweepCuts = 32768;
+// A stale epoch is swept away within this many cuts, long before its value comes again.
+constexpr uint64_t kSweepCuts = Bucket::kEpochMax / 2;
 
 }  // namespace
 
@@ -168,13 +168,15 @@ bool ShardStore::FreeSlice(uint32_t units) noexcept {
 
 // --- Snapshots ------------------------------------------------------------------------------------------------------
 
-// Hands the chain's entries over and marks it. Returns how many there were.
+// Hands over what the snapshot has not seen of the chain, and marks it. Returns how many entries that were.
 uint64_t ShardStore::SaveChain(Table& table, Bucket& head) noexcept {
-  head.SetEpoch(snapshot_->epoch);
+  const uint32_t saved = head.SavedMask(snapshot_->epoch);
+  head.SetSaved(snapshot_->epoch, Bucket::kSlotMask);
   std::array<EntryView, 2 * Bucket::kSlots> views;
   size_t count = 0;
   uint64_t total = 0;
   table.ForEachInChain(head, [&](const Bucket& bucket, uint32_t slot) {
+    if (&bucket == &head && (saved >> slot & 1U) != 0) return;
     if (count == views.size()) {
       snapshot_->observer->SaveEntries(shard_, table.cut_db(), {views.data(), count});
       count = 0;
@@ -184,6 +186,31 @@ uint64_t ShardStore::SaveChain(Table& table, Bucket& head) noexcept {
   });
   if (count != 0) snapshot_->observer->SaveEntries(shard_, table.cut_db(), {views.data(), count});
   return total;
+}
+
+// An overwrite costs the copy of one entry, not of eleven: most of a bucket is left to the walker, which is paced.
+void ShardStore::SaveEntry(Table& table, Bucket& head, const Bucket& bucket, uint32_t slot) noexcept {
+  if (&bucket != &head || head.overflow != 0) {
+    SaveChain(table, head);
+    return;
+  }
+  const uint32_t saved = head.SavedMask(snapshot_->epoch);
+  const uint32_t bit = 1U << slot;
+  if ((saved & bit) != 0) return;
+  head.SetSaved(snapshot_->epoch, saved | bit);
+  const EntryView view = entry::View(heap_.Address(head.refs[slot]));
+  snapshot_->observer->SaveEntries(shard_, table.cut_db(), {&view, 1});
+}
+
+// An entry is about to take the first free slot of the bucket, and is none of the snapshot's.
+void ShardStore::PassOver(Table& table, Bucket& head) noexcept {
+  const uint32_t free_slots = head.Match(0);
+  if (free_slots == 0 || head.overflow != 0) {
+    SaveChain(table, head);
+    return;
+  }
+  const uint32_t first_free = free_slots & -free_slots;
+  head.SetSaved(snapshot_->epoch, head.SavedMask(snapshot_->epoch) | first_free);
 }
 
 void ShardStore::BeginSnapshot() {
@@ -197,15 +224,15 @@ void ShardStore::BeginSnapshot() {
   }
 }
 
-// Epochs count modulo 65535. So that a bucket untouched for that long is not taken for saved, each cut resets the
-// buckets of one stretch of positions, and all of them are passed every kSweepCuts cuts.
+// Epochs come again after Bucket::kEpochMax cuts. So that a bucket untouched for that long is not taken for saved, each
+// cut resets the buckets of one stretch of positions, and all of them are passed every kSweepCuts cuts.
 void ShardStore::SweepEpochs(Table& table) noexcept {
   constexpr uint64_t kStretch = kPositionEnd / kSweepCuts;
   uint64_t position = snapshot_->cuts % kSweepCuts * kStretch;
   const uint64_t end = position + kStretch;
   while (position < end) {
     const Table::Place place = table.PlaceAt(position);
-    if (place.head != nullptr) place.head->SetEpoch(0);
+    if (place.head != nullptr) place.head->SetSaved(0, 0);
     position = place.end;
   }
 }
@@ -224,7 +251,7 @@ uint64_t ShardStore::WalkUnsaved(SnapshotCursor& cursor, uint64_t units_max) noe
       if (units >= units_max) return saved;
       const Table::Place place = table->PlaceAt(cursor.position);
       if (place.end < kPositionEnd) table->PrefetchPlace(table->PlaceAt(place.end));
-      if (place.head != nullptr && place.head->epoch != snapshot_->epoch) {
+      if (place.head != nullptr && !place.head->IsSaved(snapshot_->epoch)) {
         const uint64_t entries = SaveChain(*table, *place.head);
         saved += entries;
         units += entries;

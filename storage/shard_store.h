@@ -25,7 +25,7 @@ namespace cachenode {
 // The snapshot all shards work for. Changed under the world lock only.
 struct SnapshotState {
   SnapshotObserver* observer = nullptr;  // Null: none runs.
-  uint16_t epoch = 0;                    // Buckets with this epoch are saved. 0 is never current.
+  uint16_t epoch = 0;                    // Marks of this epoch count, 1 to Bucket::kEpochMax. 0 is never current.
   uint64_t cuts = 0;                     // Snapshots begun so far; places the sweep of stale epochs.
 };
 
@@ -59,17 +59,22 @@ class ShardStore final : private TableOwner {
   // Highest database with a table, plus one.
   [[nodiscard]] uint32_t table_end() const noexcept { return table_end_.load(std::memory_order_relaxed); }
 
-  // To be called before anything of the chain changes: hands it to a running snapshot that has not seen it.
+  // To be called before anything of the chain changes: hands what a running snapshot has not seen of it over.
   void SaveBeforeChange(Table& table, Bucket& head) noexcept {
-    if (snapshot_->observer != nullptr && head.epoch != snapshot_->epoch) [[unlikely]]
+    if (IsUnsaved(head)) [[unlikely]]
       SaveChain(table, head);
+  }
+  // The same before the entry of one slot changes or goes: the others of a bucket without overflow stay for the walker.
+  void SaveBeforeChange(Table& table, Bucket& head, const Bucket& bucket, uint32_t slot) noexcept {
+    if (IsUnsaved(head)) [[unlikely]]
+      SaveEntry(table, head, bucket, slot);
   }
   // Whether background work may change unsaved buckets now.
   [[nodiscard]] bool CanSave() const noexcept {
     return snapshot_->observer == nullptr || snapshot_->observer->CanSave(shard_);
   }
   [[nodiscard]] bool IsUnsaved(const Bucket& head) const noexcept {
-    return snapshot_->observer != nullptr && head.epoch != snapshot_->epoch;
+    return snapshot_->observer != nullptr && !head.IsSaved(snapshot_->epoch);
   }
   // Frees an entry: what its value owns (unless `keep_external`), a long key, the slot.
   void FreeEntry(uint32_t ref, bool keep_external = false) noexcept;
@@ -149,8 +154,14 @@ class ShardStore final : private TableOwner {
     return {KeyHash::Of(entry::Key(at)), entry::ExpireAt(at)};
   }
   void BeforeChange(Table& table, Bucket& head) noexcept override { SaveBeforeChange(table, head); }
+  void BeforeInsert(Table& table, Bucket& head) noexcept override {
+    if (IsUnsaved(head)) [[unlikely]]
+      PassOver(table, head);
+  }
   void FreeOutside(char* at) noexcept;
   uint64_t SaveChain(Table& table, Bucket& head) noexcept;
+  void SaveEntry(Table& table, Bucket& head, const Bucket& bucket, uint32_t slot) noexcept;
+  void PassOver(Table& table, Bucket& head) noexcept;
   void FreeChain(Table& table, Bucket& head) noexcept;
   void SweepEpochs(Table& table) noexcept;
   void TellMapped(int64_t bytes) noexcept;

@@ -111,7 +111,7 @@ void Table::PrefetchChain(const Bucket& head) const noexcept {
 bool Table::Insert(KeyHash hash, uint32_t ref, int64_t expire_at_ms, int64_t now_ms) noexcept {
   if (base_ == nullptr && !Reserve(1)) return false;
   Bucket* const head = Head(hash);
-  owner_.BeforeChange(*this, *head);
+  owner_.BeforeInsert(*this, *head);
   if (!AddToChain(*head, hash.tag(), ref)) return false;
   entry_count_.Add(1);
   if (expire_at_ms >= 0) {

@@ -38,6 +38,8 @@ class TableOwner {
   [[nodiscard]] virtual Facts FactsOf(const char* entry) const noexcept = 0;
   // The entries of a chain are about to change place or content: save them if a snapshot wants them.
   virtual void BeforeChange(class Table& table, Bucket& head) noexcept = 0;
+  // An entry is about to be added to the chain: to the first free slot of `head`, or behind it.
+  virtual void BeforeInsert(class Table& table, Bucket& head) noexcept = 0;
 
  protected:
   ~TableOwner() = default;
@@ -76,7 +78,7 @@ class Table {
       bucket = Next(*bucket);
     }
   }
-  // Adds an entry that is not there; calls BeforeChange itself. Resizing is left to ResizeStep.
+  // Adds an entry that is not there; calls BeforeInsert itself. Resizing is left to ResizeStep.
   [[nodiscard]] bool Insert(KeyHash hash, uint32_t ref, int64_t expire_at_ms, int64_t now_ms) noexcept;
   // Removes an entry; the block stays the caller's. The caller has called BeforeChange.
   void Erase(Bucket& head, Bucket& bucket, uint32_t slot, int64_t expire_at_ms) noexcept;
@@ -105,8 +107,14 @@ class Table {
   };
   // The chain that holds `position`; entries of positions before it may be among them.
   [[nodiscard]] Place PlaceAt(uint64_t position) const noexcept;
+  // Fetches the entries of a place that will be copied: of most of them two cache lines.
   void PrefetchPlace(const Place& place) const noexcept {
-    if (place.head != nullptr) PrefetchChain(*place.head);
+    if (place.head == nullptr) return;
+    for (uint32_t mask = place.head->UsedMask(); mask != 0; mask &= mask - 1) {
+      const char* const at = heap_.Address(place.head->refs[std::countr_zero(mask)]);
+      __builtin_prefetch(at);
+      __builtin_prefetch(at + sizeof(Bucket));
+    }
   }
   // Calls `visit(bucket, slot)` for each entry of a chain; `visit` must not change the chain.
   template <typename Visit>
