@@ -62,6 +62,7 @@ class PackedBlock {
  public:
   static constexpr size_t kSlotStep = 8;
   static constexpr size_t kSlotBytes = sizeof(uint8_t) + sizeof(uint16_t);
+  static constexpr size_t kSlotsMax = UINT8_MAX * kSlotStep;
   static constexpr size_t kRecordsBytesMax = UINT16_MAX;
   static constexpr char kExternal = '\xFF';  // In the place of the key's length.
   static constexpr size_t kExternalBytes = 1 + sizeof(ByteBlock*);
@@ -69,8 +70,11 @@ class PackedBlock {
   // An empty block with room for so many slots and bytes of records, or null. Requires records_bytes <=
   // kRecordsBytesMax.
   [[nodiscard]] static PackedBlock* Create(size_t slots, size_t records_bytes) noexcept;
-  // A copy with one reference of its own to each ByteBlock, or null.
-  [[nodiscard]] PackedBlock* Clone() const noexcept;
+  // The same records with room for so much more, or null. Who keeps the original too calls AddRefToExternal; who does
+  // not frees it by FreeEmptied. Requires that the sums stay within the limits.
+  [[nodiscard]] PackedBlock* CopyWithRoom(size_t more_slots, size_t more_bytes) const noexcept;
+  // One more reference to each ByteBlock, for a copy of the records.
+  void AddRefToExternal() const noexcept;
   // Gives a reference back; the last one frees block and ByteBlocks.
   static void Drop(PackedBlock* block) noexcept;
   // Frees a block whose records were copied elsewhere with the references they hold. Requires IsUnique().
@@ -131,8 +135,8 @@ class PackedBlock {
     return count_ + more_slots <= slots() && records_bytes_ + more_bytes <= kRecordsBytesMax &&
            kHeaderBytes + slots() * kSlotBytes + records_bytes_ + more_bytes <= MemoryBytes();
   }
-  // Moves everything, references too, to an empty block with room for it.
-  void MoveTo(PackedBlock* to) noexcept;
+  // Makes room for kSlotStep more slots where the block has the bytes for them; false when it has not.
+  [[nodiscard]] bool WidenSlots() noexcept;
   // Adds a record of so many bytes for the caller to write. Requires HasRoom.
   char* Append(uint8_t tag, size_t raw_bytes) noexcept;
   // Takes a record of `raw_bytes` out; the last slot takes its place. What it refers to is the caller's.
@@ -141,7 +145,9 @@ class PackedBlock {
   char* Resize(size_t slot, size_t old_bytes, size_t new_bytes) noexcept;
   void NoteExternal() noexcept { has_external_ = true; }
   // How many slots a block of `count` records is made with.
-  [[nodiscard]] static size_t SlotsFor(size_t count) noexcept { return (count + kSlotStep - 1) / kSlotStep * kSlotStep; }
+  [[nodiscard]] static size_t SlotsFor(size_t count) noexcept {
+    return (count + kSlotStep - 1) / kSlotStep * kSlotStep;
+  }
   // Whether a smaller block would do.
   [[nodiscard]] bool IsSlack() const noexcept {
     return kHeaderBytes + SlotsFor(count_) * kSlotBytes + records_bytes_ + kSlackBytes < MemoryBytes() / 4 * 3;
@@ -163,6 +169,7 @@ class PackedBlock {
   [[nodiscard]] const uint8_t* Tags() const noexcept { return reinterpret_cast<const uint8_t*>(Bytes()); }
   [[nodiscard]] uint8_t* Tags() noexcept { return const_cast<uint8_t*>(std::as_const(*this).Tags()); }
   [[nodiscard]] const char* Places() const noexcept { return Bytes() + slots(); }
+  [[nodiscard]] char* Places() noexcept { return const_cast<char*>(std::as_const(*this).Places()); }
   [[nodiscard]] const char* Records() const noexcept { return Bytes() + slots() * kSlotBytes; }
   [[nodiscard]] char* Records() noexcept { return const_cast<char*>(std::as_const(*this).Records()); }
   [[nodiscard]] size_t PlaceAt(size_t slot) const noexcept {
@@ -172,7 +179,7 @@ class PackedBlock {
   }
   void SetPlace(size_t slot, size_t place) noexcept {
     const auto stored = static_cast<uint16_t>(place);
-    std::memcpy(const_cast<char*>(Places()) + slot * sizeof(stored), &stored, sizeof(stored));
+    std::memcpy(Places() + slot * sizeof(stored), &stored, sizeof(stored));
   }
   void ShiftPlaces(size_t behind, ptrdiff_t by) noexcept;
 

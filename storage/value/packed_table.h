@@ -132,6 +132,8 @@ class PackedTable final : public SharedRoot {
   }
   [[nodiscard]] unsigned BitsOf(uint64_t bucket) const noexcept;
   [[nodiscard]] size_t RawBytes(const char* raw) const noexcept;
+  [[nodiscard]] size_t PayloadBytes(const char* payload) const noexcept;
+  [[nodiscard]] static size_t SegmentBytes() noexcept;
   [[nodiscard]] static Segment* CloneSegment(const Segment* segment) noexcept;
   static void DropSegment(Segment* segment) noexcept;
   // The place of a bucket's pointer, in a segment nobody else holds; null when there is no memory.
@@ -141,12 +143,16 @@ class PackedTable final : public SharedRoot {
   [[nodiscard]] char* PutNew(std::string_view key, uint64_t hash, size_t payload_bytes) noexcept;
   [[nodiscard]] char* PutOver(PackedBlock** place, size_t slot, std::string_view key, size_t payload_bytes) noexcept;
   // Writes the record's key and answers where its payload goes; `external` when it has a block of its own.
-  char* WriteRecord(PackedBlock* block, char* raw, std::string_view key, ByteBlock* external) noexcept;
-  void ForgetExternal(const char* raw) noexcept;
+  char* WriteRecord(PackedBlock* block, char* raw, std::string_view key, ByteBlockRef external) noexcept;
+  void ForgetExternal(ByteBlock* external) noexcept;
+  void ReplaceBlock(PackedBlock** place, PackedBlock* block) noexcept;
   void FitBlock(PackedBlock** place) noexcept;
   void GrowByOne() noexcept;
   void ShrinkByOne() noexcept;
   [[nodiscard]] bool ReserveBucket() noexcept;
+  [[nodiscard]] bool SplitBlock(PackedBlock** from, PackedBlock** to, uint64_t bit) noexcept;
+  void CopyRecord(const PackedBlock& from, size_t slot, PackedBlock* to) const noexcept;
+  void SetBucketCount(uint64_t count) noexcept;
 
   Segment** segments_ = nullptr;
   uint64_t count_ = 0;
