@@ -22,6 +22,9 @@ class CommandContext;
 // The shards of its keys are locked when it is called; it never sees sockets, locks or protocol versions.
 using CommandHandler = Status (*)(CommandContext& context, Args args);
 
+// Whether argument `index` of a request is a secret (a password), which no log shows. The request need not be valid.
+using SecretRule = bool (*)(Args args, size_t index);
+
 enum CommandFlag : uint32_t {
   kWrite = 1 << 0,
   kReadOnly = 1 << 1,
@@ -46,7 +49,6 @@ enum CommandFlag : uint32_t {
   kProtected = 1 << 20,
   // Ours, not shown by COMMAND.
   kExclusive = 1 << 24,    // Runs under the world lock: touches every shard, other sessions or shared configuration.
-  kRedacted = 1 << 26,     // Arguments may hold secrets: the slow log shows none.
   kSelfLocking = 1 << 25,  // Visits shards on its own, one at a time (SCAN, RANDOMKEY, DBSIZE); none is locked before.
 };
 
@@ -120,6 +122,7 @@ struct CommandSpec {
   CommandGroup group = CommandGroup::kGeneric;
   CommandDoc doc = {};
   std::span<const CommandSpec> subcommands = {};
+  SecretRule is_secret = nullptr;  // Null: no argument is.
 };
 
 // All categories of `spec`, the implied ones included.

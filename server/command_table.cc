@@ -165,4 +165,13 @@ KeySearch FindKeysOf(const Command& command, Args args, std::vector<KeyPosition>
   return FindKeys(command.spec->keys, args, positions);
 }
 
+std::vector<std::string_view> WithoutSecrets(const Command& command, Args args) {
+  std::vector<std::string_view> shown(args.begin(), args.end());
+  if (command.spec->is_secret == nullptr) return shown;
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (command.spec->is_secret(args, i)) shown[i] = "(redacted)";
+  }
+  return shown;
+}
+
 }  // namespace cachenode

@@ -94,4 +94,7 @@ class CommandTable {
 // The key positions of a request by its command's row. Clears `positions` first.
 KeySearch FindKeysOf(const Command& command, Args args, std::vector<KeyPosition>& positions);
 
+// The arguments as logs may show them: "(redacted)" in the place of secrets. The views live as long as those of `args`.
+std::vector<std::string_view> WithoutSecrets(const Command& command, Args args);
+
 }  // namespace cachenode

@@ -213,9 +213,9 @@ void Dispatcher::State::Account(const Session& session, const Command& command, 
   stats.commands_processed.Increment();
   if (tracks_latency) stats.RecordLatency(command.id, CycleClock::ToNanoseconds(duration));
   if (duration >= slowlog_ticks && parts.slowlog != nullptr && !command.Is(kSkipSlowlog)) [[unlikely]] {
-    constexpr std::string_view kHidden = "(redacted)";
-    const std::array<std::string_view, 2> redacted = {args[0], kHidden};
-    parts.slowlog->Add({.args = command.Is(kRedacted) ? Args(redacted) : args,
+    std::vector<std::string_view> shown;
+    if (command.spec->is_secret != nullptr) shown = WithoutSecrets(command, args);
+    parts.slowlog->Add({.args = shown.empty() ? args : Args(shown),
                         .duration_us = CycleClock::ToMicroseconds(duration),
                         .time_s = context.now_ms() / 1000,
                         .peer_address = session.peer_address,

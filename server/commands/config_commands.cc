@@ -9,6 +9,7 @@
 #include "server/commands/families.h"
 #include "server/commands/help.h"
 #include "server/config/config_store.h"
+#include "server/config/option_table.h"
 #include "server/node_state.h"
 #include "server/stats/stats_hub.h"
 
@@ -34,6 +35,13 @@ Status ConfigSet(CommandContext& context, Args args) {
   if (!done.ok()) return done;
   context.reply().Ok();
   return Status::Ok();
+}
+
+// The value after the name of an option that is never shown.
+bool IsConfigSetSecret(Args args, size_t index) {
+  if (index < 3 || index % 2 == 0) return false;
+  const OptionSpec* option = FindOption(args[index - 1]);
+  return option != nullptr && option->Has(kOptionSensitive);
 }
 
 // CONFIG RESETSTAT -> OK; the counters INFO shows start again at 0.
@@ -112,7 +120,8 @@ constexpr CommandSpec kConfigSubcommands[] = {
              .complexity = "O(N)",
              .arguments = "parameter_value:block(parameter:string value:string)*",
              .tips = kEveryNode,
-             .history = "7.0.0 Takes several options."}},
+             .history = "7.0.0 Takes several options."},
+     .is_secret = IsConfigSetSecret},
 };
 
 constexpr CommandSpec kConfigCommands[] = {

@@ -79,6 +79,8 @@ struct HelloRequest {
   bool has_name = false;
   std::string_view user;
   std::string_view password;
+bool IsAuthSecret(Args /*args*/, size_t index) { return index > 0; }
+
   std::string_view name;
 };
 
@@ -112,6 +114,12 @@ Status RefuseHelloWithoutAuth(const Config& config) {
                       " <user> <pass> option can be used to authenticate the client and select the RESP protocol "
                       "version at the same time");
 }
+// The two arguments after each AUTH.
+bool IsHelloSecret(Args args, size_t index) {
+  const auto is_auth = [args](size_t at) { return at >= 2 && EqualsIgnoreCase(args[at], "auth"); };
+  return index >= 3 && (is_auth(index - 1) || is_auth(index - 2));
+}
+
 
 void WriteHello(CommandContext& context) {
   RespWriter& reply = context.reply();
@@ -157,14 +165,15 @@ Status Hello(CommandContext& context, Args args) {
 constexpr CommandSpec kConnectionCommands[] = {
     {.name = "auth",
      .arity = -2,
-     .flags = kAllowBusy | kFast | kLoading | kNoAuth | kNoScript | kStale | kRedacted,
+     .flags = kAllowBusy | kFast | kLoading | kNoAuth | kNoScript | kStale,
      .acl = kAclConnection,
      .handler = Auth,
      .group = CommandGroup::kConnection,
      .doc = {.summary = "Logs the connection in.",
              .since = "1.0.0",
              .complexity = "O(N)",
-             .arguments = "[username:string!6.0.0] password:string"}},
+             .arguments = "[username:string!6.0.0] password:string"},
+     .is_secret = IsAuthSecret},
     {.name = "echo",
      .arity = 2,
      .flags = kFast | kLoading | kStale,
@@ -177,7 +186,7 @@ constexpr CommandSpec kConnectionCommands[] = {
              .arguments = "message:string"}},
     {.name = "hello",
      .arity = -1,
-     .flags = kAllowBusy | kFast | kLoading | kNoAuth | kNoScript | kStale | kRedacted,
+     .flags = kAllowBusy | kFast | kLoading | kNoAuth | kNoScript | kStale,
      .acl = kAclConnection,
      .handler = Hello,
      .group = CommandGroup::kConnection,
@@ -185,7 +194,8 @@ constexpr CommandSpec kConnectionCommands[] = {
              .since = "6.0.0",
              .complexity = "O(1)",
              .arguments = "[arguments:block(protover:integer [auth:block(username:string password:string)=AUTH] "
-                          "[clientname:string=SETNAME])]"}},
+                          "[clientname:string=SETNAME])]"},
+     .is_secret = IsHelloSecret},
     {.name = "ping",
      .arity = -1,
      .flags = kFast,

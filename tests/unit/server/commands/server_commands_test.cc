@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "server/config/option_table.h"
 #include "tests/support/server/command_harness.h"
 
 namespace cachenode {
@@ -102,6 +103,21 @@ TEST(Memory, PurgeKeepsTheKeysOfASparseKeyspace) {
   EXPECT_EQ(redis.Run("memory purge"), "+OK");
   EXPECT_EQ(redis.Run("dbsize"), ":200");
   for (int i = 0; i < 2000; i += 10) EXPECT_EQ(redis.Run("get key:" + std::to_string(i)), "$5 value");
+TEST(Slowlog, HidesEveryOptionThatIsASecret) {
+  CommandHarness redis;
+  EXPECT_EQ(redis.Run("config set slowlog-log-slower-than 0"), "+OK");
+  size_t count = 0;
+  for (const OptionSpec* option : Options()) {
+    if (!option->Has(kOptionSensitive)) continue;
+    ++count;
+    redis.Run("config set hz 12 " + std::string(option->name) + " hunter2");
+    redis.Run("auth hunter2");  // Once requirepass took it.
+    EXPECT_EQ(redis.Run("slowlog get -1").find("hunter2"), std::string::npos) << option->name;
+  }
+  EXPECT_GT(count, 4U);
+  EXPECT_THAT(redis.Run("slowlog get -1"), HasSubstr("$2 hz $2 12 $11 requirepass $10 (redacted)"));
+}
+
 }
 
 TEST(Function, AnswersForAnEmptyNode) {
