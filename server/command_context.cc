@@ -3,6 +3,7 @@
 #include <array>
 
 #include "server/config/config_store.h"
+#include "server/server_control.h"
 #include "storage/base/bytes.h"
 
 namespace cachenode {
@@ -29,6 +30,8 @@ CommandContext::CommandContext(const ServerParts& parts, WorkerStats& stats, uin
 void CommandContext::BeginTurn(int64_t now_ms) {
   config_ = &parts_.config->Current();
   access_.SetNow(now_ms);
+  const bool paused = parts_.control != nullptr && parts_.control->WritesArePausedAt(now_ms);
+  access_.expired = paused ? ExpiredKeys::kHide : ExpiredKeys::kErase;
   access_.lfu = CountsFrequency(config_->maxmemory_policy);
   access_.lfu_options = {static_cast<int>(config_->lfu_log_factor), static_cast<int>(config_->lfu_decay_time)};
   inspect_access_ = access_;

@@ -56,6 +56,8 @@ class CommandContext {
   [[nodiscard]] WorldLock::Seat* seat() { return seat_; }
   // How walkers over shards must lock: the world is held by rows marked kExclusive.
   [[nodiscard]] Locking locking() const { return holds_world_ ? Locking::kWorldHeld : Locking::kTakeShardLocks; }
+  // CLIENT PAUSE holds writes back: no command, and nothing else, changes the data set.
+  [[nodiscard]] bool writes_are_paused() const { return access_.expired == ExpiredKeys::kHide; }
   // Clocks, policy and observer for direct calls into the keyspace.
   [[nodiscard]] const AccessContext& access() const { return access_; }
 

@@ -9,7 +9,8 @@ namespace cachenode {
 
 void KeyspaceMaintenance::Run(Worker& worker) {
   if (state_.loading.load(std::memory_order_relaxed)) return;
-  if (state_.active_expire.load(std::memory_order_relaxed)) RunExpiry(worker);
+  const bool may_expire = !worker.dispatcher().context().writes_are_paused();
+  if (may_expire && state_.active_expire.load(std::memory_order_relaxed)) RunExpiry(worker);
   RunSlices(worker.now_ms());
   if (worker.config().activedefrag) RunDefrag(worker);
 }

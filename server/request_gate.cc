@@ -25,7 +25,7 @@ void RequestGate::BeginTurn(const Config& config, int64_t now_ms) {
   if (state.snapshots_failing.load(std::memory_order_relaxed)) conditions_ |= kSnapshotsFailing;
   if (config.maxmemory != 0 || MemoryGuard::IsNearCeiling(parts_)) conditions_ |= kMemoryLimited;
   if (parts_.control == nullptr) return;
-  if (parts_.control->PauseModeAt(now_ms) != PauseMode::kOff) conditions_ |= kPaused;
+  if (parts_.control->WritesArePausedAt(now_ms)) conditions_ |= kPaused;
 }
 
 Status RequestGate::CheckProtected(const Session& session, const Command& command) const {
@@ -53,7 +53,8 @@ RequestGate::Decision RequestGate::Check(CommandContext& context, const Session&
   if (!session.authenticated && !command.Is(kNoAuth)) return {Verdict::kRefuse, Err::kNoAuth};
   if (conditions_ == 0) return {};
   const bool writes = command.Is(kWrite);
-  if ((conditions_ & kMemoryLimited) != 0) {
+  // A paused node evicts nothing, and so refuses nothing for lack of memory: what would write waits below.
+  if ((conditions_ & (kMemoryLimited | kPaused)) == kMemoryLimited) {
     const bool fits = memory_.MakeRoom(context);
     if (!fits && command.Is(kDenyOom)) return {Verdict::kRefuse, Err::kOutOfMemory};
   }

@@ -57,6 +57,8 @@ class ServerControl {
       return mode;
     return now_ms < pause_until_ms_.load(std::memory_order_relaxed) ? mode : PauseMode::kOff;
   }
+  // Whether the data set must stay as it is: nothing is expired or evicted, expired keys only look missing.
+  [[nodiscard]] bool WritesArePausedAt(int64_t now_ms) const { return PauseModeAt(now_ms) != PauseMode::kOff; }
   // Unix ms at which the pause ends, for timers.
   [[nodiscard]] int64_t pause_until_ms() const { return pause_until_ms_.load(std::memory_order_relaxed); }
 

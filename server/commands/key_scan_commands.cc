@@ -115,12 +115,15 @@ Status Scan(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
-// RANDOMKEY -> some key, nil when there is none.
+// RANDOMKEY -> some key, nil when there is none. Where nothing but expired keys is left and CLIENT PAUSE keeps them from
+// being erased, one of those.
 Status Randomkey(CommandContext& context, Args /*args*/) {
   std::string key;
-  const bool found =
-      context.keyspace().RandomKey(context.db(), context.now_ms(), context.random(), context.locking(), key);
-  if (found) {
+  const auto draw = [&](int64_t now_ms) {
+    return context.keyspace().RandomKey(context.db(), now_ms, context.random(), context.locking(), key);
+  };
+  constexpr int64_t kBeforeEveryDeadline = -1;
+  if (draw(context.now_ms()) || (context.writes_are_paused() && draw(kBeforeEveryDeadline))) {
     context.reply().Bulk(key);
   } else {
     context.reply().Null();
