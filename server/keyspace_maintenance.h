@@ -16,6 +16,7 @@
 namespace cachenode {
 
 class Worker;
+class WorkerStats;
 struct Config;
 
 class KeyspaceMaintenance {
@@ -43,6 +44,7 @@ class KeyspaceMaintenance {
 
  private:
   void RunExpiry(Worker& worker);
+  void NoteStaleKeys(WorkerStats& stats, uint64_t expired) const;
   void RunSlices(int64_t now_ms);
   // How much of a period to spend on defragmentation; 0 when pages are used well enough.
   [[nodiscard]] int64_t DefragPercent(const Config& config) const;

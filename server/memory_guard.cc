@@ -4,6 +4,8 @@
 
 #include "server/command_context.h"
 #include "server/node_state.h"
+#include "server/stats/stats_hub.h"
+#include "storage/base/clock.h"
 #include "storage/base/memory.h"
 
 namespace cachenode {
@@ -59,6 +61,17 @@ bool MemoryGuard::MakeRoom(CommandContext& context) {
     --requests_left_;
     return true;
   }
+  const bool fits = MeasureAndEvict(context);
+  ConditionTimer& over_limit = parts_.stats->over_limit;
+  if (!fits) {
+    over_limit.Begin(parts_.clock->MonotonicUs());
+  } else if (over_limit.Runs()) {
+    over_limit.End(parts_.clock->MonotonicUs());
+  }
+  return fits;
+}
+
+bool MemoryGuard::MeasureAndEvict(CommandContext& context) {
   const uint64_t limit = LimitOf(parts_, context.config());
   if (CountedBytes(parts_) <= limit) {
     // Far from the limit a few requests cannot cross it by more than their own size.

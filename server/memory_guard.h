@@ -23,7 +23,7 @@ class MemoryGuard {
 
   explicit MemoryGuard(const ServerParts& parts) : parts_(parts) {}
 
-  // True when the node is within its limit, after evicting if need be.
+  // True when the node is within its limit, after evicting if need be. Keeps the time it is not.
   [[nodiscard]] bool MakeRoom(CommandContext& context);
 
   // Whether memory comes close to what the control group allows. Asked once per turn, in which a few MB may come in.
@@ -34,6 +34,8 @@ class MemoryGuard {
   [[nodiscard]] static uint64_t CountedBytes(const ServerParts& parts);
 
  private:
+  [[nodiscard]] bool MeasureAndEvict(CommandContext& context);
+
   const ServerParts& parts_;
   Evictor evictor_;
   uint32_t requests_left_ = 0;

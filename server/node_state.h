@@ -28,8 +28,6 @@ struct NodeState {
   std::atomic<bool> defrag_running{false};     // The keyspace maintenance.
   std::atomic<uint64_t> defrag_moved{0};       // Entries moved so far. The same.
   std::atomic<uint64_t> defrag_us{0};          // Time spent on it. The same.
-  std::atomic<uint64_t> expire_cycle_us{0};    // Time spent looking for expired keys. The same.
-  std::atomic<uint64_t> denied_logins{0};      // Wrong passwords. AUTH and HELLO.
   std::atomic<uint64_t> lazily_freed{0};       // Objects freed in the background. The background pool's jobs.
   std::atomic<int64_t> clients_blocked{0};     // Clients that wait for a key. The blocking commands.
 };

@@ -6,6 +6,8 @@
 #include "server/command_context.h"
 #include "server/node_state.h"
 #include "server/server_control.h"
+#include "server/stats/stats_hub.h"
+#include "storage/base/clock.h"
 
 namespace cachenode {
 namespace {
@@ -23,7 +25,11 @@ void RequestGate::BeginTurn(const Config& config, int64_t now_ms) {
   const NodeState& state = *parts_.state;
   if (state.loading.load(std::memory_order_relaxed)) conditions_ |= kLoadingNow;
   if (state.snapshots_failing.load(std::memory_order_relaxed)) conditions_ |= kSnapshotsFailing;
-  if (config.maxmemory != 0 || MemoryGuard::IsNearCeiling(parts_)) conditions_ |= kMemoryLimited;
+  if (config.maxmemory != 0 || MemoryGuard::IsNearCeiling(parts_)) {
+    conditions_ |= kMemoryLimited;
+  } else if (parts_.stats->over_limit.Runs()) {  // The limit was lifted.
+    parts_.stats->over_limit.End(parts_.clock->MonotonicUs());
+  }
   if (parts_.control == nullptr) return;
   if (parts_.control->WritesArePausedAt(now_ms)) conditions_ |= kPaused;
 }

@@ -280,14 +280,25 @@ int64_t Worker::BusyMs() const {
   return static_cast<int64_t>(CycleClock::ToMicroseconds(CycleClock::Ticks() - since) / 1000);
 }
 
+// Before the connection's own look, which forgets peaks and gives room back.
+void Worker::NoteBufferPeaks(const Connection& connection) {
+  input_buffer_peak_.Note(connection.InputBufferPeak(), now_ms() / 1000);
+  output_buffer_peak_.Note(connection.OutputBufferBytes(), now_ms() / 1000);
+}
+
 void Worker::ClientsCron(int64_t hz) {
-  if (connections_.empty()) return;
   const size_t share = connections_.size() / static_cast<size_t>(hz);
   const size_t count = std::min(connections_.size(), std::max(share, kClientsPerCronMin));
   for (size_t i = 0; i < count; ++i) {
     if (clients_cron_cursor_ >= connections_.size()) clients_cron_cursor_ = 0;
-    connections_[clients_cron_cursor_++]->Cron(now_ms());
+    Connection& connection = *connections_[clients_cron_cursor_++];
+    NoteBufferPeaks(connection);
+    connection.Cron(now_ms());
   }
+  input_buffer_peak_.Advance(now_ms() / 1000);
+  output_buffer_peak_.Advance(now_ms() / 1000);
+  stats_.input_buffer_bytes_max.Set(input_buffer_peak_.Value());
+  stats_.output_buffer_bytes_max.Set(output_buffer_peak_.Value());
 }
 
 void Worker::AddIdleWork(IdleWork& work) {

@@ -23,6 +23,7 @@
 #include "server/net/listener.h"
 #include "server/poll_coalescer.h"
 #include "server/server_parts.h"
+#include "server/stats/recent_peak.h"
 #include "server/stats/worker_stats.h"
 #include "server/world_lock.h"
 
@@ -133,6 +134,7 @@ class Worker final : private TurnObserver {
   void Destroy(Connection* connection);
   void RunCron();
   void ClientsCron(int64_t hz);
+  void NoteBufferPeaks(const Connection& connection);
   void RunIdleWork(bool had_events);
   void UpdateAwake();
   void MeasureTurn();
@@ -162,6 +164,8 @@ class Worker final : private TurnObserver {
   std::vector<Connection*> turn_queue_;
   std::vector<IdleWork*> idle_work_;
   size_t clients_cron_cursor_ = 0;
+  RecentPeak input_buffer_peak_;
+  RecentPeak output_buffer_peak_;
   uint64_t turn_budget_ticks_ = 0;
   int64_t now_us_ = 0;
   uint64_t turn_begin_ticks_ = 0;

@@ -35,6 +35,7 @@ ExpiryCycle::Outcome ExpiryCycle::Run(const AccessContext& context, int64_t budg
     if (next_ >= keyspace_.shard_count()) next_ = first_;
     if (looked && MonotonicUs() >= deadline_us) {
       outcome.more_due = true;
+      outcome.out_of_time = true;
       break;
     }
   }

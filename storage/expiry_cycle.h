@@ -19,7 +19,8 @@ class ExpiryCycle {
 
   struct Outcome {
     uint64_t expired = 0;
-    bool more_due = false;  // The budget ended first: call again soon.
+    bool more_due = false;     // Due keys are left: call again soon.
+    bool out_of_time = false;  // The budget ended before all were looked at.
   };
   // Erases due keys until none is left or about `budget_us` went by. `context.now_ms` is the time that counts.
   Outcome Run(const AccessContext& context, int64_t budget_us);

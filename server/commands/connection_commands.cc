@@ -56,6 +56,13 @@ Status Select(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
+// Counts what fails, so that guessing shows.
+Status LogIn(CommandContext& context, std::string_view user, std::string_view password) {
+  Status status = Authenticate(context.session(), context.config(), user, password);
+  if (!status.ok()) context.stats().denied_logins.Increment();
+  return status;
+}
+
 // AUTH [username] password -> OK.
 Status Auth(CommandContext& context, Args args) {
   if (args.size() > 3) return Err::kSyntax;
@@ -66,11 +73,13 @@ Status Auth(CommandContext& context, Args args) {
         "configuration is correct?");
   }
   const std::string_view user = args.size() == 3 ? args[1] : std::string_view("default");
-  Status status = Authenticate(context.session(), config, user, args.back());
+  Status status = LogIn(context, user, args.back());
   if (!status.ok()) return status;
   context.reply().Ok();
   return Status::Ok();
 }
+
+bool IsAuthSecret(Args /*args*/, size_t index) { return index > 0; }
 
 // What HELLO was asked to do.
 struct HelloRequest {
@@ -79,8 +88,6 @@ struct HelloRequest {
   bool has_name = false;
   std::string_view user;
   std::string_view password;
-bool IsAuthSecret(Args /*args*/, size_t index) { return index > 0; }
-
   std::string_view name;
 };
 
@@ -107,6 +114,12 @@ Status ParseHello(Args args, HelloRequest& request) {
   return parser.Finish();
 }
 
+// The two arguments after each AUTH.
+bool IsHelloSecret(Args args, size_t index) {
+  const auto is_auth = [args](size_t at) { return at >= 2 && EqualsIgnoreCase(args[at], "auth"); };
+  return index >= 3 && (is_auth(index - 1) || is_auth(index - 2));
+}
+
 Status RefuseHelloWithoutAuth(const Config& config) {
   const std::string_view form = config.engine_version.AtLeast(7, 2) ? "HELLO <proto> AUTH" : "HELLO AUTH";
   return Status::Text("NOAUTH HELLO must be called with the client already authenticated, otherwise the " +
@@ -114,12 +127,6 @@ Status RefuseHelloWithoutAuth(const Config& config) {
                       " <user> <pass> option can be used to authenticate the client and select the RESP protocol "
                       "version at the same time");
 }
-// The two arguments after each AUTH.
-bool IsHelloSecret(Args args, size_t index) {
-  const auto is_auth = [args](size_t at) { return at >= 2 && EqualsIgnoreCase(args[at], "auth"); };
-  return index >= 3 && (is_auth(index - 1) || is_auth(index - 2));
-}
-
 
 void WriteHello(CommandContext& context) {
   RespWriter& reply = context.reply();
@@ -147,7 +154,7 @@ Status Hello(CommandContext& context, Args args) {
   if (Status error = ParseHello(args, request); !error.ok()) return error;
   Session& session = context.session();
   if (request.has_auth) {
-    Status error = Authenticate(session, context.config(), request.user, request.password);
+    Status error = LogIn(context, request.user, request.password);
     if (!error.ok()) return error;
   }
   if (!session.authenticated) return RefuseHelloWithoutAuth(context.config());

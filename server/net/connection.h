@@ -11,6 +11,7 @@
 //   client-output-buffer-limit close the client; a parked client is read up to kParkedInputMax bytes.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -58,6 +59,12 @@ class Connection final : public ClientConnection, private Transport::Listener {
   [[nodiscard]] bool Flush();
   // Once a second or so: idle timeout, soft output limit, buffer shrinking, peaks.
   void Cron(int64_t now_ms);
+  // The most input that waited since the last Cron, or the room held for it if that is more. Bytes.
+  [[nodiscard]] size_t InputBufferPeak() const {
+    return std::max(input_peak_, input_capacity_) + parser_.MemoryBytes();
+  }
+  // Replies that wait to be sent, in the room they take.
+  [[nodiscard]] size_t OutputBufferBytes() const { return session_.replies.MemoryBytes(); }
   // Bytes this client holds: itself, buffers, replies.
   [[nodiscard]] size_t MemoryBytes() const;
 

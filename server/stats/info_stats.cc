@@ -7,6 +7,8 @@
 #include "server/stats/info_sections.h"
 #include "server/stats/percentile.h"
 #include "server/stats/stats_hub.h"
+#include "storage/base/clock.h"
+#include "storage/base/cycle_clock.h"
 
 namespace cachenode::info {
 namespace {
@@ -18,6 +20,8 @@ using N = std::string_view;
 uint64_t Sum(const S& source, StatsHub::CounterMember member) { return source.parts.stats->Sum(member); }
 
 double Kilobits(uint64_t bytes_per_second) { return static_cast<double>(bytes_per_second) / 1024; }
+
+int64_t MonotonicUs(const S& source) { return source.parts.clock->MonotonicUs(); }
 
 void Zero(T& text, N name, const S& /*source*/) { text.Line(name, 0); }
 void ZeroRate(T& text, N name, const S& /*source*/) { text.Fixed(name, 0, 2); }
@@ -54,15 +58,29 @@ constexpr InfoField kStats[] = {
     {"sync_partial_err", Zero},
     {"expired_keys",
      [](T& text, N name, const S& source) { text.Line(name, Sum(source, &WorkerStats::expired_keys)); }},
-    {"expired_stale_perc", ZeroRate},
-    {"expired_time_cap_reached_count", Zero},
+    {"expired_stale_perc",
+     [](T& text, N name, const S& source) {
+       // Each worker looks after an equal share of the shards.
+       const uint64_t mean_ppm = Sum(source, &WorkerStats::stale_keys_ppm) / source.parts.stats->worker_count();
+       text.Fixed(name, static_cast<double>(mean_ppm) / 10000, 2);
+     }},
+    {"expired_time_cap_reached_count",
+     [](T& text, N name, const S& source) { text.Line(name, Sum(source, &WorkerStats::expire_time_caps_reached)); }},
     {"expire_cycle_cpu_milliseconds",
-     [](T& text, N name, const S& source) { text.Line(name, source.parts.state->expire_cycle_us.load() / 1000); }},
+     [](T& text, N name, const S& source) {
+       text.Line(name, CycleClock::ToMicroseconds(Sum(source, &WorkerStats::expire_ticks)) / 1000);
+     }},
     {"evicted_keys",
      [](T& text, N name, const S& source) { text.Line(name, Sum(source, &WorkerStats::evicted_keys)); }},
     {"evicted_clients", Zero},
-    {"total_eviction_exceeded_time", Zero},
-    {"current_eviction_exceeded_time", Zero},
+    {"total_eviction_exceeded_time",
+     [](T& text, N name, const S& source) {
+       text.Line(name, source.parts.stats->over_limit.TotalUs(MonotonicUs(source)) / 1000);
+     }},
+    {"current_eviction_exceeded_time",
+     [](T& text, N name, const S& source) {
+       text.Line(name, source.parts.stats->over_limit.CurrentUs(MonotonicUs(source)) / 1000);
+     }},
     {"keyspace_hits",
      [](T& text, N name, const S& source) { text.Line(name, Sum(source, &WorkerStats::keyspace_hits)); }},
     {"keyspace_misses",
@@ -116,7 +134,7 @@ constexpr InfoField kStats[] = {
        text.Line(name, source.parts.stats->Largest(&WorkerStats::loop_cpu_us_max));
      }},
     {"acl_access_denied_auth",
-     [](T& text, N name, const S& source) { text.Line(name, source.parts.state->denied_logins.load()); }},
+     [](T& text, N name, const S& source) { text.Line(name, Sum(source, &WorkerStats::denied_logins)); }},
     {"acl_access_denied_cmd", Zero},
     {"acl_access_denied_key", Zero},
     {"acl_access_denied_channel", Zero},

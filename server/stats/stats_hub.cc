@@ -25,6 +25,33 @@ void RateSampler::Reset() {
   rate_.store(0, std::memory_order_relaxed);
 }
 
+void ConditionTimer::Begin(int64_t now_us) {
+  if (Runs()) return;
+  int64_t none = 0;
+  since_us_.compare_exchange_strong(none, now_us, std::memory_order_relaxed);
+}
+
+void ConditionTimer::End(int64_t now_us) {
+  if (!Runs()) return;
+  const int64_t since_us = since_us_.exchange(0, std::memory_order_relaxed);
+  if (since_us == 0 || now_us <= since_us) return;
+  ended_us_.fetch_add(static_cast<uint64_t>(now_us - since_us), std::memory_order_relaxed);
+}
+
+uint64_t ConditionTimer::CurrentUs(int64_t now_us) const {
+  const int64_t since_us = since_us_.load(std::memory_order_relaxed);
+  return since_us == 0 || now_us <= since_us ? 0 : static_cast<uint64_t>(now_us - since_us);
+}
+
+uint64_t ConditionTimer::TotalUs(int64_t now_us) const {
+  return ended_us_.load(std::memory_order_relaxed) + CurrentUs(now_us);
+}
+
+void ConditionTimer::Reset() {
+  since_us_.store(0, std::memory_order_relaxed);
+  ended_us_.store(0, std::memory_order_relaxed);
+}
+
 StatsHub::StatsHub(size_t worker_count, size_t command_count) {
   for (size_t i = 0; i < worker_count; ++i) workers_.push_back(std::make_unique<WorkerStats>(command_count));
 }
@@ -73,6 +100,7 @@ std::map<std::string, uint64_t> StatsHub::Errors() const {
 void StatsHub::Reset() {
   for (const auto& worker : workers_) worker->Reset();
   rejected_connections.store(0, std::memory_order_relaxed);
+  over_limit.Reset();
   operations_rate.Reset();
   input_rate.Reset();
   output_rate.Reset();

@@ -33,6 +33,26 @@ class RateSampler {
   std::atomic<uint64_t> rate_{0};
 };
 
+// How long, in all, a condition that begins and ends again and again has held. The condition is the node's as a whole.
+//
+// Thread-safety: any thread. Begin and End cost one load while nothing changes.
+class ConditionTimer {
+ public:
+  // Times are monotonic microseconds, above 0.
+  void Begin(int64_t now_us);
+  void End(int64_t now_us);
+  [[nodiscard]] bool Runs() const { return since_us_.load(std::memory_order_relaxed) != 0; }
+  // Since the condition began, 0 when it does not hold.
+  [[nodiscard]] uint64_t CurrentUs(int64_t now_us) const;
+  // Of all times it held, the current one included.
+  [[nodiscard]] uint64_t TotalUs(int64_t now_us) const;
+  void Reset();
+
+ private:
+  std::atomic<int64_t> since_us_{0};  // 0: the condition does not hold.
+  std::atomic<uint64_t> ended_us_{0};
+};
+
 class StatsHub {
  public:
   using CounterMember = Counter WorkerStats::*;
@@ -72,6 +92,7 @@ class StatsHub {
   std::atomic<uint64_t> peak_memory_bytes{0};
   std::atomic<uint64_t> peak_clients{0};
   std::atomic<uint64_t> startup_memory_bytes{0};
+  ConditionTimer over_limit;  // More memory in use than maxmemory allows, eviction or not.
 
  private:
   std::vector<std::unique_ptr<WorkerStats>> workers_;

@@ -78,6 +78,10 @@ class WorkerStats {
   Counter keyspace_misses;
   Counter expired_keys;
   Counter evicted_keys;
+  Counter expire_ticks;              // Spent looking for expired keys.
+  Counter expire_time_caps_reached;  // Times that look ended before all due keys were erased.
+  Counter stale_keys_ppm;            // Running average of the share of expired keys among those with a deadline.
+  Counter denied_logins;             // Wrong passwords and unknown users.
   Counter error_replies;
   Counter unexpected_error_replies;
   Counter query_buffer_limit_disconnections;

@@ -35,6 +35,57 @@ TEST(Connection, PasswordComesFirst) {
   EXPECT_EQ(redis.Run("get k"), "$-1");
 }
 
+TEST(Connection, CountsWrongPasswords) {
+  CommandHarness redis([](Config& config) { config.requirepass = "secret"; });
+  redis.Run("auth wrong");
+  redis.Run("hello 3 auth somebody secret");
+  redis.Run("auth secret");
+  EXPECT_THAT(redis.Run("info stats"), HasSubstr("acl_access_denied_auth:2 "));
+  EXPECT_EQ(redis.Run("config resetstat"), "+OK");
+  EXPECT_THAT(redis.Run("info stats"), HasSubstr("acl_access_denied_auth:0 "));
+}
+
+TEST(Maxmemory, KeepsTheTimeTheNodeIsOverItsLimit) {
+  CommandHarness redis;
+  EXPECT_EQ(redis.Run("config set maxmemory 1"), "+OK");
+  EXPECT_EQ(redis.Run("set k v"), "-OOM command not allowed when used memory > 'maxmemory'.");
+  redis.clock().Advance(std::chrono::seconds(2));
+  EXPECT_THAT(redis.Run("info stats"),
+              HasSubstr("total_eviction_exceeded_time:2000 current_eviction_exceeded_time:2000 "));
+  EXPECT_EQ(redis.Run("config set maxmemory 0"), "+OK");
+  redis.clock().Advance(std::chrono::seconds(3));
+  EXPECT_THAT(redis.Run("info stats"), HasSubstr("total_eviction_exceeded_time:2000 current_eviction_exceeded_time:0 "));
+}
+
+TEST(ClientPause, KeepsExpiredKeysButDoesNotShowThem) {
+  CommandHarness redis;
+  EXPECT_EQ(redis.Run("set k v px 100"), "+OK");
+  EXPECT_EQ(redis.Run("client pause 100000 write"), "+OK");
+  redis.clock().Advance(std::chrono::milliseconds(200));
+  EXPECT_EQ(redis.Run("get k"), "$-1");
+  EXPECT_EQ(redis.Run("exists k"), ":0");
+  EXPECT_EQ(redis.Run("pttl k"), ":-2");
+  EXPECT_EQ(redis.Run("keys *"), "*0");
+  EXPECT_EQ(redis.Run("scan 0"), "*2 $1 0 *0");
+  EXPECT_EQ(redis.Run("randomkey"), "$1 k");
+  EXPECT_EQ(redis.Run("dbsize"), ":1");
+  EXPECT_EQ(redis.Run("client unpause"), "+OK");
+  EXPECT_EQ(redis.Run("randomkey"), "$-1");
+  EXPECT_EQ(redis.Run("get k"), "$-1");
+  EXPECT_EQ(redis.Run("dbsize"), ":0");
+}
+
+TEST(ClientPause, EvictsNothing) {
+  CommandHarness redis([](Config& config) { config.maxmemory_policy = MaxmemoryPolicy::kAllkeysRandom; });
+  EXPECT_EQ(redis.Run("set k v"), "+OK");
+  EXPECT_EQ(redis.Run("client pause 100000 write"), "+OK");
+  EXPECT_EQ(redis.Run("config set maxmemory 1"), "+OK");
+  EXPECT_EQ(redis.Run("get k"), "$1 v");
+  EXPECT_EQ(redis.Run("dbsize"), ":1");
+  EXPECT_EQ(redis.Run("client unpause"), "+OK");
+  EXPECT_EQ(redis.Run("get k"), "$-1");
+}
+
 TEST(Config, SetsAllOptionsOrNone) {
   CommandHarness redis;
   EXPECT_EQ(redis.Run("config set slowlog-max-len 7 hz 20"), "+OK");
@@ -50,6 +101,21 @@ TEST(Slowlog, KeepsWhatTookLong) {
   EXPECT_EQ(redis.Run("set k v"), "+OK");
   EXPECT_THAT(redis.Run("slowlog get 1"), HasSubstr("*3 $3 set $1 k $1 v"));
   EXPECT_EQ(redis.Run("slowlog get -2"), "-ERR count should be greater than or equal to -1");
+}
+
+TEST(Slowlog, HidesEveryOptionThatIsASecret) {
+  CommandHarness redis;
+  EXPECT_EQ(redis.Run("config set slowlog-log-slower-than 0"), "+OK");
+  size_t count = 0;
+  for (const OptionSpec* option : Options()) {
+    if (!option->Has(kOptionSensitive)) continue;
+    ++count;
+    redis.Run("config set hz 12 " + std::string(option->name) + " hunter2");
+    redis.Run("auth hunter2");  // Once requirepass took it.
+    EXPECT_EQ(redis.Run("slowlog get -1").find("hunter2"), std::string::npos) << option->name;
+  }
+  EXPECT_GT(count, 4U);
+  EXPECT_THAT(redis.Run("slowlog get -1"), HasSubstr("$2 hz $2 12 $11 requirepass $10 (redacted)"));
 }
 
 TEST(Latency, ShowsSpikesAndForgetsThem) {
@@ -103,21 +169,6 @@ TEST(Memory, PurgeKeepsTheKeysOfASparseKeyspace) {
   EXPECT_EQ(redis.Run("memory purge"), "+OK");
   EXPECT_EQ(redis.Run("dbsize"), ":200");
   for (int i = 0; i < 2000; i += 10) EXPECT_EQ(redis.Run("get key:" + std::to_string(i)), "$5 value");
-TEST(Slowlog, HidesEveryOptionThatIsASecret) {
-  CommandHarness redis;
-  EXPECT_EQ(redis.Run("config set slowlog-log-slower-than 0"), "+OK");
-  size_t count = 0;
-  for (const OptionSpec* option : Options()) {
-    if (!option->Has(kOptionSensitive)) continue;
-    ++count;
-    redis.Run("config set hz 12 " + std::string(option->name) + " hunter2");
-    redis.Run("auth hunter2");  // Once requirepass took it.
-    EXPECT_EQ(redis.Run("slowlog get -1").find("hunter2"), std::string::npos) << option->name;
-  }
-  EXPECT_GT(count, 4U);
-  EXPECT_THAT(redis.Run("slowlog get -1"), HasSubstr("$2 hz $2 12 $11 requirepass $10 (redacted)"));
-}
-
 }
 
 TEST(Function, AnswersForAnEmptyNode) {

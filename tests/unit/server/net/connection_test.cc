@@ -53,6 +53,34 @@ TEST(Connection, AnswersALongPipelineInOrder) {
   }));
 }
 
+TEST(Connection, ItsBuffersShowInTheRecentPeaks) {
+  TestNode node;
+  const auto largest = [&](StatsHub::CounterMember member) { return node.stats->Largest(member); };
+  const auto reaches = [&](StatsHub::CounterMember member, uint64_t bytes) {
+    TestClient other = node.Connect();
+    return node.WaitUntil(other.id, [&](Session&) { return largest(member) >= bytes; });
+  };
+  constexpr size_t kHalf = 100'000;
+  TestClient writer = node.Connect();
+  ASSERT_TRUE(writer.Send("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$200000\r\n" + std::string(kHalf, 'x')));
+  EXPECT_TRUE(reaches(&WorkerStats::input_buffer_bytes_max, kHalf));
+  ASSERT_TRUE(writer.Send(std::string(kHalf, 'x') + "\r\n"));
+  EXPECT_EQ(writer.Receive(5), "+OK\r\n");
+  // The reader takes nothing, so that what does not fit into the socket waits.
+  TestClient reader = node.Connect();
+  constexpr int kReplies = 40;
+  for (int i = 0; i < kReplies; ++i) ASSERT_TRUE(reader.Send(Request({"GET", "k"})));
+  EXPECT_TRUE(reaches(&WorkerStats::output_buffer_bytes_max, 2 * kHalf));
+  reader.Close();
+  writer.Close();
+  node.clock.Advance(seconds(RecentPeak::kSeconds + 1));
+  TestClient last = node.Connect();
+  EXPECT_TRUE(node.WaitUntil(last.id, [&](Session&) {
+    return largest(&WorkerStats::input_buffer_bytes_max) < kHalf &&
+           largest(&WorkerStats::output_buffer_bytes_max) < kHalf;
+  }));
+}
+
 // Looks at two clients' counts after each round of the loop.
 class RoundObserver final : public IdleWork {
  public:

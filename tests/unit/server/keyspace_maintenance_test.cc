@@ -1,0 +1,91 @@
+#include "server/keyspace_maintenance.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/support/server/test_node.h"
+
+namespace cachenode {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class Maintenance : public testing::Test {
+ protected:
+  // `count` keys of which each second one has a deadline in 100 ms, the others one far away.
+  void Fill(int count) {
+    TestClient client = node.Connect();
+    std::string input;
+    for (int i = 0; i < count; ++i) {
+      input += Request({"SET", "key:" + std::to_string(i), "v", "PX", i % 2 == 0 ? "100" : "100000000"});
+    }
+    ASSERT_TRUE(client.Send(input));
+    ASSERT_EQ(client.Receive(static_cast<size_t>(count) * 5).size(), static_cast<size_t>(count) * 5);
+  }
+  std::string Ask(std::initializer_list<std::string_view> words, size_t reply_bytes) {
+    TestClient client = node.Connect();
+    EXPECT_TRUE(client.Send(Request(words)));
+    return client.Receive(reply_bytes);
+  }
+  void Round() {
+    node.RunOn(0, [this](Worker& worker) { maintenance.Run(worker); });
+  }
+  uint64_t Count(StatsHub::CounterMember member) const { return node.stats->Sum(member); }
+
+  TestNode node;
+  NodeState state;
+  KeyspaceMaintenance maintenance{*node.parts.keyspace, state, 0, 1};
+};
+
+TEST_F(Maintenance, ErasesDueKeysAndTellsHowManyWereStale) {
+  Fill(400);
+  Round();
+  EXPECT_EQ(node.parts.keyspace->KeyCount(0), 400U);
+  EXPECT_EQ(Count(&WorkerStats::stale_keys_ppm), 0U);
+  node.clock.Advance(milliseconds(200));
+  Round();
+  EXPECT_EQ(node.parts.keyspace->KeyCount(0), 200U);
+  EXPECT_EQ(Count(&WorkerStats::expired_keys), 200U);
+  EXPECT_EQ(Count(&WorkerStats::stale_keys_ppm), 500'000U / 20);
+  EXPECT_GT(Count(&WorkerStats::expire_ticks), 0U);
+  for (int i = 0; i < 500; ++i) Round();
+  EXPECT_EQ(Count(&WorkerStats::stale_keys_ppm), 0U);
+}
+
+TEST_F(Maintenance, CountsRoundsThatEndedForLackOfTime) {
+  constexpr int kKeys = 200'000;
+  Fill(kKeys);
+  node.clock.Advance(milliseconds(200));
+  int rounds = 0;
+  for (; node.parts.keyspace->KeyCount(0) != kKeys / 2 && rounds < 100'000; ++rounds) Round();
+  EXPECT_EQ(node.parts.keyspace->KeyCount(0), static_cast<uint64_t>(kKeys / 2));
+  EXPECT_GT(rounds, 1);
+  EXPECT_GT(Count(&WorkerStats::expire_time_caps_reached), 0U);
+  EXPECT_LE(Count(&WorkerStats::expire_time_caps_reached), static_cast<uint64_t>(rounds));
+}
+
+TEST_F(Maintenance, LeavesExpiredKeysAloneWhileWritesArePaused) {
+  Fill(10);
+  EXPECT_EQ(Ask({"CLIENT", "PAUSE", "100000", "WRITE"}, 5), "+OK\r\n");
+  node.clock.Advance(milliseconds(200));
+  Round();
+  EXPECT_EQ(Ask({"GET", "key:0"}, 5), "$-1\r\n");
+  EXPECT_EQ(node.parts.keyspace->KeyCount(0), 10U);
+  EXPECT_EQ(Count(&WorkerStats::expired_keys), 0U);
+  EXPECT_EQ(Ask({"CLIENT", "UNPAUSE"}, 5), "+OK\r\n");
+  Round();
+  EXPECT_EQ(node.parts.keyspace->KeyCount(0), 5U);
+}
+
+TEST_F(Maintenance, GoesOnWhenThePauseIsOver) {
+  Fill(10);
+  EXPECT_EQ(Ask({"CLIENT", "PAUSE", "1000", "ALL"}, 5), "+OK\r\n");
+  node.clock.Advance(seconds(2));
+  Round();
+  EXPECT_EQ(node.parts.keyspace->KeyCount(0), 5U);
+}
+
+}  // namespace
+}  // namespace cachenode
