@@ -18,6 +18,8 @@ constexpr size_t kBatchBytes = size_t{512} << 10;
 // Batches that may wait for a helper; when there are as many, the reading thread decodes too.
 constexpr size_t kBatchesWaitingMax = 8;
 constexpr int64_t kMsPerSecond = 1000;
+// No key takes less: one granule of the slab heap, and a place in a bucket of 64 bytes for 11 entries.
+constexpr uint64_t kKeyBytesMin = 8 + 5;
 
 // Our chunks hold keys only; whatever else a file puts there is nobody's business.
 class ChunkObserver final : public RdbObserver {
@@ -124,15 +126,26 @@ void Restore::OnAux(std::string_view name, std::string_view value) {
     CN_LOG(log_, kNotice, "RDB memory usage when created {:.2f} Mb", static_cast<double>(number) / (1024 * 1024));
     writer_used_memory_bytes_.store(static_cast<uint64_t>(number), std::memory_order_relaxed);
   } else if (name == kRdbAuxUsedMemory && is_number) {
-    if (options_.needed_bytes_max == 0 || static_cast<uint64_t>(number) <= options_.needed_bytes_max) return;
-    refusal_ = Status::WithText(Err::kOutOfMemory, fmt::format("the data needs {} bytes of memory, {} are there",
-                                                               number, options_.needed_bytes_max));
+    RefuseIfTooMuch(static_cast<uint64_t>(number));
   } else if (name.starts_with('%')) {
     CN_LOG(log_, kNotice, "RDB '{}': {}", name, value);
   }
 }
 
-void Restore::OnResizeDb(uint32_t db, uint64_t key_count, uint64_t) { loader_->Reserve(db, key_count); }
+void Restore::RefuseIfTooMuch(uint64_t needed_bytes) {
+  if (options_.needed_bytes_max == 0 || needed_bytes <= options_.needed_bytes_max || !refusal_.ok()) return;
+  refusal_ = Status::WithText(Err::kOutOfMemory, fmt::format("the data needs {} bytes of memory, {} are there",
+                                                             needed_bytes, options_.needed_bytes_max));
+}
+
+// Keys with a deadline may have expired since, and would not be loaded.
+void Restore::OnResizeDb(uint32_t db, uint64_t key_count, uint64_t expiring_count) {
+  lasting_keys_ += key_count - std::min(key_count, expiring_count);
+  uint64_t needed_bytes = 0;
+  if (__builtin_mul_overflow(lasting_keys_, kKeyBytesMin, &needed_bytes)) needed_bytes = UINT64_MAX;
+  RefuseIfTooMuch(needed_bytes);
+  if (refusal_.ok()) loader_->Reserve(db, key_count);
+}
 
 Status Restore::OnFunction(std::string_view) {
   return Status::WithText(Err::kUnavailable, "a function library, which this server does not have yet");

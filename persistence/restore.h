@@ -31,7 +31,8 @@ struct RestoreOptions {
   bool verify_checksum = true;
   LoadRules rules;            // now_ms 0: the time when the restore begins.
   unsigned thread_count = 2;  // The caller's among them.
-  // Our own files name the memory they need; more than this is refused before the first key. 0: no limit.
+  // A file that certainly needs more than this is refused before the first key: our own say what they need, and others'
+  // counts of keys without a deadline give a lower bound. 0: no limit.
   uint64_t needed_bytes_max = 0;
 };
 
@@ -68,6 +69,7 @@ class Restore final : private RdbObserver {
   Status OnFunction(std::string_view source) override;
 
   void Begin(int64_t total_bytes);
+  void RefuseIfTooMuch(uint64_t needed_bytes);
   Status Finish(Status status, std::string_view name);
   [[nodiscard]] RdbReaderOptions ReaderOptions() const;
 
@@ -102,6 +104,7 @@ class Restore final : private RdbObserver {
   int version_ = 0;  // Of the file; constant once the head was read.
   RdbDialect dialect_ = RdbDialect::kRedis;
   Status refusal_;                         // Of the thread that reads.
+  uint64_t lasting_keys_ = 0;              // Without a deadline, as announced so far. The same.
   std::vector<uint64_t> chunk_checksums_;  // Each written by one thread.
   std::atomic<size_t> next_chunk_{0};
 

@@ -10,6 +10,7 @@
 #include "server/node_state.h"
 #include "server/server_control.h"
 #include "storage/base/clock.h"
+#include "storage/slab_heap.h"
 
 namespace cachenode {
 namespace {
@@ -125,6 +126,10 @@ RestoreOptions PersistenceService::RestoreOptionsOf(const Config& config) const 
   options.verify_checksum = config.rdbchecksum && !parts_.state->skip_checksums.load(std::memory_order_relaxed);
   options.thread_count = HelperThreads();
   options.rules.lfu = RecencyOf(config) == RdbRecency::kLfuCounter;
+  // A load may go beyond maxmemory, as Redis' may; eviction sees to that afterwards. It may not go beyond the node.
+  const uint64_t ceiling = parts_.state->memory_ceiling_bytes;
+  options.rules.memory_bytes_max = ceiling != 0 ? ceiling : MachineMemoryBytes();
+  options.needed_bytes_max = options.rules.memory_bytes_max;
   return options;
 }
 
@@ -221,10 +226,11 @@ Status PersistenceService::Reload(const ReloadOptions& options) {
       return Status::Text("ERR");
     }
   }
-  if (options.flush) {
+  const auto empty = [this] {
     FreeDetached(parts_, parts_.keyspace->FlushAll(), FreeWhere::kHere);
     parts_.keyspace->FreeDetached();
-  }
+  };
+  if (options.flush) empty();
   const Config& config = parts_.config->Current();
   RestoreOptions restore_options = RestoreOptionsOf(config);
   restore_options.rules.replace_existing = options.merge;
@@ -232,6 +238,7 @@ Status PersistenceService::Reload(const ReloadOptions& options) {
   Status status = restore.FromFile(DumpPath(config));
   if (!status.ok()) {
     CN_LOG(log_, kWarning, "DEBUG RELOAD could not load: {}", status.text());
+    if (options.flush) empty();  // No part of a data set is served.
     return Status::Text("ERR Error trying to load the RDB dump, check server logs.");
   }
   if (options.save) snapshotter_.ForgetChanges();

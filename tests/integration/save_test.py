@@ -156,6 +156,31 @@ class Crash(SaveCase):
         with open(path, "rb") as file:
             self.assertEqual(b"REDIS0010", file.read(), "a refused file must stay as it is")
 
+    def test_a_file_that_needs_more_than_the_node_has_is_refused(self):
+        self.ours_only("a promise of ours")
+        server = self.start("--enable-debug-command", "yes")
+        connection = server.connect()
+        connection.call("SET", "k", "v")
+        connection.call("SAVE")
+        name, needed = b"cachenode-used-mem", b"9000000000000000"
+        with open(os.path.join(self.folder, "dump.rdb"), "wb") as file:
+            file.write(b"REDIS0010\xfa" + bytes([len(name)]) + name + bytes([len(needed)]) + needed + b"\xff" + bytes(8))
+        error = "-ERR Error trying to load the RDB dump, check server logs."
+        self.assertEqual(error, repr(connection.call("DEBUG", "RELOAD", "NOSAVE")))
+        self.assertEqual(0, self.value(connection.call("DBSIZE")), "no part of a data set is served")
+        server.kill()
+        with self.assertRaises(StartFailed) as failure:
+            self.start()
+        self.assertRegex(str(failure.exception), "the data needs 9000000000000000 bytes of memory, [0-9]+ are there")
+
+    def test_maxmemory_does_not_limit_a_load(self):
+        server = self.start()
+        connection = server.connect()
+        model = fill(connection, 9, 500)
+        connection.call("SAVE")
+        server.kill()
+        self.holds(self.start("--maxmemory", "100kb"), model)
+
 
 class Exchange(SaveCase):
     def test_the_reference_reads_what_we_wrote(self):

@@ -211,6 +211,29 @@ TEST_F(RestoreTest, RefusesWhatNeedsMoreMemoryThanThereIs) {
   EXPECT_EQ(untouched.keyspace.KeyCount(0), 0U);
 }
 
+TEST_F(RestoreTest, RefusesMoreKeysThanCertainlyFit) {
+  // SELECT 0, RESIZEDB 64 keys of which `expiring` may be gone, and the keys.
+  const auto file = [](char expiring) {
+    std::string body = "\xFE\x00\xFB\x40\x40"s + expiring;
+    for (int i = 0; i < 64; ++i) body += "\x00\x02k"s + static_cast<char>('0' + i) + "\x01v";
+    return body;
+  };
+  const auto load = [this](uint64_t needed_bytes_max) {
+    SnapshotRig target(false);
+    RestoreOptions options;
+    options.thread_count = 1;
+    options.needed_bytes_max = needed_bytes_max;
+    return Restore(target.keyspace, rig_.clock, rig_.log, options).FromFile(Path());
+  };
+  WriteFile(file('\x00'));
+  EXPECT_TRUE(load(64 * 13).ok());
+  const Status refused = load(64 * 13 - 1);
+  EXPECT_EQ(refused.code(), Err::kOutOfMemory);
+  EXPECT_EQ(refused.text(), Path() + ": the data needs 832 bytes of memory, 831 are there");
+  WriteFile(file('\x01'));
+  EXPECT_TRUE(load(64 * 13 - 1).ok());
+}
+
 TEST_F(RestoreTest, FindsEveryFlippedByteOfItsOwnFiles) {
   for (int i = 0; i < 20000; ++i) Put("key:" + std::to_string(i), "value:" + std::to_string(i));
   Save();
