@@ -115,8 +115,8 @@ Status Scan(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
-// RANDOMKEY -> some key, nil when there is none. Where nothing but expired keys is left and CLIENT PAUSE keeps them from
-// being erased, one of those.
+// RANDOMKEY -> some key, nil when there is none. Where nothing but expired keys is left and CLIENT PAUSE keeps them
+// from being erased, one of those.
 Status Randomkey(CommandContext& context, Args /*args*/) {
   std::string key;
   const auto draw = [&](int64_t now_ms) {

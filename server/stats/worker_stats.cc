@@ -82,12 +82,27 @@ void WorkerStats::Reset() {
     LatencyHistogram* histogram = stats.histogram.load(std::memory_order_relaxed);
     if (histogram != nullptr) histogram->Reset();
   }
-  for (Counter* counter :
-       {&connections_received, &commands_processed, &input_bytes, &output_bytes, &reads_processed, &writes_processed,
-        &keyspace_hits, &keyspace_misses, &expired_keys, &evicted_keys, &expire_ticks, &expire_time_caps_reached, &stale_keys_ppm,
-        &denied_logins, &unexpected_error_replies,
-        &query_buffer_limit_disconnections, &output_buffer_limit_disconnections, &loop_iterations, &loop_cpu_us_max,
-        &loop_us_total, &command_us_total}) {
+  for (Counter* counter : {&connections_received,
+                           &commands_processed,
+                           &input_bytes,
+                           &output_bytes,
+                           &reads_processed,
+                           &writes_processed,
+                           &keyspace_hits,
+                           &keyspace_misses,
+                           &expired_keys,
+                           &evicted_keys,
+                           &expire_ticks,
+                           &expire_time_caps_reached,
+                           &stale_keys_ppm,
+                           &denied_logins,
+                           &unexpected_error_replies,
+                           &query_buffer_limit_disconnections,
+                           &output_buffer_limit_disconnections,
+                           &loop_iterations,
+                           &loop_cpu_us_max,
+                           &loop_us_total,
+                           &command_us_total}) {
     counter->Set(0);
   }
   ResetErrors();

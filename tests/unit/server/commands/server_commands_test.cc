@@ -54,7 +54,8 @@ TEST(Maxmemory, KeepsTheTimeTheNodeIsOverItsLimit) {
               HasSubstr("total_eviction_exceeded_time:2000 current_eviction_exceeded_time:2000 "));
   EXPECT_EQ(redis.Run("config set maxmemory 0"), "+OK");
   redis.clock().Advance(std::chrono::seconds(3));
-  EXPECT_THAT(redis.Run("info stats"), HasSubstr("total_eviction_exceeded_time:2000 current_eviction_exceeded_time:0 "));
+  EXPECT_THAT(redis.Run("info stats"),
+              HasSubstr("total_eviction_exceeded_time:2000 current_eviction_exceeded_time:0 "));
 }
 
 TEST(ClientPause, KeepsExpiredKeysButDoesNotShowThem) {
