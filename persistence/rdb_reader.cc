@@ -270,7 +270,7 @@ bool RdbReader::ReadResizeDb(RdbCursor& cursor) {
   uint64_t key_count = 0;
   uint64_t expiring_count = 0;
   if (!cursor.ReadLength(key_count) || !cursor.ReadLength(expiring_count)) return false;
-  const uint64_t bytes_left = SourceBytesLeft() + cursor.Left();
+  const uint64_t bytes_left = std::max(SourceBytesLeft() + cursor.Left(), options_.whole_file_bytes);
   key_count = std::min(key_count, BytesLeftKnown() ? bytes_left / kRecordBytesMin : kHintKeysWithoutSize);
   observer_.OnResizeDb(db_, key_count, std::min(expiring_count, key_count));
   return true;

@@ -26,6 +26,8 @@ struct RdbReaderOptions {
   // SELECTDB at or beyond this is an error.
   uint32_t database_count = UINT32_MAX;
   size_t block_bytes = size_t{1} << 20;
+  // What the source is only the beginning of, for the cap on RESIZEDB; 0: nothing larger.
+  uint64_t whole_file_bytes = 0;
 };
 
 // Told about what is not a key, in file order, from the thread that reads.

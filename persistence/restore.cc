@@ -259,7 +259,9 @@ Status Restore::LoadChunks(FileSource& file, const ChunkIndex& index) {
 
 Status Restore::LoadHead(const FileSource& file, const ChunkIndex& index, uint64_t& checksum) {
   FileRangeSource head(file, 0, index.head_bytes);
-  RdbReader reader(head, *this, ReaderOptions());
+  RdbReaderOptions options = ReaderOptions();
+  options.whole_file_bytes = static_cast<uint64_t>(file.SizeBytes());
+  RdbReader reader(head, *this, options);
   if (Status status = reader.ReadHeader(); !status.ok()) return status;
   version_ = reader.version();
   dialect_ = reader.dialect();

@@ -364,6 +364,25 @@ TEST(RdbReader, LyingLengthsAllocateNothing) {
   EXPECT_LT(batch.block.capacity(), 2 * file.size() + 64);
 }
 
+// The sizes a file promises are capped by the bytes there are: those of the whole file where the source is its head.
+TEST(RdbReader, CapsTheSizeOfADatabaseByTheWholeFile) {
+  const std::string head = "REDIS0009\xFE\x00\xFB\x80\x00\x00\x27\x10\x00"s;  // 10000 keys.
+  for (const uint64_t whole_file_bytes : {0U, 1'000'000U}) {
+    Collected out;
+    MemorySource source(head);
+    RdbReaderOptions options;
+    options.whole_file_bytes = whole_file_bytes;
+    RdbReader reader(source, out, options);
+    ASSERT_TRUE(reader.ReadHeader().ok());
+    reader.StartFragment(9, RdbDialect::kRedis, kRdbMagicBytes);
+    RdbBatch batch;
+    while (*reader.ReadBatch(batch)) {
+    }
+    ASSERT_EQ(out.sizes.size(), 1U);
+    EXPECT_EQ(out.sizes[0].key_count == 10000, whole_file_bytes != 0) << out.sizes[0].key_count;
+  }
+}
+
 TEST(RdbReader, EveryTruncationAndEverySourceErrorIsAnError) {
   const std::string whole = FileBytes(SourcePath("tests/unit/persistence/data/synth-portable-v9.rdb"));
   for (size_t size = 0; size < whole.size(); ++size) {
