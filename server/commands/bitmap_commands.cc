@@ -116,6 +116,63 @@ Status Bitcount(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
+// [start [end [BYTE | BIT]]] of BITPOS, each but the unit standing alone too.
+Status ParseBitposRange(Args args, BitRange& range, bool& end_given) {
+  if (args.size() > 6) return Err::kSyntax;
+  if (args.size() == 3) return Status::Ok();
+  Result<int64_t> start = ParseInt64(args[3]);
+  if (!start) return start.error();
+  range.start = *start;
+  if (args.size() == 6) {
+    range.in_bits = EqualsIgnoreCase(args[5], "bit");
+    if (!range.in_bits && !EqualsIgnoreCase(args[5], "byte")) return Err::kSyntax;
+  }
+  end_given = args.size() >= 5;
+  if (!end_given) return Status::Ok();
+  Result<int64_t> end = ParseInt64(args[4]);
+  if (!end) return end.error();
+  range.end = *end;
+  return Status::Ok();
+}
+
+// The first bit of `bytes` within `range` that equals `wanted`; -1 for none. Without an end, the string counts as
+// followed by zeros for ever.
+int64_t FindBitIn(std::string_view bytes, const BitRange& range, bool end_given, bool wanted) {
+  const size_t unit_count = range.in_bits ? bytes.size() * 8 : bytes.size();
+  // Unlike BITCOUNT, two ends before the beginning both stand for the first unit.
+  const int64_t furthest_back = -static_cast<int64_t>(unit_count);
+  const int64_t start = std::max(range.start, furthest_back);
+  const std::optional<IndexRange> units = ResolveRange(start, std::max(range.end, furthest_back), unit_count);
+  if (!units) return -1;
+  const size_t scale = range.in_bits ? 1 : 8;
+  const std::optional<uint64_t> found = FindBit(bytes, units->first * scale, units->last * scale + scale - 1, wanted);
+  if (found) return static_cast<int64_t>(*found);
+  return wanted || end_given ? -1 : static_cast<int64_t>(bytes.size() * 8);
+}
+
+// BITPOS key bit [start [end [BYTE | BIT]]] -> where the first such bit is, -1 for nowhere.
+Status Bitpos(CommandContext& context, Args args) {
+  Result<int64_t> bit = ParseInt64(args[2]);
+  if (!bit) return bit.error();
+  if (*bit != 0 && *bit != 1) return Status::Text("ERR The bit argument must be 1 or 0.");
+  const bool wanted = *bit == 1;
+  const bool checks_range_first = context.config().engine_version.AtLeast(7, 2);
+  BitRange range;
+  bool end_given = false;
+  Status range_error = ParseBitposRange(args, range, end_given);
+  if (checks_range_first && !range_error.ok()) return range_error;
+  const KeySlot slot = context.FindForRead(args[1]);
+  if (Status error = slot.Require(ValueType::kString); !error.ok()) return error;
+  if (!slot.Exists()) {
+    context.reply().Integer(wanted ? -1 : 0);  // Before 7.2 a bad range of a missing key was no error.
+    return Status::Ok();
+  }
+  if (!range_error.ok()) return range_error;
+  StringScratch scratch;
+  context.reply().Integer(FindBitIn(slot.ReadString(scratch), range, end_given, wanted));
+  return Status::Ok();
+}
+
 constexpr CommandSpec kBitmapCommands[] = {
     {.name = "bitcount",
      .arity = -2,
@@ -129,6 +186,18 @@ constexpr CommandSpec kBitmapCommands[] = {
              .complexity = "O(N)",
              .arguments = "key:key@0 [range:block(start:integer end:integer [unit:oneof(byte:pure-token=BYTE "
                           "bit:pure-token=BIT)!7.0.0])]"}},
+    {.name = "bitpos",
+     .arity = -3,
+     .flags = kReadOnly,
+     .keys = KeySpecs(KeySpec::One(1, kKeyReadOnly | kKeyAccess)),
+     .acl = kAclBitmap,
+     .handler = Bitpos,
+     .group = CommandGroup::kBitmap,
+     .doc = {.summary = "Finds the first bit of a string that is one, or zero.",
+             .since = "2.8.7",
+             .complexity = "O(N)",
+             .arguments = "key:key@0 bit:integer [range:block(start:integer [end-unit-block:block(end:integer "
+                          "[unit:oneof(byte:pure-token=BYTE bit:pure-token=BIT)!7.0.0])])]"}},
     {.name = "getbit",
      .arity = 3,
      .flags = kFast | kReadOnly,

@@ -8,7 +8,9 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
   static const std::vector<std::span<const CommandSpec>> kFamilies = {
       // One family a line, so that two new ones do not meet in a merge.
       // clang-format off
+      BitfieldCommands(),
       BitmapCommands(),
+      BitopCommands(),
       ClientCommands(),
       CommandCommands(),
       ConfigCommands(),

@@ -8,7 +8,9 @@
 
 namespace cachenode {
 
+std::span<const CommandSpec> BitfieldCommands();
 std::span<const CommandSpec> BitmapCommands();
+std::span<const CommandSpec> BitopCommands();
 std::span<const CommandSpec> ClientCommands();
 std::span<const CommandSpec> CommandCommands();
 std::span<const CommandSpec> ConfigCommands();

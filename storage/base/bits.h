@@ -1,4 +1,5 @@
-// Counting and finding bits in runs of bytes. Bit 0 of a run is the most significant bit of its first byte.
+// Counting, finding, combining and moving bits in runs of bytes. Bit 0 of a run is the most significant bit of its
+// first byte.
 //
 // Thread-safety: pure functions.
 #pragma once
@@ -7,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
+#include <span>
 #include <string_view>
 
 namespace cachenode {
@@ -28,5 +31,22 @@ namespace cachenode {
          static_cast<uint64_t>(std::popcount(static_cast<uint8_t>(head & head_mask))) +
          static_cast<uint64_t>(std::popcount(static_cast<uint8_t>(tail & tail_mask)));
 }
+
+// The first bit in [first, last] that equals `wanted`. Requires first <= last < 8 * bytes.size(). A word at a time.
+[[nodiscard]] std::optional<uint64_t> FindBit(std::string_view bytes, uint64_t first, uint64_t last,
+                                              bool wanted) noexcept;
+
+enum class BitOperation : uint8_t { kAnd, kOr, kXor };
+// to[i] = to[i] op from[i] for `size` bytes, which do not overlap. As wide as the compiler's vectors.
+void CombineBits(BitOperation operation, char* to, const char* from, size_t size) noexcept;
+// to[i] = ~from[i] for `size` bytes, which do not overlap.
+void InvertBits(char* to, const char* from, size_t size) noexcept;
+
+inline constexpr unsigned kBitFieldBitsMax = 64;
+// The unsigned number in `count` bits from `offset` on, the first one being the most significant; bits behind the end
+// of `bytes` are zero. count is 1 to kBitFieldBitsMax.
+[[nodiscard]] uint64_t LoadBits(std::string_view bytes, uint64_t offset, unsigned count) noexcept;
+// Writes the low `count` bits of `value` there. Requires that they lie in `bytes`.
+void StoreBits(std::span<char> bytes, uint64_t offset, unsigned count, uint64_t value) noexcept;
 
 }  // namespace cachenode
