@@ -19,9 +19,12 @@ class Workload:
     value_bytes: int = 3
     key_count: int = 1_000_000
     connections: int = 50
+    title: str = ""
 
     @property
     def name(self) -> str:
+        if self.title:
+            return self.title
         return self.test.upper() if self.test else " ".join(self.command[:1]).upper()
 
     def arguments(self, port: int, requests: int) -> list[str]:

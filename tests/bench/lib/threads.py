@@ -9,6 +9,8 @@ from .speed import cpu_ratio, measure, rate_ratio
 BIG_VALUE_BYTES = 64 * 1024
 BIG_KEYS = 100
 MGET_KEYS = 1000
+SET_MEMBERS = 1000
+HASH_FIELDS = 500
 CLIENT_PROCESSES = 2
 
 
@@ -17,8 +19,10 @@ def workloads(key_count: int) -> list[tuple[Workload, bool]]:
     small = [(Workload(test, pipeline=pipeline, key_count=key_count, connections=25), False)
              for pipeline in (1, 16) for test in ("get", "set")]
     mget = ("MGET", *["key:__rand_int__"] * MGET_KEYS)
+    heavy = [("BITCOUNT", "big:__rand_int__"), ("ZRANGE", "zset:__rand_int__", "0", "999"),
+             ("SUNION", "set:__rand_int__", "set:__rand_int__"), ("HGETALL", "hash:__rand_int__")]
     return [*small,
-            (Workload(command=("BITCOUNT", "big:__rand_int__"), key_count=BIG_KEYS, connections=25), True),
+            *[(Workload(command=command, key_count=BIG_KEYS, connections=25), True) for command in heavy],
             (Workload(command=mget, key_count=key_count, connections=25), True)]
 
 
@@ -29,6 +33,11 @@ def start(context: Context, name: str, threads: int) -> Server:
     with server.client() as client:
         for number in range(BIG_KEYS):
             client.call("SET", f"big:{number:012d}", "x" * BIG_VALUE_BYTES)
+            members = [f"member:{number + 10 * i}" for i in range(SET_MEMBERS)]
+            client.call("SADD", f"set:{number:012d}", *members)
+            client.call("ZADD", f"zset:{number:012d}", *[word for i, name in enumerate(members) for word in (i, name)])
+            client.call("HSET", f"hash:{number:012d}",
+                        *[word for name in members[:HASH_FIELDS] for word in (name, "value")])
     server.pause()
     return server
 
