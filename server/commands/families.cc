@@ -27,6 +27,8 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
       MemoryCommands(),
       PersistenceCommands(),
       ServerCommands(),
+      SetAlgebraCommands(),
+      SetCommands(),
       SlowlogCommands(),
       StringCommands(),
       StringEditCommands(),

@@ -27,6 +27,8 @@ std::span<const CommandSpec> LcsCommands();
 std::span<const CommandSpec> MemoryCommands();
 std::span<const CommandSpec> PersistenceCommands();
 std::span<const CommandSpec> ServerCommands();
+std::span<const CommandSpec> SetAlgebraCommands();
+std::span<const CommandSpec> SetCommands();
 std::span<const CommandSpec> SlowlogCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> StringEditCommands();

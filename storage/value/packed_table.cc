@@ -227,7 +227,7 @@ void PackedTable::FitBlock(PackedBlock** place) noexcept {
 
 PackedTable::Change PackedTable::Add(std::string_view key, uint64_t hash) noexcept {
   if (Find(key, hash)) return Change::kNone;
-  return PutNew(key, hash, 0) == nullptr ? Change::kNoMemory : Change::kDone;
+  return AddMissing(key, hash);
 }
 
 char* PackedTable::Put(std::string_view key, uint64_t hash, size_t payload_bytes, bool& existed) noexcept {

@@ -64,6 +64,10 @@ class PackedTable final : public SharedRoot {
 
   // For tables without payload: adds a key. kNone when it is there already. `key` must not lie in this table.
   [[nodiscard]] Change Add(std::string_view key, uint64_t hash) noexcept;
+  // The same for a key that is known to be missing.
+  [[nodiscard]] Change AddMissing(std::string_view key, uint64_t hash) noexcept {
+    return PutNew(key, hash, 0) == nullptr ? Change::kNoMemory : Change::kDone;
+  }
   // The payload of `key`, `payload_bytes` long, for the caller to write whole before anything else: of the record that
   // is there, keeping the payload's common prefix (`existed`), or of a new one. Null when there is no memory.
   [[nodiscard]] char* Put(std::string_view key, uint64_t hash, size_t payload_bytes, bool& existed) noexcept;

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "storage/value/set_value.h"
 #include "storage/value/string_value.h"
 #include "storage/value/value_limits.h"
 
@@ -39,8 +40,9 @@ const ValueOps& OpsOf(ValueType type) noexcept {
   switch (type) {
     case ValueType::kString:
       return kStringOps;
-    case ValueType::kList:
     case ValueType::kSet:
+      return kSetOps;
+    case ValueType::kList:
     case ValueType::kSortedSet:
     case ValueType::kHash:
     case ValueType::kStream:
