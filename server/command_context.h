@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "protocol/resp_writer.h"
@@ -83,6 +84,15 @@ class CommandContext {
   // CLIENT NO-TOUCH took effect, or RESET undid it.
   void SetTouch(bool touch) { access_.touch = touch; }
 
+  // For a command that takes long: other clients are served, then the same request runs again from its beginning.
+  // Return what this answers, having changed nothing but what going on from session().go_on_at needs; ask first.
+  [[nodiscard]] Status GiveTurnBack() {
+    turn_given_back_ = true;
+    return Err::kCancelled;
+  }
+  // False where nobody would offer the request again: scripts, harnesses.
+  [[nodiscard]] bool MayGiveTurnBack() const { return session_->connection != nullptr; }
+
   // Tells of `event` ("set") at `key` of the client's database. After the change, still under its lock.
   void Notify(NotifyFlag event_class, std::string_view event, std::string_view key) {
     events_.Happened(event_class, event, db(), key);
@@ -101,6 +111,8 @@ class CommandContext {
     command_ = &command;
     key_cursor_ = 0;
   }
+  // Whether the handler that just failed called GiveTurnBack; forgets it.
+  [[nodiscard]] bool TakeTurnGivenBack() { return std::exchange(turn_given_back_, false); }
   void SetHoldsWorld(bool holds) { holds_world_ = holds; }
   // The request's keys with their hashes, so that handlers need not hash again.
   struct HashedKey {
@@ -136,6 +148,7 @@ class CommandContext {
   std::span<const HashedKey> keys_;
   size_t key_cursor_ = 0;
   bool holds_world_ = false;
+  bool turn_given_back_ = false;
 };
 
 inline KeyHash CommandContext::HashOf(std::string_view key) {

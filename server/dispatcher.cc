@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "protocol/error_text.h"
@@ -70,6 +71,7 @@ struct Dispatcher::State {
   uint64_t slowlog_ticks = UINT64_MAX;  // Durations from here on are logged.
   uint64_t latency_ticks = UINT64_MAX;  // Durations from here on are latency spikes.
   bool tracks_latency = false;
+  bool given_back = false;  // The request that was to run gave its turn back: it is offered again, without parking.
 };
 
 Prepared Dispatcher::State::PrepareOne(Args args, bool prefetch, uint32_t db) {
@@ -228,7 +230,7 @@ void Dispatcher::State::Account(const Session& session, const Command& command, 
   }
 }
 
-// False when the client must wait.
+// False when the client must wait, or gave its turn back.
 bool Dispatcher::State::Call(Session& session, const Command& command, Args args, const Prepared& ready) {
   const std::span<const HashedKey> request_keys = KeysFor(command, args, ready);
   context.BeginCommand(command);
@@ -239,6 +241,8 @@ bool Dispatcher::State::Call(Session& session, const Command& command, Args args
     return false;
   if (!status->ok()) [[unlikely]] {
     context.reply().RollbackTo(mark);
+    given_back = context.TakeTurnGivenBack();
+    if (given_back) return false;
     const std::string text = ErrorReply(*status, command.full_name);
     context.reply().Error(text);
     stats.CountError(text);
@@ -247,7 +251,7 @@ bool Dispatcher::State::Call(Session& session, const Command& command, Args args
   return true;
 }
 
-// False when the client is parked: the request must be offered again.
+// False when the request must be offered again: after parking the client, or with its next turn.
 bool Dispatcher::State::Run(Session& session, Args args, const Prepared& ready) {
   const Command* command = ready.command;
   const bool is_plain = command != nullptr && command->subcommands.empty() && command->ArityFits(args.size());
@@ -304,6 +308,7 @@ size_t Dispatcher::ExecuteFrom(Session& session, const RequestBatch& batch, size
     const ReplyBuffer::Mark mark = session.replies.MarkHere();
     session.argument_bytes = batch.wire_bytes(i);
     if (!state.Run(session, batch.args(i), state.prepared[i])) {
+      if (std::exchange(state.given_back, false)) return i;
       session.paused = true;
       if (session.connection != nullptr) session.connection->Park();
       return i;

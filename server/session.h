@@ -92,6 +92,7 @@ struct Session {
   const Command* last_command = nullptr;
   int64_t last_interaction_ms = 0;  // Unix ms of the last request.
   uint64_t argument_bytes = 0;      // Of the request being executed or received.
+  uint32_t go_on_at = 0;  // Where a command that gave its turn back goes on, as it understands it; 0 at its beginning.
 };
 
 }  // namespace cachenode

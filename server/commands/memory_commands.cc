@@ -9,7 +9,10 @@
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
+#include "server/node_state.h"
+#include "server/session.h"
 #include "server/stats/memory_report.h"
+#include "storage/base/cycle_clock.h"
 #include "storage/base/memory.h"
 #include "storage/keyspace.h"
 
@@ -221,21 +224,33 @@ Status MemoryDoctor(CommandContext& context, Args /*args*/) {
   return Status::Ok();
 }
 
-// Moves the entries of sparsely used pages together, one short hold of a lock at a time.
-void Defragment(Keyspace& keyspace) {
-  constexpr uint32_t kBucketsPerHold = 256;
-  for (uint32_t index = 0; index < keyspace.shard_count(); ++index) {
+// Moves the entries of sparsely used pages together, one short hold of a lock at a time, from the shard at which the
+// session goes on. False when a turn's time is over and there is more to do.
+bool Defragment(CommandContext& context) {
+  constexpr uint32_t kBucketsPerHold = 32;
+  constexpr uint64_t kTurnUs = 200;
+  Keyspace& keyspace = context.keyspace();
+  const uint64_t end = CycleClock::Ticks() + CycleClock::FromMicroseconds(kTurnUs);
+  uint32_t& index = context.session().go_on_at;
+  while (index < keyspace.shard_count()) {
+    Shard& shard = keyspace.shard(index);
     bool wrapped = false;
-    while (!wrapped) {
-      const ShardGuard guard(keyspace.shard(index));
-      keyspace.shard(index).DefragSlice(kBucketsPerHold, wrapped);
+    {
+      const ShardGuard guard(shard);
+      shard.DefragSlice(kBucketsPerHold, wrapped);
     }
+    if (wrapped) ++index;
+    if (CycleClock::Ticks() >= end && context.MayGiveTurnBack()) return false;
   }
+  index = 0;
+  return true;
 }
 
-// MEMORY PURGE -> OK; pages that hold nothing, or little that could be moved, went back to the system.
+// MEMORY PURGE -> OK; pages that hold nothing, or little that could be moved, went back to the system. Other clients
+// are served meanwhile. The tables of a data set that loads belong to its threads, and are left alone.
 Status MemoryPurge(CommandContext& context, Args /*args*/) {
-  Defragment(context.keyspace());
+  const bool loading = context.parts().state->loading.load(std::memory_order_relaxed);
+  if (!loading && !Defragment(context)) return context.GiveTurnBack();
   memory::Purge();
   context.reply().Ok();
   return Status::Ok();

@@ -81,6 +81,34 @@ TEST(Connection, ItsBuffersShowInTheRecentPeaks) {
   }));
 }
 
+TEST(Connection, PurgeServesOthersBetweenItsSlices) {
+  TestNode node;
+  TestClient client = node.Connect();
+  constexpr int kKeys = 100'000;
+  std::string input;
+  for (int i = 0; i < kKeys; ++i) input += Request({"SET", "key:" + std::to_string(i), "value"});
+  for (int i = 0; i < kKeys; ++i) {
+    if (i % 8 != 0) input += Request({"UNLINK", "key:" + std::to_string(i)});
+  }
+  const size_t replies = size_t{5} * kKeys + size_t{4} * (kKeys - kKeys / 8);
+  std::thread sender([&] { EXPECT_TRUE(client.Send(input)); });
+  EXPECT_EQ(client.Receive(replies).size(), replies);
+  sender.join();
+  // Often, so that one of them is met half way.
+  constexpr int kPurges = 50;
+  std::string purges;
+  std::string expected;
+  for (int i = 0; i < kPurges; ++i) {
+    purges += Request({"MEMORY", "PURGE"}) + kPing;
+    expected += "+OK\r\n" + kPong;
+  }
+  ASSERT_TRUE(client.Send(purges));
+  EXPECT_TRUE(node.WaitUntil(client.id, [](Session& session) { return session.go_on_at != 0; }));
+  EXPECT_EQ(client.Receive(expected.size()), expected);
+  EXPECT_EQ(node.parts.keyspace->KeyCount(0), static_cast<uint64_t>(kKeys / 8));
+  EXPECT_TRUE(node.WithSession(client.id, [](Session& session) { EXPECT_EQ(session.go_on_at, 0U); }));
+}
+
 // Looks at two clients' counts after each round of the loop.
 class RoundObserver final : public IdleWork {
  public:
