@@ -15,6 +15,7 @@
 #include "server/arg_parser.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
+#include "server/commands/debug_internals.h"
 #include "server/commands/debug_protocol.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
@@ -198,23 +199,6 @@ Status DebugLog(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
-// DEBUG HTSTATS db [full] -> how the hash table of a database is filled.
-Status DebugHtstats(CommandContext& context, Args args) {
-  const Result<int64_t> db = ParseInt64(args[2]);
-  if (!db) return Err::kNotInteger;
-  if (*db < 0 || *db >= static_cast<int64_t>(context.keyspace().database_count())) {
-    return Status::Text("ERR Out of range database");
-  }
-  const uint64_t keys = context.keyspace().KeyCount(static_cast<uint32_t>(*db));
-  const uint64_t index_bytes = context.keyspace().Memory().index_bytes;
-  std::string text = "[Dictionary HT]\nHash table 0 stats (main hash table):\n table size: ";
-  text.append(std::to_string(index_bytes / 64 * 11)).append("\n number of elements: ").append(std::to_string(keys));
-  text.append("\n[Expires HT]\nHash table 0 stats (deadlines are in the entries):\n number of elements: ");
-  text.append(std::to_string(context.keyspace().VolatileCount(static_cast<uint32_t>(*db)))).push_back('\n');
-  context.reply().Verbatim("txt", text);
-  return Status::Ok();
-}
-
 // DEBUG STRINGMATCH-TEST -> OK, after random patterns met random strings.
 Status DebugStringmatchTest(CommandContext& context, Args /*args*/) {
   constexpr int kRounds = 100000;
@@ -275,14 +259,18 @@ struct DebugRow {
 
 constexpr DebugRow kDebugRows[] = {
     {"assert", 2, DebugAssert, "Fail an assertion."},
+    {"change-repl-id", 2, DebugChangeReplId, "Take another replication id."},
     {"config-rewrite-force-all", 2, DebugConfigRewriteForceAll, "Rewrite the configuration file with every option."},
     {"digest", 2, DebugDigest, "Tell a digest of the data set."},
     {"digest-value", -2, DebugDigestValue, "Tell digests of the values at keys."},
     {"error", 3, DebugError, "Answer with an error of that text."},
     {"help", 2, DebugHelp, "Print this help."},
-    {"htstats", -3, DebugHtstats, "Tell how the table of a database is filled."},
+    {"htstats", 3, DebugHtstats, "Tell how the tables of a database are filled."},
+    {"htstats-key", 3, DebugHtstatsKey, "Tell how the table of a value is filled."},
     {"leak", 3, DebugLeak, "Lose memory."},
     {"log", 3, DebugLog, "Write to the server's log."},
+    {"mallctl", -3, DebugMallctl, "Read or set a number among the allocator's knobs."},
+    {"mallctl-str", -3, DebugMallctlStr, "Read or set a text among the allocator's knobs."},
     {"object", -3, DebugObject, "Tell how the value at a key is kept."},
     {"oom", 2, DebugOom, "End as when memory is exhausted."},
     {"panic", 2, DebugPanic, "Crash."},
@@ -290,6 +278,7 @@ constexpr DebugRow kDebugRows[] = {
     {"populate", -3, DebugPopulate, "Make many keys."},
     {"protocol", 3, DebugProtocol, "Answer with a value of the given protocol type."},
     {"reload", -2, DebugReload, "Save, empty and load the data set."},
+    {"replybuffer", 4, DebugReplybuffer, "Tune reply buffers; here they need none of it."},
     {"sdslen", 3, DebugSdslen, "Tell the lengths of a key and its string."},
     {"segfault", 2, DebugSegfault, "Crash by an invalid access."},
     {"set-active-expire", 3, DebugSetActiveExpire, "Stop or resume looking for expired keys."},
