@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "storage/value/set_value.h"
+#include "storage/value/stream_value.h"
 #include "storage/value/string_value.h"
 #include "storage/value/value_limits.h"
 
@@ -45,8 +46,9 @@ const ValueOps& OpsOf(ValueType type) noexcept {
     case ValueType::kList:
     case ValueType::kSortedSet:
     case ValueType::kHash:
-    case ValueType::kStream:
       break;
+    case ValueType::kStream:
+      return kStreamOps;
   }
   return kMissingOps;
 }
