@@ -27,7 +27,7 @@ namespace cachenode {
 // What follows the key in every record of a table.
 enum class RecordPayload : uint8_t {
   kNone,   // Sets.
-  kScore,  // 8 bytes, a double in the machine's order.
+  kScore,  // 9 bytes: a double in the machine's order, and one that tells records of equal hashes apart.
   kField,  // Length of the value << 1 | has deadline; the value; 6 bytes: Unix milliseconds.
 };
 

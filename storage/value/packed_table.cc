@@ -157,7 +157,7 @@ size_t PackedTable::RawBytes(const char* raw) const noexcept {
 
 size_t PackedTable::PayloadBytes(const char* payload) const noexcept {
   if (payload_ == RecordPayload::kNone) return 0;
-  if (payload_ == RecordPayload::kScore) return sizeof(double);
+  if (payload_ == RecordPayload::kScore) return kRecordScoreBytes;
   uint64_t stored;
   const char* const value = ReadRecordLength(payload, stored);
   return static_cast<size_t>(value - payload) + static_cast<size_t>(stored >> 1) +

@@ -172,12 +172,18 @@ class PackedTable final : public SharedRoot {
 
 // --- Payloads ----------------------------------------------------------------------------------------------------
 
+inline constexpr size_t kRecordScoreBytes = sizeof(double) + 1;
 [[nodiscard]] inline double RecordScore(const PackedRecord& record) noexcept {
   double score;
   std::memcpy(&score, record.payload, sizeof(score));
   return score;
 }
 inline void PutRecordScore(char* payload, double score) noexcept { std::memcpy(payload, &score, sizeof(score)); }
+// Which of the records with this hash it is; see large_sorted_set.h.
+[[nodiscard]] inline uint8_t RecordTwin(const PackedRecord& record) noexcept {
+  return static_cast<uint8_t>(record.payload[sizeof(double)]);
+}
+inline void PutRecordTwin(char* payload, uint8_t twin) noexcept { payload[sizeof(double)] = static_cast<char>(twin); }
 
 struct RecordField {
   std::string_view value;

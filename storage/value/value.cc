@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "storage/value/set_value.h"
+#include "storage/value/sorted_set_value.h"
 #include "storage/value/stream_value.h"
 #include "storage/value/string_value.h"
 #include "storage/value/value_limits.h"
@@ -43,8 +44,9 @@ const ValueOps& OpsOf(ValueType type) noexcept {
       return kStringOps;
     case ValueType::kSet:
       return kSetOps;
-    case ValueType::kList:
     case ValueType::kSortedSet:
+      return kSortedSetOps;
+    case ValueType::kList:
     case ValueType::kHash:
       break;
     case ValueType::kStream:

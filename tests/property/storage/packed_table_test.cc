@@ -139,8 +139,9 @@ class Harness {
     bool existed = !had;
     if (table_->payload() == RecordPayload::kScore) {
       const auto score = static_cast<double>(random_.Below(1'000'000));
-      char* const payload = table_->Put(key, hash, sizeof(score), existed);
+      char* const payload = table_->Put(key, hash, kRecordScoreBytes, existed);
       PutRecordScore(payload, score);
+      PutRecordTwin(payload, 0);
       model_[key] = std::to_string(score);
     } else {
       std::string value(random_.Below(random_.Below(50) == 0 ? 2000 : 20), 'v');

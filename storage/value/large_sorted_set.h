@@ -1,0 +1,139 @@
+// The large form of a sorted set: an index of members with their scores, and a counted tree of the scores in order.
+//
+// Members are stored once, in the index. The tree holds 16 bytes an element: the score, and a handle by which the index
+// finds the member again: the member's hash with eight bits that neither bucket nor tag uses replaced by a twin number,
+// which the index record repeats; two members of equal hashes have different twins. So a handle is exact.
+// Reasons: looking a member up costs the index alone, as in Redis; ZSCAN walks the index and keeps its promises when
+// scores change; the tree is compact and compares scores without leaving its nodes. What it costs: showing a member of
+// a range takes one look into the index each, hidden by prefetching, and so does comparing elements of equal scores.
+// Thread-safety: as shared_root.h says: a set with other holders is immutable and readable by any thread.
+// Invariants: index and tree hold the same elements; order is score, then member as bytes. Scores are not NaN.
+// Errors: changes answer Err::kOutOfMemory and leave the elements as they were (RemoveRange: may have removed some).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "storage/base/hash.h"
+#include "storage/base/status.h"
+#include "storage/value/packed_table.h"
+#include "storage/value/score_leaf.h"
+#include "storage/value/shared_root.h"
+#include "storage/value/sorted_set_range.h"
+
+namespace cachenode {
+
+class LargeSortedSet final : public SharedRoot {
+ public:
+  // An empty set, or null.
+  [[nodiscard]] static LargeSortedSet* Create() noexcept;
+  // For KeySlot::EditRoot.
+  [[nodiscard]] LargeSortedSet* CloneShallow() const noexcept;
+  static void Drop(LargeSortedSet* set) noexcept;
+
+  [[nodiscard]] uint64_t count() const noexcept { return tree_.element_count(); }
+  [[nodiscard]] size_t block_count() const noexcept { return index_->block_count() + tree_.leaf_count() + 1; }
+  [[nodiscard]] const PackedTable& index() const noexcept { return *index_; }
+
+  // A place in the order. Dies with the next change.
+  struct Position {
+    ScoreTree::Path path;
+    unsigned index = 0;
+    [[nodiscard]] bool IsEnd() const noexcept { return path.IsEnd(); }
+    [[nodiscard]] ScoreLeaf::Element element() const noexcept { return path.leaf().At(index); }
+  };
+
+  // The member with its score; empty when there is none.
+  [[nodiscard]] PackedRecord Find(std::string_view member, uint64_t hash) const noexcept {
+    return index_->Find(member, hash);
+  }
+  [[nodiscard]] std::string_view MemberOf(const ScoreLeaf::Element& element) const noexcept;
+  // The end when rank >= count().
+  [[nodiscard]] Position AtRank(uint64_t rank) const noexcept;
+  [[nodiscard]] uint64_t RankOf(const Position& position) const noexcept {
+    return position.IsEnd() ? count() : tree_.RankOf(position.path) + position.index;
+  }
+  void Next(Position& position) const noexcept;
+  void Previous(Position& position) const noexcept;
+  // The first element for which `is_before(const ScoreLeaf::Element&)` is false; it is true for a run at the start.
+  template <typename IsBefore>
+  [[nodiscard]] Position LowerBound(const IsBefore& is_before) const noexcept;
+  // The first element not before this one.
+  [[nodiscard]] Position PositionOf(double score, std::string_view member) const noexcept;
+
+  // --- Changing; requires IsUnique() ----------------------------------------------------------------------------
+
+  // Requires that `member`, which lies elsewhere, is missing; `hash` is its HashKey.
+  [[nodiscard]] Status Insert(std::string_view member, uint64_t hash, double score) noexcept;
+  // Requires that `member`, which lies elsewhere, has `old_score`.
+  [[nodiscard]] Status SetScore(std::string_view member, uint64_t hash, double old_score, double score) noexcept;
+  // Requires that `member`, which lies elsewhere, has `score`.
+  [[nodiscard]] Status Remove(std::string_view member, uint64_t hash, double score) noexcept;
+  // Requires that the ranks exist. `removed` is how many are gone, also on failure.
+  [[nodiscard]] Status RemoveRange(const RankRange& range, uint64_t& removed) noexcept;
+
+  // Whether tree and index agree and the order is right. For tests.
+  [[nodiscard]] bool IsConsistent() const noexcept;
+
+ private:
+  // Bits of the hash that PackedTable uses neither for the bucket nor for the tag.
+  static constexpr unsigned kTwinShift = PackedTable::kCursorBits;
+  static constexpr uint64_t kTwinMask = uint64_t{0xFF} << kTwinShift;
+  // A leaf with fewer elements is joined with a neighbour when both fit into kJoinedMax.
+  static constexpr unsigned kLeafCountMin = 16;
+  static constexpr unsigned kJoinedMax = 48;
+
+  LargeSortedSet() noexcept = default;
+  ~LargeSortedSet() { PackedTable::Drop(index_); }
+
+  static MemberHandle HandleOf(uint64_t hash, uint8_t twin) noexcept {
+    return (hash & ~kTwinMask) | uint64_t{twin} << kTwinShift;
+  }
+  [[nodiscard]] bool EditIndex() noexcept;
+  void CountMemory() noexcept;
+  [[nodiscard]] bool ComesBefore(const ScoreLeaf::Element& element, double score,
+                                 std::string_view member) const noexcept {
+    return element.score < score || (element.score == score && MemberOf(element) < member);
+  }
+  // Chooses the twin of a record just put, whose payload is not written yet; false when 256 are taken.
+  [[nodiscard]] bool ChooseTwin(std::string_view member, uint64_t hash, uint8_t& twin) const noexcept;
+  // To the leaf that does or would hold the element, and the place in it.
+  [[nodiscard]] Position PlaceOf(double score, std::string_view member) const noexcept;
+  [[nodiscard]] bool InsertIntoTree(double score, std::string_view member, MemberHandle handle) noexcept;
+  [[nodiscard]] bool SplitLeaf(ScoreTree::Path& path, const ScoreLeaf& leaf, unsigned at) noexcept;
+  [[nodiscard]] bool EditForErase(ScoreTree::Path& path) noexcept;
+  void EraseFromLeaf(ScoreTree::Path& path, unsigned from, unsigned to) noexcept;
+  void JoinWithNeighbour(ScoreTree::Path& path) noexcept;
+  [[nodiscard]] bool JoinNext(ScoreTree::Path& path) noexcept;
+
+  PackedTable* index_ = nullptr;
+  ScoreTree tree_;
+};
+
+template <typename IsBefore>
+LargeSortedSet::Position LargeSortedSet::LowerBound(const IsBefore& is_before) const noexcept {
+  Position position;
+  position.path =
+      tree_.Seek([&](const ScoreLeaf::Element& first, const ScoreTree::FirstLeaf&) { return !is_before(first); });
+  if (position.IsEnd()) return position;
+  const ScoreLeaf& leaf = position.path.leaf();
+  unsigned low = 0;
+  unsigned high = leaf.count();
+  while (low < high) {
+    const unsigned middle = (low + high) / 2;
+    if (is_before(leaf.At(middle))) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  position.index = low;
+  if (low == leaf.count()) {
+    tree_.Next(position.path);
+    position.index = 0;
+  }
+  return position;
+}
+
+}  // namespace cachenode
