@@ -18,6 +18,7 @@ ValueLimits LimitsOf(const Config& config) {
   limits.stream_node_max_bytes = static_cast<size_t>(config.stream_node_max_bytes);
   limits.stream_node_max_entries = static_cast<size_t>(config.stream_node_max_entries);
   limits.hll_sparse_max_bytes = static_cast<size_t>(config.hll_sparse_max_bytes);
+  limits.list_plain_bytes_min = value_limits.list_plain_bytes_min;  // No option: DEBUG sets it.
   limits.packed_lists_and_sets = config.engine_version.has_listpack_lists();
   return limits;
 }

@@ -19,6 +19,8 @@ struct ValueLimits {
   size_t zset_max_listpack_value = 64;
   // Positive: elements per node. -1 to -5: 4, 8, 16, 32, 64 KB per node.
   int list_max_listpack_size = -2;
+  // List elements of at least so many bytes get a node of their own; 0: those too large for a node (the default).
+  size_t list_plain_bytes_min = 0;
   size_t stream_node_max_bytes = 4096;
   size_t stream_node_max_entries = 100;
   size_t hll_sparse_max_bytes = 3000;
