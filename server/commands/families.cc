@@ -24,6 +24,8 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
       KeyScanCommands(),
       LatencyCommands(),
       LcsCommands(),
+      ListCommands(),
+      ListMoveCommands(),
       MemoryCommands(),
       PersistenceCommands(),
       ServerCommands(),

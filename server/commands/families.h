@@ -24,6 +24,8 @@ std::span<const CommandSpec> KeyCommands();
 std::span<const CommandSpec> KeyScanCommands();
 std::span<const CommandSpec> LatencyCommands();
 std::span<const CommandSpec> LcsCommands();
+std::span<const CommandSpec> ListCommands();
+std::span<const CommandSpec> ListMoveCommands();
 std::span<const CommandSpec> MemoryCommands();
 std::span<const CommandSpec> PersistenceCommands();
 std::span<const CommandSpec> ServerCommands();
