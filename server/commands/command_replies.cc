@@ -10,11 +10,6 @@
 namespace cachenode {
 namespace {
 
-struct NamedBit {
-  uint32_t bit;
-  std::string_view name;
-};
-
 constexpr NamedBit kFlagNames[] = {
     {kWrite, "write"},
     {kReadOnly, "readonly"},
@@ -240,6 +235,10 @@ void WriteDeprecation(RespWriter& reply, const CommandDoc& doc) {
 }
 
 }  // namespace
+
+std::span<const NamedBit> CommandFlagNames() { return kFlagNames; }
+std::span<const NamedBit> AclCategoryNames() { return kCategoryNames; }
+std::span<const NamedBit> KeyFlagNames() { return kKeyFlagNames; }
 
 void WriteKeyFlags(RespWriter& reply, uint16_t flags) { WriteBits(reply, kKeyFlagNames, flags); }
 

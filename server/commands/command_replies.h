@@ -5,12 +5,23 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "protocol/resp_writer.h"
 #include "server/command_table.h"
 
 namespace cachenode {
+
+// What a bit of a row is called in replies.
+struct NamedBit {
+  uint32_t bit;
+  std::string_view name;
+};
+// "write", ...; "@write", ...; "RO", ...: in the order in which replies list them.
+[[nodiscard]] std::span<const NamedBit> CommandFlagNames();
+[[nodiscard]] std::span<const NamedBit> AclCategoryNames();
+[[nodiscard]] std::span<const NamedBit> KeyFlagNames();
 
 // The ten-element array of COMMAND INFO.
 void WriteCommandInfo(RespWriter& reply, const Command& command);

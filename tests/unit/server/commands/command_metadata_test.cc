@@ -1,17 +1,16 @@
-// Every row of the command table against the facts of the reference servers (tests/unit/server/data/commands.tsv).
+// Every row of the command table against the facts of the reference servers (tests/unit/server/data).
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <fstream>
-#include <functional>
 #include <map>
 #include <set>
+#include <span>
 #include <sstream>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "server/command_table.h"
+#include "server/commands/argument_grammar.h"
+#include "server/commands/command_replies.h"
 #include "server/commands/families.h"
 #include "tests/support/source_path.h"
 
@@ -23,65 +22,44 @@ struct Fact {
   std::string flags;
   std::string acl_categories;
   std::string since;
+  std::string key_specs;
 };
 
-struct NamedBit {
-  uint32_t bit;
-  const char* name;
-};
-
-constexpr NamedBit kFlagNames[] = {
-    {kWrite, "write"},
-    {kReadOnly, "readonly"},
-    {kDenyOom, "denyoom"},
-    {kAdmin, "admin"},
-    {kPubSub, "pubsub"},
-    {kNoScript, "noscript"},
-    {kBlocking, "blocking"},
-    {kLoading, "loading"},
-    {kStale, "stale"},
-    {kFast, "fast"},
-    {kSkipMonitor, "skip_monitor"},
-    {kSkipSlowlog, "skip_commandlog"},
-    {kAsking, "asking"},
-    {kNoAuth, "no_auth"},
-    {kNoMandatoryKeys, "no_mandatory_keys"},
-    {kNoMulti, "no_multi"},
-    {kNoAsyncLoading, "no_async_loading"},
-    {kAllowBusy, "allow_busy"},
-};
-
-constexpr NamedBit kCategoryNames[] = {
-    {kAclKeyspace, "keyspace"},
-    {kAclRead, "read"},
-    {kAclWrite, "write"},
-    {kAclSet, "set"},
-    {kAclSortedSet, "sortedset"},
-    {kAclList, "list"},
-    {kAclHash, "hash"},
-    {kAclString, "string"},
-    {kAclBitmap, "bitmap"},
-    {kAclHyperLogLog, "hyperloglog"},
-    {kAclGeo, "geo"},
-    {kAclStream, "stream"},
-    {kAclPubSub, "pubsub"},
-    {kAclAdmin, "admin"},
-    {kAclFast, "fast"},
-    {kAclSlow, "slow"},
-    {kAclBlocking, "blocking"},
-    {kAclDangerous, "dangerous"},
-    {kAclConnection, "connection"},
-    {kAclTransaction, "transaction"},
-    {kAclScripting, "scripting"},
-};
-
+// In alphabetical order, as the facts have them.
 std::string NamesOf(uint32_t bits, std::span<const NamedBit> names) {
   std::set<std::string> found;
   for (const NamedBit& row : names) {
-    if ((bits & row.bit) != 0) found.insert(row.name);
+    if ((bits & row.bit) != 0) found.emplace(row.name.substr(row.name.starts_with('@') ? 1 : 0));
   }
   std::string text;
   for (const std::string& name : found) text.append(text.empty() ? "" : ",").append(name);
+  return text.empty() ? "-" : text;
+}
+
+// "idx:1>range:0/1/0(RO,access)".
+std::string TextOf(const KeySpec& spec) {
+  const auto three = [](int a, int b, int c) {
+    return std::to_string(a) + "/" + std::to_string(b) + "/" + std::to_string(c);
+  };
+  std::string text = "unknown";
+  if (spec.begin == KeySpec::Begin::kIndex) text = "idx:" + std::to_string(spec.begin_index);
+  if (spec.begin == KeySpec::Begin::kKeyword) {
+    text = "kw:" + std::string(spec.keyword) + "@" + std::to_string(spec.begin_index);
+  }
+  text += ">";
+  if (spec.find == KeySpec::Find::kUnknown) text += "unknown";
+  if (spec.find == KeySpec::Find::kRange) text += "range:" + three(spec.last_key, spec.step, spec.limit);
+  if (spec.find == KeySpec::Find::kKeyNumber) text += "keynum:" + three(spec.limit, spec.last_key, spec.step);
+  std::string flags;
+  for (const NamedBit& row : KeyFlagNames()) {
+    if ((spec.flags & row.bit) != 0) flags.append(flags.empty() ? "" : ",").append(row.name);
+  }
+  return text + "(" + flags + ")";
+}
+
+std::string TextOf(const KeySpecs& specs) {
+  std::string text;
+  for (const KeySpec& spec : specs.all()) text.append(text.empty() ? "" : " ").append(TextOf(spec));
   return text.empty() ? "-" : text;
 }
 
@@ -93,15 +71,30 @@ std::map<std::string, Fact> ReadFacts() {
     std::istringstream fields(line);
     std::string name;
     Fact fact;
-    fields >> name >> fact.arity >> fact.flags >> fact.acl_categories >> fact.since;
+    fields >> name >> fact.arity >> fact.flags >> fact.acl_categories >> fact.since >> std::ws;
+    std::getline(fields, fact.key_specs);
     facts[name] = fact;
   }
   return facts;
 }
 
+// By command, the grammars the reference servers give.
+std::map<std::string, std::set<std::string>> ReadGrammars() {
+  std::ifstream file(SourcePath("tests/unit/server/data/command-arguments.tsv"));
+  std::map<std::string, std::set<std::string>> grammars;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with('#')) continue;
+    const size_t servers = line.find('\t');
+    const size_t grammar = line.find('\t', servers + 1);
+    grammars[line.substr(0, servers)].insert(line.substr(grammar + 1));
+  }
+  return grammars;
+}
+
 TEST(CommandMetadata, EqualsTheReference) {
   const std::map<std::string, Fact> facts = ReadFacts();
   ASSERT_GT(facts.size(), 100U);
+  constexpr uint32_t kShownElsewhere = kMayReplicate | kMovableKeys;  // Not among the facts.
   const CommandTable table(AllFamilies());
   for (size_t id = 0; id < table.count(); ++id) {
     const Command& command = table.by_id(id);
@@ -112,9 +105,25 @@ TEST(CommandMetadata, EqualsTheReference) {
     }
     const Fact& fact = found->second;
     EXPECT_EQ(command.arity, fact.arity) << command.full_name;
-    EXPECT_EQ(NamesOf(command.spec->flags, kFlagNames), fact.flags) << command.full_name;
-    EXPECT_EQ(NamesOf(AclCategoriesOf(*command.spec), kCategoryNames), fact.acl_categories) << command.full_name;
+    EXPECT_EQ(NamesOf(command.spec->flags & ~kShownElsewhere, CommandFlagNames()), fact.flags) << command.full_name;
+    EXPECT_EQ(NamesOf(AclCategoriesOf(*command.spec), AclCategoryNames()), fact.acl_categories) << command.full_name;
     EXPECT_EQ(command.spec->doc.since, fact.since) << command.full_name;
+    EXPECT_EQ(TextOf(command.spec->keys), fact.key_specs) << command.full_name;
+  }
+}
+
+TEST(CommandMetadata, ArgumentsAreThoseOfAReferenceServer) {
+  const std::map<std::string, std::set<std::string>> grammars = ReadGrammars();
+  ASSERT_GT(grammars.size(), 100U);
+  const CommandTable table(AllFamilies());
+  for (size_t id = 0; id < table.count(); ++id) {
+    const Command& command = table.by_id(id);
+    const std::string_view grammar = command.spec->doc.arguments;
+    EXPECT_TRUE(ParseArgumentGrammar(grammar)) << command.full_name;
+    const auto found = grammars.find(command.full_name);
+    ASSERT_NE(found, grammars.end()) << command.full_name;
+    EXPECT_TRUE(found->second.contains(grammar.empty() ? "-" : std::string(grammar)))
+        << command.full_name << ": " << grammar << "\n  is none of\n  " << testing::PrintToString(found->second);
   }
 }
 
