@@ -20,7 +20,7 @@ SinkFactory FileFactory(const SnapshotSettings& settings) {
   FileSinkOptions options;
   options.directory = settings.directory;
   options.name = settings.file_name;
-  options.temporary_name = fmt::format("temp-{}.rdb", getpid());
+  options.temporary_name = UnfinishedSnapshotName();
   options.incremental_sync = settings.incremental_sync;
   return [options]() -> Result<std::unique_ptr<ByteSink>> {
     Result<std::unique_ptr<FileSink>> sink = FileSink::Create(options);
@@ -30,6 +30,8 @@ SinkFactory FileFactory(const SnapshotSettings& settings) {
 }
 
 }  // namespace
+
+std::string UnfinishedSnapshotName() { return fmt::format("temp-{}.rdb", getpid()); }
 
 Snapshotter::Snapshotter(Keyspace& keyspace, SnapshotHost& host, Clock& clock, Log& log)
     : keyspace_(keyspace), host_(host), clock_(clock), log_(log), last_save_s_(NowSeconds()) {}

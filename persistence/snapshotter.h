@@ -56,6 +56,9 @@ struct SnapshotFigures {
   uint64_t buffer_bytes_peak = 0;  // Of the running or the last one.
 };
 
+// What a snapshot is called in its folder until it is whole; one for each process.
+[[nodiscard]] std::string UnfinishedSnapshotName();
+
 class Snapshotter {
  public:
   // A snapshot that copied and wrote nothing for so long is given up.

@@ -15,6 +15,7 @@
 #include "server/commands/families.h"
 #include "server/process/memory_ceiling.h"
 #include "server/process/process_limits.h"
+#include "server/process/unfinished_file.h"
 #include "server/stats/memory_report.h"
 #include "server/worker.h"
 #include "storage/base/cycle_clock.h"
@@ -95,6 +96,7 @@ bool Server::Prepare() {
     std::fputs(error.Report(config.engine_version.RedisVersionText()).c_str(), stderr);
     return false;
   }
+  SetUnfinishedFile(UnfinishedSnapshotName());  // The working directory is `dir`.
   CrashReport::SetEnabled(config.crash_log_enabled);
   CrashReport::Install(log_);
   supervisor_ = std::make_unique<Supervisor>(config.supervised, log_);

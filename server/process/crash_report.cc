@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "server/process/unfinished_file.h"
+
 namespace cachenode {
 
 namespace {
@@ -34,6 +36,7 @@ void Reset(int number) {
 // anyway, the report is worth the risk, and the alarm ends it should it hang.
 extern "C" void HandleFatalSignal(int number, siginfo_t* info, void*) {
   for (const int fatal : kFatalSignals) Reset(fatal);
+  RemoveUnfinishedFile();
   Log* log = report_log.load();
   if (log != nullptr && report_enabled.load()) {
     Reset(SIGALRM);

@@ -1,4 +1,5 @@
-// What the log gets when the process dies of its own fault: the signal, a stack trace, and the version.
+// What the log gets when the process dies of its own fault: the signal, a stack trace, and the version. The unfinished
+// file (unfinished_file.h) goes with the process.
 //
 // Thread-safety: Install before threads start; the report itself runs on the thread that crashed. The watchdog prints
 //   the stack of a worker that has not ended a loop turn for its period.

@@ -2,12 +2,12 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
-#include <climits>
 #include <csignal>
-#include <cstring>
+#include <string_view>
 #include <utility>
+
+#include "server/process/unfinished_file.h"
 
 namespace cachenode {
 
@@ -16,14 +16,11 @@ namespace {
 // A handler has no argument that could carry state, hence these globals: lock-free atomics, all a handler may touch.
 std::atomic<AsyncSignal*> wake_target{nullptr};
 std::atomic<int> received_signal{0};
-// Written whole before its flag is set; read by a handler on its way out.
-char unfinished_file[PATH_MAX];
-std::atomic<bool> has_unfinished_file{false};
 
 void LeaveNow() {
   constexpr std::string_view kText = "You insist... exiting now.\n";
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kText.data(), kText.size());
-  if (has_unfinished_file.load(std::memory_order_acquire)) unlink(unfinished_file);
+  RemoveUnfinishedFile();
   _exit(1);
 }
 
@@ -64,14 +61,5 @@ SignalHandlers::~SignalHandlers() {
 }
 
 void SignalHandlers::Rearm() { received_signal.store(0); }
-
-void SignalHandlers::SetUnfinishedFile(std::string_view path) {
-  has_unfinished_file.store(false, std::memory_order_release);
-  const size_t size = std::min<size_t>(path.size(), PATH_MAX - 1);
-  if (size == 0) return;
-  std::memcpy(unfinished_file, path.data(), size);
-  unfinished_file[size] = '\0';
-  has_unfinished_file.store(true, std::memory_order_release);
-}
 
 }  // namespace cachenode

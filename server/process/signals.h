@@ -1,11 +1,11 @@
-// Signals that end the server: SIGTERM and SIGINT become a call on worker 0's loop, a second SIGINT leaves at once.
+// Signals that end the server: SIGTERM and SIGINT become a call on worker 0's loop, a second SIGINT leaves at once,
+// with the unfinished file (unfinished_file.h).
 //
 // Thread-safety: made and destroyed on the main thread while no worker runs; at most one exists, as handlers are
 //   process-wide. SIGPIPE and SIGHUP are ignored.
 #pragma once
 
 #include <functional>
-#include <string_view>
 
 #include "server/net/event_loop.h"
 
@@ -21,9 +21,6 @@ class SignalHandlers {
 
   // The shutdown a signal asked for was refused: the next SIGINT is a first one again.
   static void Rearm();
-  // The file a second SIGINT removes before leaving (a half-written snapshot); empty: none. Cut at PATH_MAX. Any
-  // thread.
-  static void SetUnfinishedFile(std::string_view path);
 
  private:
   AsyncSignal wake_;

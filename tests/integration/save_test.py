@@ -3,6 +3,7 @@
 import glob
 import os
 import random
+import signal
 import time
 import unittest
 
@@ -136,6 +137,22 @@ class Crash(SaveCase):
             connection = restarted.connect()
             self.assertIn(connection.call("GET", "generation").value, (before, after))
             restarted.kill()
+
+    def test_a_crash_takes_the_unfinished_file_along(self):
+        self.ours_only("the reference leaves it")
+        for number in (signal.SIGSEGV, signal.SIGABRT):
+            server = self.start("--rdb-key-save-delay", "20000")
+            connection = server.connect()
+            fill(connection, 3, 500)
+            connection.call("BGSAVE")
+            unfinished = os.path.join(self.folder, "temp-%d.rdb" % server.process.pid)
+            deadline = time.monotonic() + 20
+            while not os.path.exists(unfinished):
+                self.assertLess(time.monotonic(), deadline, "no file while BGSAVE runs")
+                time.sleep(0.01)
+            server.process.send_signal(number)
+            self.assertEqual(-number, server.wait())
+            self.assertFalse(os.path.exists(unfinished))
 
     def test_a_damaged_file_stops_the_start(self):
         server = self.start()
