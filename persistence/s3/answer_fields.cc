@@ -1,4 +1,5 @@
 #include "persistence/s3/answer_fields.h"
+#include "storage/base/blanks.h"
 
 #include <array>
 #include <cstddef>
@@ -9,12 +10,6 @@ namespace cachenode {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n";
-
-std::string_view Trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
 
 void AppendUtf8(std::string& out, uint32_t code) {
   const auto put = [&](uint32_t byte) { out.push_back(static_cast<char>(byte)); };
@@ -198,7 +193,7 @@ std::optional<std::string> XmlField(std::string_view text, std::string_view elem
     const size_t end = text.find('<');
     const std::string closing = std::string("</").append(element).append(">");
     if (end == std::string_view::npos || text.substr(end, closing.size()) != closing) return std::nullopt;
-    return ResolveEntities(Trim(text.substr(0, end)));
+    return ResolveEntities(TrimBlanks(text.substr(0, end)));
   }
 }
 

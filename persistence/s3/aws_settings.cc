@@ -1,4 +1,5 @@
 #include "persistence/s3/aws_settings.h"
+#include "storage/base/blanks.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -6,12 +7,6 @@
 
 namespace cachenode {
 namespace {
-
-std::string_view Trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
 
 // "[name]" in the credentials file, "[profile name]" in the config file, where "default" needs no prefix.
 const Profile* FindProfile(const std::optional<ProfileFile>& file, std::string_view name, bool prefixed) {
@@ -83,7 +78,9 @@ Result<AwsSettings> AwsSettings::Load(const S3Options& options, EnvironmentLooku
   return settings;
 }
 
-std::string AwsSettings::Variable(const char* name) const { return std::string(Trim(environment_(name).value_or(""))); }
+std::string AwsSettings::Variable(const char* name) const {
+  return std::string(TrimBlanks(environment_(name).value_or("")));
+}
 
 bool AwsSettings::HasProfile(std::string_view profile) const {
   return FindProfile(credentials_file_, profile, false) != nullptr ||
@@ -110,10 +107,10 @@ std::string AwsSettings::FilesText() const {
 }
 
 Result<std::string> AwsSettings::Region() const {
-  if (!options_.s3_region.empty()) return CheckedRegion(Trim(options_.s3_region), "s3-region");
+  if (!options_.s3_region.empty()) return CheckedRegion(TrimBlanks(options_.s3_region), "s3-region");
   for (const char* name : {"AWS_REGION", "AWS_DEFAULT_REGION"}) {
     const std::optional<std::string> value = environment_(name);
-    if (value) return CheckedRegion(Trim(*value), name);
+    if (value) return CheckedRegion(TrimBlanks(*value), name);
   }
   const std::string from_profile = ProfileValue(profile_name_, "region");
   if (from_profile.empty()) return std::string();

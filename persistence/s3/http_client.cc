@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "persistence/s3/curl_library.h"
+#include "storage/base/blanks.h"
 #include "storage/base/bytes.h"
 
 namespace cachenode {
@@ -12,12 +13,6 @@ namespace {
 
 constexpr int kCancelCheckMs = 100;
 constexpr size_t kConnectionsMax = 64;
-
-std::string_view Trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
 
 HttpFault FaultOf(CURLcode code) {
   switch (code) {
@@ -157,7 +152,7 @@ bool HttpTransfer::OnHeaderLine(std::string_view line) {
   }
   const size_t colon = line.find(':');
   if (colon == std::string_view::npos) return true;
-  response_.headers.push_back({std::string(line.substr(0, colon)), std::string(Trim(line.substr(colon + 1)))});
+  response_.headers.push_back({std::string(line.substr(0, colon)), std::string(TrimBlanks(line.substr(colon + 1)))});
   return true;
 }
 

@@ -7,21 +7,16 @@
 #include <memory>
 
 #include "persistence/s3/http_client.h"
+#include "storage/base/blanks.h"
 #include "storage/base/bytes.h"
 
 namespace cachenode {
 namespace {
 
-std::string_view Trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
-
 // A comment may follow a value after a blank: "region = eu-west-1  # home".
 std::string_view WithoutComment(std::string_view value) {
   for (const std::string_view mark : {" #", " ;", "\t#", "\t;"}) value = value.substr(0, value.find(mark));
-  return Trim(value);
+  return TrimBlanks(value);
 }
 
 Status Malformed(std::string_view name, size_t line_number, std::string_view why) {
@@ -50,19 +45,19 @@ Result<ProfileFile> ParseProfileFile(std::string_view text, std::string_view nam
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     ++line_number;
-    const std::string_view content = Trim(line);
+    const std::string_view content = TrimBlanks(line);
     if (content.empty() || content.front() == '#' || content.front() == ';') continue;
     if (line.front() == ' ' || line.front() == '\t') continue;
     if (content.front() == '[') {
       const size_t close = content.find(']');
       if (close == std::string_view::npos) return Malformed(name, line_number, "']' is missing");
-      section = &file[std::string(Trim(content.substr(1, close - 1)))];
+      section = &file[std::string(TrimBlanks(content.substr(1, close - 1)))];
       continue;
     }
     const size_t equals = content.find('=');
     if (equals == std::string_view::npos) return Malformed(name, line_number, "'=' is missing");
     if (section == nullptr) return Malformed(name, line_number, "a value stands before the first [section]");
-    (*section)[LowerCased(Trim(content.substr(0, equals)))] = WithoutComment(content.substr(equals + 1));
+    (*section)[LowerCased(TrimBlanks(content.substr(0, equals)))] = WithoutComment(content.substr(equals + 1));
   }
   return file;
 }

@@ -11,8 +11,8 @@
 #include <map>
 #include <system_error>
 
-#include "server/config/config_lines.h"
 #include "server/config/option_value.h"
+#include "storage/base/blanks.h"
 #include "storage/base/bytes.h"
 #include "storage/base/quoting.h"
 

@@ -9,9 +9,6 @@
 
 namespace cachenode {
 
-// `line` without blanks, tabs and line ends at both ends.
-std::string_view TrimBlanks(std::string_view line);
-
 // The pieces of `text` between single spaces, empty ones included; none for an empty text (the way CONFIG SET takes a
 // value of several words).
 std::vector<std::string> SplitAtSpaces(std::string_view text);

@@ -12,9 +12,9 @@
 #include <system_error>
 #include <vector>
 
-#include "server/config/config_lines.h"
 #include "server/config/option_table.h"
 #include "server/config/option_value.h"
+#include "storage/base/blanks.h"
 #include "storage/base/bytes.h"
 #include "storage/base/quoting.h"
 
