@@ -20,6 +20,7 @@ std::span<const CommandSpec> DebugCommands();
 std::span<const CommandSpec> DumpCommands();
 std::span<const CommandSpec> ExpireCommands();
 std::span<const CommandSpec> FunctionCommands();
+std::span<const CommandSpec> HyperLogLogCommands();
 std::span<const CommandSpec> KeyCommands();
 std::span<const CommandSpec> KeyScanCommands();
 std::span<const CommandSpec> LatencyCommands();
