@@ -33,6 +33,11 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
       SetAlgebraCommands(),
       SetCommands(),
       SlowlogCommands(),
+      StreamCommands(),
+      StreamGroupCommands(),
+      StreamInfoCommands(),
+      StreamPendingCommands(),
+      StreamReadCommands(),
       StringCommands(),
       StringEditCommands(),
       // clang-format on

@@ -33,6 +33,11 @@ std::span<const CommandSpec> ServerCommands();
 std::span<const CommandSpec> SetAlgebraCommands();
 std::span<const CommandSpec> SetCommands();
 std::span<const CommandSpec> SlowlogCommands();
+std::span<const CommandSpec> StreamCommands();
+std::span<const CommandSpec> StreamGroupCommands();
+std::span<const CommandSpec> StreamInfoCommands();
+std::span<const CommandSpec> StreamPendingCommands();
+std::span<const CommandSpec> StreamReadCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> StringEditCommands();
 

@@ -79,19 +79,22 @@ std::optional<StreamId> StreamView::LastEntryId() const noexcept {
 }
 
 bool StreamView::HasTombstoneFrom(StreamId id) const noexcept {
-  const StreamId max_deleted = history().max_deleted_id;
-  return length() > 0 && !max_deleted.IsZero() && id <= max_deleted;
+  // One before the first entry leaves no hole between entries.
+  const StreamHistory& known = history();
+  return length() > 0 && !known.max_deleted_id.IsZero() && known.first_id <= known.max_deleted_id &&
+         id <= known.max_deleted_id;
 }
 
 std::optional<uint64_t> StreamView::EstimateEntriesRead(StreamId id) const noexcept {
   const StreamHistory& known = history();
   if (known.entries_added == 0) return 0;
   if (length() == 0 && id <= known.last_id) return known.entries_added;
-  if (!id.IsZero() && id < known.max_deleted_id) return std::nullopt;
+  // Without a hole at or behind the first entry, what is missing was before it.
+  const bool has_hole = !known.max_deleted_id.IsZero() && known.max_deleted_id >= known.first_id;
+  if (has_hole && !id.IsZero() && id < known.max_deleted_id) return std::nullopt;
   if (id == known.last_id) return known.entries_added;
   if (id > known.last_id) return std::nullopt;
-  // Without a hole at or behind the first entry, what is missing was before it.
-  if (known.max_deleted_id.IsZero() || known.max_deleted_id < known.first_id) {
+  if (!has_hole) {
     const uint64_t before_first = known.entries_added - length();
     if (id < known.first_id) return before_first;
     if (id == known.first_id) return before_first + 1;

@@ -86,7 +86,7 @@ class StreamView {
   [[nodiscard]] std::optional<uint64_t> EstimateEntriesRead(StreamId id) const noexcept;
   // How many entries `group` has not read yet, when it is known.
   [[nodiscard]] std::optional<uint64_t> Lag(const StreamGroup& group) const noexcept;
-  // Whether XDEL removed an entry at or above `id`.
+  // Whether XDEL removed an entry at or above `id` that leaves a hole among the entries.
   [[nodiscard]] bool HasTombstoneFrom(StreamId id) const noexcept;
   // Whether a group has yet to read `id`, or has it pending.
   [[nodiscard]] bool IsReferenced(StreamId id) const noexcept;
