@@ -68,6 +68,8 @@ class KeySlot {
   // Replaces whatever the key held, or creates it. Also for a missing key or another type. `bytes` must not point into
   // this shard.
   [[nodiscard]] Status WriteString(std::string_view bytes, Expiry expiry);
+  // As WriteString, but digits stay text (INCRBYFLOAT, whose sums OBJECT ENCODING calls embstr even when whole).
+  [[nodiscard]] Status WriteText(std::string_view bytes, Expiry expiry);
   [[nodiscard]] Status WriteInt64(int64_t number, Expiry expiry);
   // As WriteString, taking over a block that nobody else holds (RDB load, large SET without a copy).
   [[nodiscard]] Status WriteBlock(ByteBlockRef block, Expiry expiry);

@@ -68,6 +68,11 @@ Status KeySlot::WriteString(std::string_view bytes, Expiry expiry) {
   return WriteBlock(std::move(block), expiry);
 }
 
+Status KeySlot::WriteText(std::string_view bytes, Expiry expiry) {
+  if (!MayBeInteger(bytes)) return WriteString(bytes, expiry);
+  return WriteInline(bytes, StringEncoding::kInline, expiry);
+}
+
 Status KeySlot::WriteInt64(int64_t number, Expiry expiry) {
   const StringEncoding encoding = IntEncodingFor(number);
   const Result<char*> value =

@@ -66,7 +66,7 @@ Status Incrbyfloat(CommandContext& context, Args args) {
   if (std::isnan(after) || std::isinf(after)) return Err::kNanOrInfinity;
   std::string text;
   AppendLongDouble(text, after);
-  Status status = slot.WriteString(text, Expiry::kKeep);
+  Status status = slot.WriteText(text, Expiry::kKeep);
   if (!status.ok()) return status;
   context.Notify(kNotifyString, "incrbyfloat", args[1]);
   context.reply().Bulk(text);

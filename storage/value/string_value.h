@@ -2,7 +2,7 @@
 //
 // Thread-safety: pure functions over bytes of an entry, called under the shard's lock; a pinned block may leave it.
 // Invariants: a string that is the canonical decimal of an int64 is stored as an integer unless it was built in place
-//   (APPEND, SETRANGE, SETBIT). A block's bytes change only while its reference is unique.
+//   (APPEND, SETRANGE, SETBIT) or summed up (INCRBYFLOAT). A block's bytes change only while its reference is unique.
 #pragma once
 
 #include <array>
