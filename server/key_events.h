@@ -44,6 +44,11 @@ class KeyEvents final : public KeyObserver {
     stats_.expired_keys.Increment();
     Happened(kNotifyExpired, "expired", db, key);
   }
+  void OnFieldsExpired(uint32_t db, std::string_view key, uint64_t count, bool key_gone) override {
+    stats_.expired_fields.Add(count);
+    Happened(kNotifyHash, "hexpired", db, key);
+    if (key_gone) Happened(kNotifyGeneric, "del", db, key);
+  }
   void OnEvicted(uint32_t db, std::string_view key) override {
     stats_.evicted_keys.Increment();
     Happened(kNotifyEvicted, "evicted", db, key);

@@ -17,6 +17,9 @@ class KeyObserver {
   virtual void BeforeChange(uint32_t db, std::string_view key) = 0;
   // `key` was erased because its deadline passed (propagate DEL, "expired" event, expired_keys).
   virtual void OnExpired(uint32_t db, std::string_view key) = 0;
+  // `count` fields of the hash at `key` were erased because their deadlines passed, with `key_gone` the last ones, and
+  // the key with them ("hexpired" and "del" events, expired_subkeys).
+  virtual void OnFieldsExpired(uint32_t db, std::string_view key, uint64_t count, bool key_gone) = 0;
   // `key` was erased to free memory (propagate DEL, "evicted" event, evicted_keys).
   virtual void OnEvicted(uint32_t db, std::string_view key) = 0;
 };

@@ -11,6 +11,7 @@
 #include "storage/key_observer.h"
 #include "storage/recency.h"
 #include "storage/shard.h"
+#include "storage/value/hash_value.h"
 
 namespace cachenode {
 
@@ -192,6 +193,7 @@ Result<char*> KeySlot::ReplaceValue(ValueType type, Encoding encoding, size_t si
   const uint32_t access = context_->lfu ? entry::Access(at) : recency::Fresh(*context_);
   if (own.heap().SlotBytes(bucket_->refs[slot_]) == SlabHeap::SlotBytesFor(total_bytes)) {
     Announce();
+    own.ForgetFieldDeadline(db_, hash_, at);
     if (!keep_external) own.FreeExternal(at);
     char* const value = RewriteInPlace(at, type, encoding, total_bytes, after);
     entry::SetAccess(at, access);
@@ -201,6 +203,7 @@ Result<char*> KeySlot::ReplaceValue(ValueType type, Encoding encoding, size_t si
   const SlabHeap::Ref ref = own.heap().Allocate(total_bytes);
   if (ref == SlabHeap::kNull) return Err::kOutOfMemory;
   Announce();
+  own.ForgetFieldDeadline(db_, hash_, at);
   if (!keep_external) own.FreeExternal(at);
   char* const value = entry::WriteHeader(own.heap().Address(ref), type, encoding, access, after, entry::Key(at),
                                          entry::HasLongKey(at) ? entry::LongKey(at) : nullptr);
@@ -225,6 +228,7 @@ void KeySlot::EraseEntry(bool keep_external) noexcept {
   const uint32_t ref = bucket_->refs[slot_];
   const int64_t deadline = entry::ExpireAt(store().heap().Address(ref));
   Announce();
+  store().ForgetFieldDeadline(db_, hash_, store().heap().Address(ref));
   table_->Erase(*head_, *bucket_, slot_, deadline);
   store().FreeEntry(ref, keep_external);
   Commit(true);
@@ -319,6 +323,7 @@ Status KeySlot::MoveTo(KeySlot& destination) {
   const auto external = static_cast<int64_t>(OpsOf(type).external_bytes(encoding, *out));
   destination.AdjustExternal(external);
   AdjustExternal(-external);
+  destination.NoteFieldDeadlineOfCopy();
   if (Entry() != nullptr) EraseEntry(true);
   return Status::Ok();
 }
@@ -344,7 +349,12 @@ Status KeySlot::CopyTo(KeySlot& destination) const {
   }
   std::memcpy(*out, copy.data(), value.size());
   destination.AdjustExternal(static_cast<int64_t>(ops.external_bytes(encoding, *out)));
+  destination.NoteFieldDeadlineOfCopy();
   return Status::Ok();
+}
+
+void KeySlot::NoteFieldDeadlineOfCopy() {
+  if (type() == ValueType::kHash) NoteFieldDeadline(kNoFieldDeadline, HashView::Of(*this).EarliestDeadlineMs());
 }
 
 void KeySlot::SetIdleSeconds(uint32_t seconds) noexcept {

@@ -137,6 +137,9 @@ class KeySlot {
   // Replaces whatever the key held, or creates it, by a large value, taking over one reference.
   // On failure the reference stays the caller's.
   [[nodiscard]] Status WriteRoot(ValueType type, SharedRoot* root, Expiry expiry);
+  // The earliest deadline of a hash's fields changed from one to the other; kNoFieldDeadline (hash_value.h) for none.
+  // For HashValue and HashBuilder; keys that move, are copied, replaced or erased are followed here.
+  void NoteFieldDeadline(int64_t before_ms, int64_t after_ms);
   static constexpr size_t kPackedInlineBytesMax = 1024;  // Longer packed values lie in a block.
 
   // The value's bytes in the entry: writable in place after BeginChange, same size, same encoding.
@@ -182,6 +185,7 @@ class KeySlot {
   [[nodiscard]] Status ChangeExpiry(int64_t expire_at_ms);
   void EraseEntry(bool keep_external) noexcept;
   void EraseHidden() noexcept;
+  void NoteFieldDeadlineOfCopy();
   [[nodiscard]] Status WriteInline(std::string_view bytes, StringEncoding encoding, Expiry expiry);
   [[nodiscard]] Result<std::span<char>> EditBlock(ByteBlock* block, size_t size_bytes);
   [[nodiscard]] Result<std::span<char>> GrowIntoBlock(size_t size_bytes);

@@ -7,6 +7,7 @@
 #include "storage/entry.h"
 #include "storage/key_slot.h"
 #include "storage/shard.h"
+#include "storage/value/hash_value.h"
 
 namespace cachenode {
 
@@ -136,6 +137,13 @@ SharedRoot* KeySlot::ReadRoot() const noexcept { return LoadRoot(RawValue().data
 void KeySlot::ReplaceRoot(SharedRoot* root) noexcept {
   char* const at = Entry();
   StoreRoot(root, at + entry::ValueOffset(at));
+}
+
+void KeySlot::NoteFieldDeadline(int64_t before_ms, int64_t after_ms) {
+  FieldDeadlines& known = store().field_deadlines();
+  if (before_ms != after_ms && before_ms != kNoFieldDeadline) known.Erase(db_, hash_, before_ms);
+  // Told again even if it stayed: a value that changed its form was forgotten on the way.
+  if (after_ms != kNoFieldDeadline) known.Insert(db_, hash_, after_ms);
 }
 
 Status KeySlot::WriteRoot(ValueType type, SharedRoot* root, Expiry expiry) {

@@ -231,6 +231,12 @@ uint64_t Keyspace::VolatileCount(uint32_t db) const noexcept {
   return total;
 }
 
+uint64_t Keyspace::FieldExpiryCount(uint32_t db) const noexcept {
+  uint64_t total = 0;
+  for (const std::unique_ptr<Shard>& shard : shards_) total += shard->FieldExpiryCount(db);
+  return total;
+}
+
 uint64_t Keyspace::ChangeCount() const noexcept {
   uint64_t total = 0;
   for (const std::unique_ptr<Shard>& shard : shards_) total += shard->ChangeCount();

@@ -95,6 +95,8 @@ class Keyspace {
 
   [[nodiscard]] uint64_t KeyCount(uint32_t db) const noexcept;
   [[nodiscard]] uint64_t VolatileCount(uint32_t db) const noexcept;
+  // Hashes that have fields with a deadline.
+  [[nodiscard]] uint64_t FieldExpiryCount(uint32_t db) const noexcept;
   [[nodiscard]] uint64_t ChangeCount() const noexcept;
   // Sum over all shards. O(shards).
   [[nodiscard]] MemoryFigures Memory() const noexcept;

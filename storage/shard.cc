@@ -75,6 +75,7 @@ void Shard::EraseExpired(uint32_t db, Table& table, Bucket& head, Bucket& bucket
   const char* const at = store_->heap().Address(ref);
   if (context.observer != nullptr) context.observer->BeforeChange(db, entry::Key(at));
   store_->SaveBeforeChange(table, head);
+  store_->ForgetFieldDeadline(db, KeyHash::Of(entry::Key(at)), at);
   table.Erase(head, bucket, slot, entry::ExpireAt(at));
   if (context.observer != nullptr) context.observer->OnExpired(db, entry::Key(at));
   store_->FreeEntry(ref);

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "storage/access_context.h"
@@ -74,10 +75,12 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
 
   // --- Background slices; all under the lock. Each does a bounded piece of work ------------------------------------
 
-  // Erases keys whose deadline is at or before context.now_ms, at most `keys_max`. Returns how many. More are due while
-  // EarliestExpiryMs() <= now; 0 then means that a snapshot has no room and the slice should come again later.
+  // Erases keys and hash fields whose deadline is at or before context.now_ms, at most `keys_max` of each. Returns how
+  // many. More are due while EarliestExpiryMs() <= now; 0 then means that a snapshot has no room and the slice should
+  // come again later.
   uint32_t ExpireSlice(const AccessContext& context, uint32_t keys_max) CACHENODE_REQUIRES(this);
-  // A lower bound of the earliest deadline in this shard, any database; INT64_MAX when no key has one. Relaxed.
+  // A lower bound of the earliest deadline of a key or a hash field in this shard, any database; INT64_MAX without any.
+  // Relaxed.
   [[nodiscard]] int64_t EarliestExpiryMs() const noexcept { return store_->EarliestExpiryMs(); }
   // Goes on with resizes, frees detached tables, gives empty pages back: about `units` buckets or pages of work.
   // True while more waits.
@@ -97,6 +100,8 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
 
   [[nodiscard]] uint64_t KeyCount(uint32_t db) const noexcept { return store_->KeyCount(db); }
   [[nodiscard]] uint64_t VolatileCount(uint32_t db) const noexcept { return store_->VolatileCount(db); }
+  // Hashes with fields that have a deadline.
+  [[nodiscard]] uint64_t FieldExpiryCount(uint32_t db) const noexcept { return store_->field_deadlines().Count(db); }
   [[nodiscard]] MemoryFigures Memory() const noexcept { return store_->Memory(); }
   // Changes made to keys here since the start: "dirty" for save points.
   [[nodiscard]] uint64_t ChangeCount() const noexcept { return change_count_.Get(); }
@@ -105,6 +110,10 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
   friend class KeySlot;
   friend class Keyspace;
 
+  uint32_t ExpireKeys(const AccessContext& context, uint32_t keys_max) CACHENODE_REQUIRES(this);
+  uint32_t ExpireFields(const AccessContext& context, uint32_t fields_max) CACHENODE_REQUIRES(this);
+  // The key of a hash the index names; empty when the index is wrong.
+  [[nodiscard]] std::string FindDueHash(const FieldDeadlines::Due& due) const;
   void CountChange() noexcept { change_count_.Add(1); }
   void EraseExpired(uint32_t db, Table& table, Bucket& head, Bucket& bucket, uint32_t slot,
                     const AccessContext& context) noexcept;

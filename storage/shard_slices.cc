@@ -5,7 +5,9 @@
 #include "storage/base/random.h"
 #include "storage/entry.h"
 #include "storage/expiry_hint.h"
+#include "storage/key_observer.h"
 #include "storage/shard.h"
+#include "storage/value/hash_value.h"
 
 namespace cachenode {
 
@@ -13,6 +15,45 @@ namespace cachenode {
 
 uint32_t Shard::ExpireSlice(const AccessContext& context, uint32_t keys_max) {
   if (!store_->CanSave()) return 0;
+  return ExpireKeys(context, keys_max) + ExpireFields(context, keys_max);
+}
+
+std::string Shard::FindDueHash(const FieldDeadlines::Due& due) const {
+  const Table* const table = store_->FindTable(due.db);
+  if (table == nullptr) return {};
+  const Table::Found found = table->Find(due.key, [&](const char* at) {
+    return entry::TypeOf(at) == ValueType::kHash && KeyHash::Of(entry::Key(at)).value() == due.key.value() &&
+           HashView::Of(entry::View(at)).EarliestDeadlineMs() == due.earliest_ms;
+  });
+  if (found.bucket == nullptr) return {};
+  return std::string(entry::Key(store_->heap().Address(found.bucket->refs[found.slot])));
+}
+
+uint32_t Shard::ExpireFields(const AccessContext& context, uint32_t fields_max) {
+  AccessContext quiet = context;
+  quiet.touch = false;
+  uint32_t done = 0;
+  FieldDeadlines::Due due;
+  // A hash whose earliest deadline was only a lower bound counts as one field: work was done for it.
+  while (done < fields_max && store_->field_deadlines().FindDue(context.now_ms, due) && store_->CanSave()) {
+    ++done;
+    const std::string key = FindDueHash(due);
+    KeySlot slot = Find(due.db, due.key, key, quiet);
+    if (!slot.Exists() || slot.type() != ValueType::kHash) {
+      // Expired as a whole on the way, or a name the index should not have.
+      store_->field_deadlines().Erase(due.db, due.key, due.earliest_ms);
+      continue;
+    }
+    const Result<size_t> erased = HashValue(slot).EraseExpired(context.now_ms, fields_max - done + 1);
+    if (!erased) break;
+    if (*erased == 0) continue;
+    done += static_cast<uint32_t>(*erased) - 1;
+    if (context.observer != nullptr) context.observer->OnFieldsExpired(due.db, key, *erased, !slot.Exists());
+  }
+  return done;
+}
+
+uint32_t Shard::ExpireKeys(const AccessContext& context, uint32_t keys_max) {
   uint32_t keys_left = keys_max;
   for (uint32_t db = 0; db < store_->table_end(); ++db) {
     Table* const table = store_->FindTable(db);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "storage/base/memory.h"
+#include "storage/value/hash_value.h"
 
 namespace cachenode {
 
@@ -24,6 +25,7 @@ ShardStore::ShardStore(uint32_t shard, const ShardStoreOptions& options)
       mapped_total_(options.mapped_total),
       snapshot_(options.snapshot),
       heap_(options.arena),
+      field_deadlines_(options.database_count),
       tables_(std::make_unique<std::atomic<Table*>[]>(options.database_count)) {}
 
 ShardStore::~ShardStore() {
@@ -63,6 +65,7 @@ void ShardStore::SwapTables(uint32_t first, uint32_t second) noexcept {
   Table* const table = FindTable(first);
   tables_[first].store(FindTable(second), std::memory_order_release);
   tables_[second].store(table, std::memory_order_release);
+  field_deadlines_.Swap(first, second);
   table_end_.store(std::max({table_end(), first + 1, second + 1}), std::memory_order_relaxed);
 }
 
@@ -80,6 +83,11 @@ void ShardStore::FreeOutside(char* at) noexcept {
     return;
   }
   ops.free_external(encoding, value);
+}
+
+void ShardStore::ForgetHash(uint32_t db, KeyHash hash, const char* at) noexcept {
+  const int64_t earliest_ms = HashView::Of(entry::View(at)).EarliestDeadlineMs();
+  if (earliest_ms != kNoFieldDeadline) field_deadlines_.Erase(db, hash, earliest_ms);
 }
 
 void ShardStore::FreeEntry(uint32_t ref, bool keep_external) noexcept {
@@ -127,6 +135,7 @@ void ShardStore::DetachTable(uint32_t db) {
   Table* const table = FindTable(db);
   if (table == nullptr) return;
   tables_[db].store(nullptr, std::memory_order_release);
+  field_deadlines_.Clear(db);
   detached_.push_back({std::unique_ptr<Table>(table), 0});
 }
 
@@ -270,7 +279,7 @@ uint64_t ShardStore::WalkUnsaved(SnapshotCursor& cursor, uint64_t units_max) noe
 // --- Figures --------------------------------------------------------------------------------------------------------
 
 int64_t ShardStore::EarliestExpiryMs() const noexcept {
-  int64_t earliest = INT64_MAX;
+  int64_t earliest = field_deadlines_.earliest_ms();
   for (uint32_t db = 0; db < table_end(); ++db) {
     if (const Table* table = FindTable(db); table != nullptr) earliest = std::min(earliest, table->earliest_ms());
   }

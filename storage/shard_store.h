@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "storage/entry.h"
+#include "storage/field_deadlines.h"
 #include "storage/memory_account.h"
 #include "storage/retire_list.h"
 #include "storage/shard_router.h"
@@ -86,6 +87,14 @@ class ShardStore final : private TableOwner {
       return;
     FreeOutside(at);
   }
+  // Which hashes have fields with deadlines.
+  [[nodiscard]] FieldDeadlines& field_deadlines() noexcept { return field_deadlines_; }
+  [[nodiscard]] const FieldDeadlines& field_deadlines() const noexcept { return field_deadlines_; }
+  // The entry's value is about to go, from this key at least.
+  void ForgetFieldDeadline(uint32_t db, KeyHash hash, const char* at) noexcept {
+    if (entry::TypeOf(at) == ValueType::kHash) [[unlikely]]
+      ForgetHash(db, hash, at);
+  }
   // Heap bytes owned by values and long keys changed.
   void AddExternal(int64_t delta_bytes) noexcept { external_bytes_.Add(delta_bytes); }
   // Goes on with the table's resize if a running snapshot has room for what it touches.
@@ -129,6 +138,7 @@ class ShardStore final : private TableOwner {
 
   // --- Figures; relaxed ------------------------------------------------------------------------------------------
 
+  // Of keys and of hash fields.
   [[nodiscard]] int64_t EarliestExpiryMs() const noexcept;
   [[nodiscard]] uint64_t KeyCount(uint32_t db) const noexcept {
     const Table* table = FindTable(db);
@@ -159,6 +169,7 @@ class ShardStore final : private TableOwner {
       PassOver(table, head);
   }
   void FreeOutside(char* at) noexcept;
+  void ForgetHash(uint32_t db, KeyHash hash, const char* at) noexcept;
   uint64_t SaveChain(Table& table, Bucket& head) noexcept;
   void SaveEntry(Table& table, Bucket& head, const Bucket& bucket, uint32_t slot) noexcept;
   void PassOver(Table& table, Bucket& head) noexcept;
@@ -175,6 +186,7 @@ class ShardStore final : private TableOwner {
   std::atomic<int64_t>* mapped_total_;  // Null once the store is on its way out.
   const SnapshotState* snapshot_;
   SlabHeap heap_;
+  FieldDeadlines field_deadlines_;
   std::unique_ptr<std::atomic<Table*>[]> tables_;  // Owns what it points at.
   std::atomic<uint32_t> table_end_{0};
   std::vector<DetachedTable> detached_;

@@ -170,6 +170,10 @@ void WriteKeyspace(InfoText& text, const InfoSource& source) {
     AppendUint64(value, may_sample
                             ? keyspace.AverageTtlMs(db, source.now_us / 1000, ThreadRandom(), Locking::kTakeShardLocks)
                             : 0);
+    if (source.config.engine_version.AtLeast(7, 4)) {
+      value.append(",subexpiry=");
+      AppendUint64(value, keyspace.FieldExpiryCount(db));
+    }
     text.Line("db" + std::to_string(db), value);
   }
 }

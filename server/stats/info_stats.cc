@@ -58,6 +58,8 @@ constexpr InfoField kStats[] = {
     {"sync_partial_err", Zero},
     {"expired_keys",
      [](T& text, N name, const S& source) { text.Line(name, Sum(source, &WorkerStats::expired_keys)); }},
+    {"expired_subkeys",
+     [](T& text, N name, const S& source) { text.Line(name, Sum(source, &WorkerStats::expired_fields)); }},
     {"expired_stale_perc",
      [](T& text, N name, const S& source) {
        // Each worker looks after an equal share of the shards.

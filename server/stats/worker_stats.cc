@@ -91,6 +91,7 @@ void WorkerStats::Reset() {
                            &keyspace_hits,
                            &keyspace_misses,
                            &expired_keys,
+                           &expired_fields,
                            &evicted_keys,
                            &expire_ticks,
                            &expire_time_caps_reached,

@@ -77,6 +77,7 @@ class WorkerStats {
   Counter keyspace_hits;
   Counter keyspace_misses;
   Counter expired_keys;
+  Counter expired_fields;  // Of hashes.
   Counter evicted_keys;
   Counter expire_ticks;              // Spent looking for expired keys.
   Counter expire_time_caps_reached;  // Times that look ended before all due keys were erased.

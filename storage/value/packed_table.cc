@@ -125,6 +125,7 @@ PackedTable::Segment* PackedTable::CloneSegment(const Segment* segment) noexcept
   if (raw == nullptr) return nullptr;
   auto* const copy = new (raw) Segment;
   std::copy_n(segment->blocks, kSegmentBuckets, copy->blocks);
+  copy->earliest_ms = segment->earliest_ms;
   for (PackedBlock* const block : copy->blocks) {
     if (block != nullptr) block->AddRef();
   }
@@ -374,6 +375,7 @@ void PackedTable::GrowByOne() noexcept {
   PackedBlock** const to = EditBucket(added);
   if (from == nullptr || to == nullptr) return;
   if (PackedBlock* const block = *from; block != nullptr && !SplitBlock(from, to, std::bit_floor(added))) return;
+  CarryBound(parent, added);
   SetBucketCount(added + 1);
 }
 
@@ -428,6 +430,7 @@ void PackedTable::ShrinkByOne() noexcept {
   PackedBlock** const from = EditBucket(last);
   PackedBlock** const to = EditBucket(ParentOf(last));
   if (from == nullptr || to == nullptr) return;
+  CarryBound(last, ParentOf(last));
   if (*to == nullptr) std::swap(*from, *to);
   if (PackedBlock* const block = *from; block != nullptr) {
     const bool was_unique = block->IsUnique();

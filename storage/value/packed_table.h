@@ -12,6 +12,7 @@
 // Views: a PackedRecord lives until the next change.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -113,6 +114,27 @@ class PackedTable final : public SharedRoot {
   };
   [[nodiscard]] const Deadlines& deadlines() const noexcept { return deadlines_; }
   void SetDeadlines(const Deadlines& deadlines) noexcept { deadlines_ = deadlines; }
+  // Each segment, about 800 records, has a bound of its own, so that looking for due records does not mean looking at
+  // all. A record has this deadline; to be told right after its Put.
+  void LowerSegmentBound(uint64_t hash, int64_t deadline_ms) noexcept {
+    int64_t& bound = segments_[BucketOf(hash) >> kSegmentBits]->earliest_ms;
+    if (deadline_ms < bound) bound = deadline_ms;
+  }
+  [[nodiscard]] uint32_t segment_count() const noexcept { return segment_count_; }
+  // INT64_MAX: no record has a deadline. May be early, never late.
+  [[nodiscard]] int64_t SegmentBound(uint32_t segment) const noexcept { return segments_[segment]->earliest_ms; }
+  // Sets it to what a visit found. False when there is no memory.
+  [[nodiscard]] bool SetSegmentBound(uint32_t segment, int64_t earliest_ms) noexcept {
+    if (EditBucket(uint64_t{segment} << kSegmentBits) == nullptr) return false;
+    segments_[segment]->earliest_ms = earliest_ms;
+    return true;
+  }
+  template <typename Visit>
+  void VisitSegment(uint32_t segment, Visit&& visit) const {
+    for (const PackedBlock* const block : segments_[segment]->blocks) {
+      for (size_t slot = 0; block != nullptr && slot < block->count(); ++slot) visit(block->At(slot));
+    }
+  }
 
  private:
   static constexpr unsigned kSegmentBits = 6;
@@ -121,6 +143,7 @@ class PackedTable final : public SharedRoot {
   struct Segment {
     NodeRefs refs;
     PackedBlock* blocks[kSegmentBuckets] = {};
+    int64_t earliest_ms = INT64_MAX;  // No record's deadline is earlier.
   };
 
   explicit PackedTable(RecordPayload payload) noexcept : payload_(payload) {}
@@ -154,6 +177,11 @@ class PackedTable final : public SharedRoot {
   void GrowByOne() noexcept;
   void ShrinkByOne() noexcept;
   [[nodiscard]] bool ReserveBucket() noexcept;
+  // Records of bucket `from` went to bucket `to`, both in segments nobody else holds.
+  void CarryBound(uint64_t from, uint64_t to) noexcept {
+    int64_t& bound = segments_[to >> kSegmentBits]->earliest_ms;
+    bound = std::min(bound, segments_[from >> kSegmentBits]->earliest_ms);
+  }
   [[nodiscard]] bool SplitBlock(PackedBlock** from, PackedBlock** to, uint64_t bit) noexcept;
   void CopyRecord(const PackedBlock& from, size_t slot, PackedBlock* to) const noexcept;
   void SetBucketCount(uint64_t count) noexcept;

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "storage/value/hash_value.h"
 #include "storage/value/list_value.h"
 #include "storage/value/set_value.h"
 #include "storage/value/sorted_set_value.h"
@@ -43,14 +44,14 @@ const ValueOps& OpsOf(ValueType type) noexcept {
   switch (type) {
     case ValueType::kString:
       return kStringOps;
+    case ValueType::kHash:
+      return kHashOps;
     case ValueType::kList:
       return kListOps;
     case ValueType::kSet:
       return kSetOps;
     case ValueType::kSortedSet:
       return kSortedSetOps;
-    case ValueType::kHash:
-      break;
     case ValueType::kStream:
       return kStreamOps;
   }

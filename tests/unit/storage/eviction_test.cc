@@ -101,6 +101,7 @@ TEST_F(EvictionTest, ObserverIsToldAndLockedShardsAreLeftAlone) {
    public:
     void BeforeChange(uint32_t, std::string_view) override { ++changes; }
     void OnExpired(uint32_t, std::string_view) override {}
+    void OnFieldsExpired(uint32_t, std::string_view, uint64_t, bool) override {}
     void OnEvicted(uint32_t db, std::string_view key) override {
       evicted = std::to_string(db) + ":" + std::string(key);
     }

@@ -102,6 +102,9 @@ class Recorder final : public KeyObserver {
  public:
   void BeforeChange(uint32_t, std::string_view key) override { log.append("change ").append(key).append(";"); }
   void OnExpired(uint32_t, std::string_view key) override { log.append("expired ").append(key).append(";"); }
+  void OnFieldsExpired(uint32_t, std::string_view key, uint64_t, bool) override {
+    log.append("fields expired ").append(key).append(";");
+  }
   void OnEvicted(uint32_t, std::string_view key) override { log.append("evicted ").append(key).append(";"); }
   std::string log;
 };
