@@ -260,7 +260,8 @@ Result<bool> SortedSetBuilder::Add(std::string_view member, double score) {
     const PackedSortedSet set(packed_);
     const uint64_t count = set.Count() + 1;
     if (set.Find(member) != set.End()) return false;
-    if (count <= kBuilderPackedMax && FitsLimits(count, member.size())) {
+    const bool is_minus_zero = score == 0 && std::signbit(score);  // A listpack forgets the sign.
+    if (count <= kBuilderPackedMax && FitsLimits(count, member.size()) && !is_minus_zero) {
       InsertIntoPackedSortedSet(packed_, member, score);
       longest_bytes_ = std::max(longest_bytes_, member.size());
       return true;

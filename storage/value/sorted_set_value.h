@@ -42,6 +42,8 @@ class SortedSetView {
   [[nodiscard]] bool is_packed() const noexcept { return large_ == nullptr; }
   // The listpack. Requires is_packed().
   [[nodiscard]] std::string_view packed_bytes() const noexcept { return packed_; }
+  // Members and scores of a large set, in the order ZSCAN takes. Requires !is_packed().
+  [[nodiscard]] const PackedTable& index() const noexcept { return large_->index(); }
 
   [[nodiscard]] uint64_t Count() const noexcept;
   // Nothing when there is no such member. O(1) on large sets.
