@@ -20,6 +20,8 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
       DumpCommands(),
       ExpireCommands(),
       FunctionCommands(),
+      GeoCommands(),
+      GeoSearchCommands(),
       HashCommands(),
       HashExpireCommands(),
       HashFieldCommands(),
