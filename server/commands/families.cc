@@ -44,6 +44,7 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
       SortedSetRangeCommands(),
       SortedSetRemovalCommands(),
       StreamCommands(),
+      StreamDeleteCommands(),
       StreamGroupCommands(),
       StreamInfoCommands(),
       StreamPendingCommands(),

@@ -44,6 +44,7 @@ std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> SortedSetRangeCommands();
 std::span<const CommandSpec> SortedSetRemovalCommands();
 std::span<const CommandSpec> StreamCommands();
+std::span<const CommandSpec> StreamDeleteCommands();
 std::span<const CommandSpec> StreamGroupCommands();
 std::span<const CommandSpec> StreamInfoCommands();
 std::span<const CommandSpec> StreamPendingCommands();
