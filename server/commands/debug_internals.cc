@@ -14,6 +14,7 @@
 #include "storage/base/bytes.h"
 #include "storage/base/numbers.h"
 #include "storage/keyspace.h"
+#include "storage/value/packed_table.h"
 
 namespace cachenode {
 namespace {
@@ -118,8 +119,16 @@ Status DebugHtstats(CommandContext& context, Args args) {
 }
 
 Status DebugHtstatsKey(CommandContext& context, Args args) {
-  if (!context.Inspect(args[2]).Exists()) return Err::kNoSuchKey;
-  return Status::Text("ERR The value stored at the specified key is not represented using an hash table");
+  const KeySlot slot = context.Inspect(args[2]);
+  if (!slot.Exists()) return Err::kNoSuchKey;
+  const bool has_table =
+      (slot.type() == ValueType::kSet || slot.type() == ValueType::kHash) && IsLarge(slot.encoding());
+  if (!has_table)
+    return Status::Text("ERR The value stored at the specified key is not represented using an hash table");
+  FillFigures figures;
+  static_cast<const PackedTable*>(slot.ReadRoot())->VisitBuckets([&](size_t count) { figures.AddBucket(count); });
+  context.reply().Verbatim("txt", figures.Text());
+  return Status::Ok();
 }
 
 Status DebugMallctl(CommandContext& context, Args args) {

@@ -247,6 +247,7 @@ char* PackedTable::Put(std::string_view key, uint64_t hash, size_t payload_bytes
 
 // Splitting comes first: afterwards the caller writes the payload, so the record must not move.
 char* PackedTable::PutNew(std::string_view key, uint64_t hash, size_t payload_bytes) noexcept {
+  assert(payload_ == RecordPayload::kField || payload_bytes == PayloadBytes(nullptr));
   if (count_ >= bucket_count_ * kLoadMax) GrowByOne();
   const size_t plain_bytes = RecordLengthBytes(key.size()) + key.size() + payload_bytes;
   ByteBlockRef external;
@@ -477,6 +478,13 @@ uint64_t PackedTable::Scan(uint64_t cursor, size_t count, FunctionRef<void(const
     if (visited >= count) break;
   }
   return position;
+}
+
+void PackedTable::VisitBuckets(FunctionRef<void(size_t count)> visit) const {
+  for (uint64_t bucket = 0; bucket < bucket_count_; ++bucket) {
+    const PackedBlock* const block = BlockAt(bucket);
+    visit(block == nullptr ? 0 : block->count());
+  }
 }
 
 bool PackedTable::Iterator::Next(PackedRecord& record) noexcept {

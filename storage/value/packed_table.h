@@ -97,6 +97,8 @@ class PackedTable final : public SharedRoot {
     size_t slot_ = 0;
   };
 
+  // How many records each bucket holds, in no order.
+  void VisitBuckets(FunctionRef<void(size_t count)> visit) const;
   // Visits every record, in no order, until `visit` answers false. The table must not change meanwhile.
   template <typename Visit>
   void ForEach(Visit&& visit) const {

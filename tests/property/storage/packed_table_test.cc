@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -263,6 +264,47 @@ TEST(PackedTableMemory, RunningOutLeavesTheTableAsItWas) {
     std::_Exit(added > 100'000 ? 0 : 6);
   };
   EXPECT_EXIT(run_out(), ::testing::ExitedWithCode(0), "");
+}
+
+// What another thread holds stays as it was, whatever the owner changes meanwhile; for the thread sanitizer above all.
+TEST(PackedTableThreads, ACopyIsReadWhileTheOriginalChanges) {
+  static constexpr uint64_t kKeys = 3000;
+  Table table(PackedTable::Create(RecordPayload::kScore));
+  Random random(PropertySeed());
+  const auto put = [&table](const std::string& key, double score, bool& existed) {
+    char* const payload = table->Put(key, HashKey(key), kRecordScoreBytes, existed);
+    PutRecordScore(payload, score);
+    PutRecordTwin(payload, 0);
+  };
+  for (uint64_t i = 0; i < kKeys; ++i) {
+    bool existed;
+    put(std::to_string(i), 1, existed);
+  }
+  double round_score = 1;
+  for (size_t round = 0; round < PropertyRounds(20); ++round) {
+    Table copy(table->CloneShallow());
+    std::thread reader([held = std::move(copy), round_score]() mutable {
+      uint64_t seen = 0;
+      held->ForEach([&](const PackedRecord& record) {
+        EXPECT_EQ(RecordScore(record), round_score);
+        ++seen;
+        return true;
+      });
+      EXPECT_EQ(seen, kKeys);
+      held.reset();
+    });
+    ++round_score;
+    for (uint64_t i = 0; i < kKeys; ++i) {
+      const std::string key = std::to_string(i);
+      const std::string other = "other" + std::to_string(random.Below(kKeys));
+      bool existed;
+      put(other, 0, existed);
+      put(key, round_score, existed);
+      EXPECT_TRUE(existed);
+      EXPECT_EQ(table->Erase(other, HashKey(other)), PackedTable::Change::kDone);
+    }
+    reader.join();
+  }
 }
 
 // Every record has the same chance: chi square over many draws.
