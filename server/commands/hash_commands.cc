@@ -19,12 +19,9 @@ Status SetFields(CommandContext& context, Args args, int64_t& created) {
   if (args.size() % 2 != 0) return Err::kArity;
   KeySlot slot = context.FindForWrite(args[1]);
   if (Status error = slot.Require(ValueType::kHash); !error.ok()) return error;
-  HashValue hash(slot);
-  for (size_t i = 2; i < args.size(); i += 2) {
-    Result<bool> set = hash.Set(args[i], args[i + 1]);
-    if (!set) return set.error();
-    created += *set;
-  }
+  Result<size_t> set = HashValue(slot).SetPairs(args.subspan(2));
+  if (!set) return set.error();
+  created = static_cast<int64_t>(*set);
   context.Notify(kNotifyHash, "hset", args[1]);
   return Status::Ok();
 }

@@ -15,6 +15,9 @@
 namespace cachenode {
 namespace {
 
+// New hashes of at most so many fields are compared name by name and written at once.
+constexpr size_t kPairsAtOnceMax = 32;
+
 // What `expiry` makes of a field that has `before_ms` (-1: none, or no field).
 int64_t DeadlineAfter(Expiry expiry, int64_t before_ms) noexcept {
   if (expiry.IsKeep()) return before_ms;
@@ -73,6 +76,42 @@ Result<bool> HashValue::Set(std::string_view name, std::string_view value, Expir
   }
   const DeadlineNote note(slot_);
   return SetTriple(field, expiry);
+}
+
+Result<size_t> HashValue::SetPairs(std::span<const std::string_view> pairs) {
+  if (!slot_.Exists() && pairs.size() > 2) {
+    Result<bool> made = CreateOfPairs(pairs);
+    if (!made) return made.error();
+    if (*made) return pairs.size() / 2;
+  }
+  size_t created = 0;
+  for (size_t i = 0; i < pairs.size(); i += 2) {
+    Result<bool> set = Set(pairs[i], pairs[i + 1]);
+    if (!set) return set.error();
+    created += *set;
+  }
+  return created;
+}
+
+Result<bool> HashValue::CreateOfPairs(std::span<const std::string_view> pairs) {
+  if (pairs.size() / 2 > std::min(kPairsAtOnceMax, value_limits.hash_max_listpack_entries)) return false;
+  size_t bytes = kEmptyListpackBytes;
+  for (size_t i = 0; i < pairs.size(); i += 2) {
+    if (std::max(pairs[i].size(), pairs[i + 1].size()) > value_limits.hash_max_listpack_value) return false;
+    for (size_t k = 0; k < i; k += 2) {
+      if (pairs[k] == pairs[i]) return false;  // The last one counts, and others count one new field.
+    }
+    bytes += ListpackElementBytes(pairs[i]) + ListpackElementBytes(pairs[i + 1]);
+  }
+  Result<std::span<char>> written =
+      slot_.WritePacked(ValueType::kHash, AggregateEncoding::kPacked, bytes, Expiry::kKeep);
+  if (!written) return written.error();
+  char* const list = written->data();
+  InitListpack(list);
+  char* to = OpenListpackGap(list, kEmptyListpackBytes, kListpackHeaderBytes, bytes - kEmptyListpackBytes,
+                             static_cast<int>(pairs.size()));
+  for (const std::string_view element : pairs) to = PutListpackElement(to, element);
+  return true;
 }
 
 Status HashValue::Create(const HashField& field) {

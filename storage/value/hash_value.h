@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -95,6 +96,8 @@ class HashValue {
 
   // Sets a field; true when it is new. `expiry` is about the field: a new one, none, or the one it has.
   [[nodiscard]] Result<bool> Set(std::string_view name, std::string_view value, Expiry expiry = Expiry::kClear);
+  // Sets fields without deadline: name, value, name, value, ... Answers how many are new. A new hash is written once.
+  [[nodiscard]] Result<size_t> SetPairs(std::span<const std::string_view> pairs);
   // Sets or takes away a field's deadline. False when there is no such field.
   [[nodiscard]] Result<bool> SetDeadline(std::string_view name, Expiry expiry);
   // False when there is no such field. `name` may be a view of this hash.
@@ -109,6 +112,8 @@ class HashValue {
   [[nodiscard]] Result<bool> SetLarge(const HashField& field, Expiry expiry);
   [[nodiscard]] Status Create(const HashField& field);
   [[nodiscard]] Status CreatePacked(const HashField& field);
+  // False, with nothing done, when the pairs do not make a packed hash as they stand.
+  [[nodiscard]] Result<bool> CreateOfPairs(std::span<const std::string_view> pairs);
   [[nodiscard]] Status PutTriple(ListpackView::Offset old_at, const HashField& field);
   [[nodiscard]] Status CutPacked(ListpackView::Offset at, ListpackView::Offset end, int elements);
   [[nodiscard]] Result<bool> ErasePacked(std::string_view name);

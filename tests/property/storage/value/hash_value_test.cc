@@ -97,6 +97,18 @@ class HashModelTest : public ::testing::Test {
     model[name] = {value, with_deadlines_ ? deadline : -1};
   }
 
+  void SetPairs(uint32_t db, const std::string& key) {
+    std::vector<std::string> words(2 * (1 + random_.Below(12)));
+    for (size_t i = 0; i < words.size(); ++i) words[i] = i % 2 == 0 ? SomeName() : SomeValue();
+    ModelHash& model = model_[db][key];
+    const size_t before = model.size();
+    for (size_t i = 0; i < words.size(); i += 2) model[words[i]] = {words[i + 1], -1};
+    KeySlot slot = At(db, key);
+    Result<size_t> created = HashValue(slot).SetPairs(std::vector<std::string_view>(words.begin(), words.end()));
+    ASSERT_TRUE(created.ok());
+    EXPECT_EQ(*created, model.size() - before);
+  }
+
   void ChangeDeadline(uint32_t db, const std::string& key) {
     KeySlot slot = At(db, key);
     if (!slot.Exists() || !with_deadlines_) return;
@@ -186,7 +198,8 @@ class HashModelTest : public ::testing::Test {
     const uint32_t db = SomeDb();
     const std::string key = SomeKey();
     const uint64_t what = random_.Below(1000);
-    if (what < 500) return SetField(db, key);
+    if (what < 470) return SetField(db, key);
+    if (what < 500) return SetPairs(db, key);
     if (what < 650) return ChangeDeadline(db, key);
     if (what < 900) return EraseField(db, key);
     if (what < 930) return MoveOrCopy(db, key);
