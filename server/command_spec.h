@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "server/key_spec.h"
 #include "storage/base/status.h"
@@ -112,12 +113,16 @@ struct CommandDoc {
   std::string_view history = {};  // "7.0.0 Added X.|7.2.0 Added Y."
 };
 
+// Finds the keys of a request as FindKeys does. An incomplete search makes the request run under the world lock.
+using KeyFinder = KeySearch (*)(Args args, std::vector<KeyPosition>& positions);
+
 struct CommandSpec {
   std::string_view name;  // Without the container's name.
   int16_t arity = 0;
   uint32_t flags = 0;  // CommandFlag bits.
   KeySpecs keys = {};
-  uint32_t acl = 0;  // AclCategory bits.
+  KeyFinder find_keys = nullptr;  // Where `keys` cannot tell.
+  uint32_t acl = 0;               // AclCategory bits.
   CommandHandler handler = nullptr;
   CommandGroup group = CommandGroup::kGeneric;
   CommandDoc doc = {};

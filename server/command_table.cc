@@ -162,6 +162,7 @@ const Command* CommandTable::FindForArgs(Args args) const {
 }
 
 KeySearch FindKeysOf(const Command& command, Args args, std::vector<KeyPosition>& positions) {
+  if (command.spec->find_keys != nullptr) return command.spec->find_keys(args, positions);
   return FindKeys(command.spec->keys, args, positions);
 }
 

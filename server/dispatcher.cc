@@ -50,7 +50,8 @@ struct Dispatcher::State {
   [[nodiscard]] const Command* Resolve(Session& session, const Command* command, Args args);
   [[nodiscard]] bool Call(Session& session, const Command& command, Args args, const Prepared& prepared);
   void BeginTurn(int64_t now_ms);
-  [[nodiscard]] Status CallAlone(const Command& command, Args args);
+  [[nodiscard]] std::optional<Status> CallAlone(const Command& command, Args args,
+                                                std::span<const HashedKey> request_keys);
   [[nodiscard]] std::optional<Status> CallLocked(const Command& command, Args args,
                                                  std::span<const HashedKey> request_keys);
   [[nodiscard]] bool MustWaitForSnapshot(const Command& command, std::span<const HashedKey> request_keys) const;
@@ -67,6 +68,7 @@ struct Dispatcher::State {
   std::vector<HashedKey> keys;           // Of the batch, those prepared.
   std::vector<HashedKey> searched_keys;  // Of one request whose keys were not prepared.
   std::vector<KeyPosition> positions;
+  bool has_unknown_keys = false;        // The request reaches keys that only running it can tell.
   uint64_t ticks = 0;                   // When the request that runs began.
   uint64_t slowlog_ticks = UINT64_MAX;  // Durations from here on are logged.
   uint64_t latency_ticks = UINT64_MAX;  // Durations from here on are latency spikes.
@@ -133,11 +135,13 @@ const Command* Dispatcher::State::Resolve(Session& session, const Command* comma
 }
 
 std::span<const HashedKey> Dispatcher::State::KeysFor(const Command& command, Args args, const Prepared& ready) {
+  has_unknown_keys = false;
   if (ready.key_count != kKeysNotPrepared) return std::span(keys).subspan(ready.key_begin, ready.key_count);
   searched_keys.clear();
   if (command.spec->keys.empty()) return searched_keys;
-  if (FindKeysOf(command, args, positions) == KeySearch::kInvalid)
-    positions.clear();  // The handler says what is wrong.
+  const KeySearch search = FindKeysOf(command, args, positions);
+  if (search == KeySearch::kInvalid) positions.clear();  // The handler says what is wrong.
+  has_unknown_keys = search == KeySearch::kIncomplete && command.spec->find_keys != nullptr;
   for (const KeyPosition& position : positions) {
     const std::string_view key = args[position.index];
     searched_keys.push_back({key.data(), KeyHash::Of(key)});
@@ -167,16 +171,17 @@ void Dispatcher::State::BeginTurn(int64_t now_ms) {
       threshold_ms <= 0 ? UINT64_MAX : CycleClock::FromMicroseconds(static_cast<uint64_t>(threshold_ms) * 1000);
 }
 
-// Such a command may have changed options, a pause or what else this turn's later requests are judged by.
-Status Dispatcher::State::CallAlone(const Command& command, Args args) {
-  Status status;
-  if (locks) {
-    const WorldExclusive world(*parts.world, *seat);
-    context.SetHoldsWorld(true);
-    status = command.handler(context, args);
+// A command that runs alone may have changed options, a pause or what else this turn's later requests are judged by.
+std::optional<Status> Dispatcher::State::CallAlone(const Command& command, Args args,
+                                                   std::span<const HashedKey> request_keys) {
+  std::optional<Status> status;
+  {
+    std::optional<WorldExclusive> world;
+    if (locks) world.emplace(*parts.world, *seat);
+    context.SetHoldsWorld(locks.has_value());
+    if (!MustWaitForSnapshot(command, request_keys)) [[likely]]
+      status = command.handler(context, args);
     context.SetHoldsWorld(false);
-  } else {
-    status = command.handler(context, args);
   }
   BeginTurn(context.now_ms());
   return status;
@@ -185,7 +190,8 @@ Status Dispatcher::State::CallAlone(const Command& command, Args args) {
 // Nothing when the client must wait for the snapshot; nothing was changed then.
 std::optional<Status> Dispatcher::State::CallLocked(const Command& command, Args args,
                                                     std::span<const HashedKey> request_keys) {
-  if (command.Is(kExclusive)) return CallAlone(command, args);
+  if (command.Is(kExclusive) || has_unknown_keys) [[unlikely]]
+    return CallAlone(command, args, request_keys);
   if (request_keys.empty()) return command.handler(context, args);
   if (!locks) {
     if (MustWaitForSnapshot(command, request_keys)) [[unlikely]]
