@@ -39,6 +39,7 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
       SetAlgebraCommands(),
       SetCommands(),
       SlowlogCommands(),
+      SortCommands(),
       SortedSetAlgebraCommands(),
       SortedSetCommands(),
       SortedSetRangeCommands(),

@@ -39,6 +39,7 @@ std::span<const CommandSpec> ServerCommands();
 std::span<const CommandSpec> SetAlgebraCommands();
 std::span<const CommandSpec> SetCommands();
 std::span<const CommandSpec> SlowlogCommands();
+std::span<const CommandSpec> SortCommands();
 std::span<const CommandSpec> SortedSetAlgebraCommands();
 std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> SortedSetRangeCommands();
