@@ -41,12 +41,12 @@ class ListValueTest : public ::testing::Test {
 
 TEST_F(ListValueTest, IsAListpackUpToTheSizeOfANode) {
   // Seven bytes of header and end, and 122 elements of 64 + 3 bytes; a further one counts with its 64 bytes.
-  Push(std::string(64, 'x'), 121);
-  EXPECT_EQ(At("l").ReadPacked().size(), 7U + 121 * 67);
+  Push(std::string(64, 'x'), 122);
+  EXPECT_EQ(At("l").ReadPacked().size(), 7U + 122 * 67);
   EXPECT_EQ(EncodingName(), "listpack");
   Push(std::string(64, 'x'));
   EXPECT_EQ(EncodingName(), "quicklist");
-  EXPECT_EQ(Elements().size(), 122U);
+  EXPECT_EQ(Elements().size(), 123U);
 }
 
 TEST_F(ListValueTest, IsAListpackAgainAtHalfOfTheLimit) {
@@ -56,8 +56,8 @@ TEST_F(ListValueTest, IsAListpackAgainAtHalfOfTheLimit) {
   Push("b");
   EXPECT_EQ(EncodingName(), "quicklist");
   KeySlot slot = At("l");
-  for (int left = 8; left > 4; --left) {
-    EXPECT_EQ(EncodingName(), "quicklist") << left;
+  for (int size = 9; size > 4; --size) {
+    EXPECT_EQ(EncodingName(), "quicklist") << size;
     ASSERT_TRUE(ListValue(slot).Pop(ListEnd::kBack).ok());
   }
   EXPECT_EQ(EncodingName(), "listpack");
