@@ -101,7 +101,7 @@ bool PackedBlock::WidenSlots() noexcept {
   const size_t old_slots = slots();
   const size_t new_slots = old_slots + kSlotStep;
   if (new_slots > kSlotsMax || kHeaderBytes + new_slots * kSlotBytes + records_bytes_ > MemoryBytes()) return false;
-  char* const bytes = const_cast<char*>(Bytes());
+  char* const bytes = Bytes();
   std::memmove(bytes + new_slots * kSlotBytes, bytes + old_slots * kSlotBytes, records_bytes_);
   std::memmove(bytes + new_slots, bytes + old_slots, count_ * sizeof(uint16_t));
   slot_steps_ = static_cast<uint8_t>(new_slots / kSlotStep);

@@ -95,7 +95,7 @@ class PackedBlock {
   [[nodiscard]] uint8_t TagAt(size_t slot) const noexcept { return Tags()[slot]; }
   // The record's own bytes: what external ones hold is a reference.
   [[nodiscard]] const char* RawAt(size_t slot) const noexcept { return Records() + PlaceAt(slot); }
-  [[nodiscard]] char* RawAt(size_t slot) noexcept { return const_cast<char*>(std::as_const(*this).RawAt(slot)); }
+  [[nodiscard]] char* RawAt(size_t slot) noexcept { return Records() + PlaceAt(slot); }
   [[nodiscard]] static bool IsExternal(const char* raw) noexcept { return *raw == kExternal; }
   [[nodiscard]] static ByteBlock* ExternalOf(const char* raw) noexcept {
     ByteBlock* block;
@@ -166,12 +166,13 @@ class PackedBlock {
   ~PackedBlock() = default;
 
   [[nodiscard]] const char* Bytes() const noexcept { return reinterpret_cast<const char*>(this) + kHeaderBytes; }
+  [[nodiscard]] char* Bytes() noexcept { return reinterpret_cast<char*>(this) + kHeaderBytes; }
   [[nodiscard]] const uint8_t* Tags() const noexcept { return reinterpret_cast<const uint8_t*>(Bytes()); }
-  [[nodiscard]] uint8_t* Tags() noexcept { return const_cast<uint8_t*>(std::as_const(*this).Tags()); }
+  [[nodiscard]] uint8_t* Tags() noexcept { return reinterpret_cast<uint8_t*>(Bytes()); }
   [[nodiscard]] const char* Places() const noexcept { return Bytes() + slots(); }
-  [[nodiscard]] char* Places() noexcept { return const_cast<char*>(std::as_const(*this).Places()); }
+  [[nodiscard]] char* Places() noexcept { return Bytes() + slots(); }
   [[nodiscard]] const char* Records() const noexcept { return Bytes() + slots() * kSlotBytes; }
-  [[nodiscard]] char* Records() noexcept { return const_cast<char*>(std::as_const(*this).Records()); }
+  [[nodiscard]] char* Records() noexcept { return Bytes() + slots() * kSlotBytes; }
   [[nodiscard]] size_t PlaceAt(size_t slot) const noexcept {
     uint16_t place;
     std::memcpy(&place, Places() + slot * sizeof(place), sizeof(place));
