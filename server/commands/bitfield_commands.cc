@@ -112,39 +112,68 @@ Status ReadFields(CommandContext& context, Args args, const FieldRequest& reques
   return Status::Ok();
 }
 
-// Does one operation and writes its reply; whether it changed a field.
-bool Execute(RespWriter& reply, std::span<char> bytes, const FieldOperation& operation) {
-  const int64_t before = LoadBitField({bytes.data(), bytes.size()}, operation.offset, operation.type);
-  if (operation.verb == FieldVerb::kGet) {
-    reply.Integer(before);
-    return false;
+// What an operation finds and leaves.
+struct FieldOutcome {
+  int64_t before;
+  std::optional<int64_t> after;  // Nothing when OVERFLOW FAIL refused.
+  [[nodiscard]] bool Changes() const { return after.has_value() && *after != before; }
+};
+
+FieldOutcome Evaluate(std::string_view bytes, const FieldOperation& operation) {
+  const int64_t before = LoadBitField(bytes, operation.offset, operation.type);
+  switch (operation.verb) {
+    case FieldVerb::kGet:
+      break;
+    case FieldVerb::kSet:
+      return {before, FitIntoBitField(operation.operand, operation.type, operation.overflow)};
+    case FieldVerb::kIncrby:
+      return {before, AddToBitField(before, operation.operand, operation.type, operation.overflow)};
   }
-  const bool adds = operation.verb == FieldVerb::kIncrby;
-  const std::optional<int64_t> after =
-      adds ? AddToBitField(before, operation.operand, operation.type, operation.overflow)
-           : FitIntoBitField(operation.operand, operation.type, operation.overflow);
-  if (!after) {
+  return {before, before};
+}
+
+void WriteOutcome(RespWriter& reply, const FieldOperation& operation, const FieldOutcome& outcome) {
+  if (outcome.after) {
+    reply.Integer(operation.verb == FieldVerb::kIncrby ? *outcome.after : outcome.before);
+  } else {
     reply.Null();
-    return false;
   }
-  reply.Integer(adds ? *after : before);
-  StoreBitField(bytes, operation.offset, operation.type, *after);
-  return *after != before;
+}
+
+// Replies from bytes that no operation changes.
+void ReplyUnchanged(RespWriter& reply, std::string_view bytes, const FieldRequest& request) {
+  reply.ArrayHeader(request.operations.size());
+  for (const FieldOperation& operation : request.operations) {
+    WriteOutcome(reply, operation, Evaluate(bytes, operation));
+  }
 }
 
 Status WriteFields(CommandContext& context, Args args, const FieldRequest& request) {
   KeySlot slot = context.FindForWrite(args[1]);
   if (Status error = slot.Require(ValueType::kString); !error.ok()) return error;
-  const size_t before = slot.Exists() ? slot.StringSize() : 0;
-  Result<std::span<char>> bytes = slot.EditString(std::max(before, request.bytes_min));
+  StringScratch scratch;
+  const std::string_view old = slot.Exists() ? slot.ReadString(scratch) : std::string_view();
+  const bool grows = request.bytes_min > old.size();
+  // Until one changes something, all see the old bytes.
+  const bool changes =
+      std::any_of(request.operations.begin(), request.operations.end(),
+                  [old](const FieldOperation& operation) { return Evaluate(old, operation).Changes(); });
+  if (!grows && !changes) {
+    ReplyUnchanged(context.reply(), old, request);
+    return Status::Ok();
+  }
+  Result<std::span<char>> bytes = slot.EditString(std::max(old.size(), request.bytes_min));
   if (!bytes) return bytes.error();
-  const bool grew = bytes->size() > before;
-  bool changed = false;
+  bool any_done = false;
   context.reply().ArrayHeader(request.operations.size());
   for (const FieldOperation& operation : request.operations) {
-    changed |= Execute(context.reply(), *bytes, operation);
+    const FieldOutcome outcome = Evaluate({bytes->data(), bytes->size()}, operation);
+    WriteOutcome(context.reply(), operation, outcome);
+    if (outcome.Changes()) StoreBitField(*bytes, operation.offset, operation.type, *outcome.after);
+    any_done |= outcome.after.has_value() && operation.verb != FieldVerb::kGet;
   }
-  if (changed || grew) context.Notify(kNotifyString, "setbit", args[1]);
+  // Bytes of zeros made for what OVERFLOW FAIL refused are no event.
+  if (changes || (grows && any_done)) context.Notify(kNotifyString, "setbit", args[1]);
   return Status::Ok();
 }
 

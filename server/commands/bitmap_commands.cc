@@ -31,10 +31,16 @@ Status Setbit(CommandContext& context, Args args) {
   if (Status error = slot.Require(ValueType::kString); !error.ok()) return error;
 
   const size_t at = static_cast<size_t>(*offset / 8);
-  const size_t before = slot.Exists() ? slot.StringSize() : 0;
+  const auto mask = static_cast<uint8_t>(0x80U >> (*offset % 8));
+  StringScratch scratch;
+  const std::string_view old = slot.Exists() ? slot.ReadString(scratch) : std::string_view();
+  const size_t before = old.size();
+  if (at < before && ((static_cast<uint8_t>(old[at]) & mask) != 0) == wants_one) {
+    context.reply().Integer(wants_one ? 1 : 0);  // Nothing changes, and nobody is told.
+    return Status::Ok();
+  }
   Result<std::span<char>> bytes = slot.EditString(std::max(before, at + 1));
   if (!bytes) return bytes.error();
-  const auto mask = static_cast<uint8_t>(0x80U >> (*offset % 8));
   auto byte = static_cast<uint8_t>((*bytes)[at]);
   const bool was_one = (byte & mask) != 0;
   byte = static_cast<uint8_t>(wants_one ? byte | mask : byte & ~mask);

@@ -1,6 +1,7 @@
 // Searching places around a point: GEOSEARCH, GEOSEARCHSTORE and the older GEORADIUS commands.
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/commands/geo_arguments.h"
+#include "server/commands/range_sort.h"
 #include "storage/value/geohash.h"
 #include "storage/value/sorted_set_value.h"
 
@@ -251,22 +253,23 @@ Found Search(const SortedSetView& set, const SearchRequest& request) {
 }
 
 // Puts the hits into the order asked for and drops those beyond the count, which takes the nearest by itself. Equal
-// distances stay in the order of the cells.
+// distances stay in the order of the cells, unless there is more than the count: see RangeSort.
 void Arrange(const SearchRequest& request, Found& found) {
   SearchOrder order = request.order;
   if (order == SearchOrder::kNone && request.count != 0 && !request.any) order = SearchOrder::kAscending;
   std::vector<Found::Hit>& hits = found.hits;
   const size_t kept = request.count == 0 ? hits.size() : std::min(hits.size(), request.count);
   if (order != SearchOrder::kNone) {
-    const bool is_descending = order == SearchOrder::kDescending;
-    const auto comes_first = [is_descending](const Found::Hit& a, const Found::Hit& b) {
-      if (a.distance_m != b.distance_m) return is_descending != (a.distance_m < b.distance_m);
-      return a.member_at < b.member_at;
+    const int direction = order == SearchOrder::kDescending ? -1 : 1;
+    const auto compare = [direction](const Found::Hit& a, const Found::Hit& b) {
+      if (a.distance_m > b.distance_m) return direction;
+      return a.distance_m < b.distance_m ? -direction : 0;
     };
     if (kept == hits.size()) {
-      std::sort(hits.begin(), hits.end(), comes_first);
+      std::stable_sort(hits.begin(), hits.end(),
+                       [&compare](const auto& a, const auto& b) { return compare(a, b) < 0; });
     } else {
-      std::partial_sort(hits.begin(), hits.begin() + static_cast<std::ptrdiff_t>(kept), hits.end(), comes_first);
+      RangeSort(std::span(hits), 0, kept - 1, compare).Run();
     }
   }
   hits.resize(kept);
