@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "persistence/rdb_value_codec.h"
@@ -15,18 +17,25 @@ namespace {
 constexpr uint32_t kBucketsAhead = 8;
 constexpr size_t kKeyBytesInErrorMax = 128;
 
-Status AtRecord(const RdbRecord& record, const Status& cause) {
+Status AtRecord(const RdbBatch& batch, const RdbRecord& record, const Status& cause) {
   std::string key;
   AppendQuoted(key, record.key.substr(0, kKeyBytesInErrorMax));
-  const std::string_view reason = cause.code() == Err::kOutOfMemory ? "out of memory" : cause.text();
+  std::string_view reason = cause.text();
+  if (reason.empty()) reason = cause.code() == Err::kOutOfMemory ? "out of memory" : "the value is damaged";
   return Status::WithText(cause.code(),
-                          fmt::format("offset {}: key {} ({}): {}", record.offset, key, record.type->name, reason));
+                          fmt::format("offset {}: key {} ({}, RDB type {}, file version {}): {}", record.offset, key,
+                                      record.type->name, static_cast<int>(record.type->type), batch.version, reason));
+}
+
+Status CheckDeadline(const RdbRecord& record) {
+  if (record.expire_at_ms >= kRdbNoExpiry && record.expire_at_ms <= kExpireAtMsMax) return Status::Ok();
+  return Status::WithText(Err::kCorrupt, fmt::format("impossible expiry {}", record.expire_at_ms));
 }
 
 }  // namespace
 
-BatchLoader::BatchLoader(Keyspace& keyspace, const LoadRules& rules)
-    : keyspace_(keyspace), rules_(rules), gates_(keyspace.shard_count()) {
+BatchLoader::BatchLoader(Keyspace& keyspace, const LoadRules& rules, EmptyKeyObserver on_empty_key)
+    : keyspace_(keyspace), rules_(rules), on_empty_key_(std::move(on_empty_key)), gates_(keyspace.shard_count()) {
   context_.SetNow(rules.now_ms);
   context_.lfu = rules.lfu;
   context_.touch = false;
@@ -76,6 +85,8 @@ Status BatchLoader::Load(const RdbBatch& batch, Scratch& scratch) {
   SortByShard(batch, scratch);
   Status status = LoadGroups(batch, scratch);
   AddCounts(scratch);
+  if (rules_.key_delay_us != 0) [[unlikely]]
+    DelayAfter(batch.records.size());
   return status;
 }
 
@@ -119,35 +130,90 @@ Status BatchLoader::LoadGroup(const RdbBatch& batch, uint32_t shard_index, Scrat
   return Status::Ok();
 }
 
-Status BatchLoader::LoadRecord(const RdbBatch& batch, const RdbRecord& record, KeyHash hash, Shard& shard,
-                               Scratch& scratch) {
-  if (record.type->type != RdbType::kString) {
-    if (IsEmptyRdbCollection(*record.type, record.value)) {
-      ++scratch.empty_skipped;
-      return Status::Ok();
-    }
-    if (Status status = CheckRdbTypeSupported(record, batch.version); !status.ok()) return status;
-  }
-  const bool expires = record.expire_at_ms != kRdbNoExpiry;
-  if (expires && rules_.drop_expired && record.expire_at_ms < rules_.now_ms) {
-    ++scratch.keys_expired;
-    return Status::Ok();
-  }
-  if (record.expire_at_ms < kRdbNoExpiry || record.expire_at_ms > kExpireAtMsMax) {
-    return AtRecord(record, Status::WithText(Err::kCorrupt, fmt::format("impossible expiry {}", record.expire_at_ms)));
-  }
+void BatchLoader::SkipEmpty(const RdbRecord& record, Scratch& scratch) const {
+  ++scratch.empty_skipped;
+  if (on_empty_key_) on_empty_key_(record.key);
+}
+
+void BatchLoader::DelayAfter(size_t key_count) const {
+  const int64_t keys = static_cast<int64_t>(key_count);
+  const int64_t delay_us = rules_.key_delay_us > 0 ? keys * rules_.key_delay_us : -keys / rules_.key_delay_us;
+  // tidy: allow(sleep) On a thread that only loads, and only when a test asks for it.
+  std::this_thread::sleep_for(std::chrono::microseconds(delay_us));
+}
+
+bool BatchLoader::IsDropped(const RdbRecord& record) const noexcept {
+  return record.expire_at_ms != kRdbNoExpiry && rules_.drop_expired && record.expire_at_ms < rules_.now_ms;
+}
+
+Status BatchLoader::PutRecord(const RdbRecord& record, KeyHash hash, Shard& shard,
+                              FunctionRef<Status(KeySlot&, Expiry)> put) {
+  if (Status status = CheckDeadline(record); !status.ok()) return status;
   KeySlot slot = shard.Find(record.db, hash, record.key, context_);
-  if (slot.Exists() && !rules_.replace_existing) {
-    return AtRecord(record, Status::WithText(Err::kCorrupt, "the key is there already"));
+  if (slot.Exists() && !rules_.replace_existing) return Status::WithText(Err::kCorrupt, "the key is there already");
+  const bool expires = record.expire_at_ms != kRdbNoExpiry;
+  if (Status status = put(slot, expires ? Expiry::At(record.expire_at_ms) : Expiry::kClear); !status.ok()) {
+    return status;
   }
-  const Expiry expiry = expires ? Expiry::At(record.expire_at_ms) : Expiry::kClear;
-  Status status = WriteRdbValue(*record.type, record.value, slot, expiry, scratch.text);
-  if (!status.ok()) return AtRecord(record, status);
   if (rules_.lfu && record.lfu_counter >= 0) slot.SetLfuCounter(static_cast<uint8_t>(record.lfu_counter));
   if (!rules_.lfu && record.idle_seconds >= 0) {
     slot.SetIdleSeconds(static_cast<uint32_t>(std::min<int64_t>(record.idle_seconds, UINT32_MAX)));
   }
+  return Status::Ok();
+}
+
+Status BatchLoader::LoadRecord(const RdbBatch& batch, const RdbRecord& record, KeyHash hash, Shard& shard,
+                               Scratch& scratch) {
+  if (IsDropped(record)) {
+    ++scratch.keys_expired;
+    return Status::Ok();
+  }
+  if (record.type->type == RdbType::kString) {
+    Status status = PutRecord(record, hash, shard, [&](KeySlot& slot, Expiry expiry) {
+      return WriteRdbString(record.value, slot, expiry, scratch.text);
+    });
+    if (!status.ok()) return AtRecord(batch, record, status);
+    ++scratch.keys_loaded;
+    return Status::Ok();
+  }
+  RdbInput input(record.value);
+  const Result<bool> loaded =
+      LoadRdbCollection(*record.type, input, [&](FunctionRef<Status(KeySlot&, Expiry)> put) -> Status {
+        shard.AssertHeld();
+        return PutRecord(record, hash, shard, put);
+      });
+  if (!loaded) return AtRecord(batch, record, loaded.status());
+  if (!*loaded) {
+    SkipEmpty(record, scratch);
+    return Status::Ok();
+  }
   ++scratch.keys_loaded;
+  return Status::Ok();
+}
+
+Status BatchLoader::LoadStreamed(RdbReader& reader, RdbBatch& batch, Scratch& scratch) {
+  if (Status status = CheckMemory(); !status.ok()) return status;
+  const RdbRecord& record = batch.records.front();
+  const KeyHash hash = Keyspace::Hash(record.key);
+  const uint32_t index = keyspace_.ShardIndexOf(hash);
+  StreamedValue window(reader, batch);
+  RdbInput input(record.value, window);
+  const Result<bool> loaded =
+      LoadRdbCollection(*record.type, input, [&](FunctionRef<Status(KeySlot&, Expiry)> put) -> Status {
+        if (IsDropped(record)) return Status::Ok();
+        const std::lock_guard gate(gates_[index].mutex);
+        Shard& shard = keyspace_.shard(index);
+        shard.AssertHeld();
+        return PutRecord(record, hash, shard, put);
+      });
+  if (!loaded) return AtRecord(batch, record, loaded.status());
+  window.End(input);
+  if (!*loaded) {
+    SkipEmpty(record, scratch);
+  } else {
+    ++(IsDropped(record) ? scratch.keys_expired : scratch.keys_loaded);
+  }
+  AddCounts(scratch);
   return Status::Ok();
 }
 

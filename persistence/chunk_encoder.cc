@@ -18,13 +18,23 @@ void ChunkEncoder::Add(uint32_t db, const EntryView& entry) noexcept {
     AppendRdbLength(buffer_, db);
     db_ = db;
   }
-  if (IsRdbValueLarge(entry)) [[unlikely]] {
+  if (IsRdbStringLarge(entry)) [[unlikely]] {
     AddLarge(entry);
     return;
   }
   const size_t bytes_before = buffer_.size();
-  AppendRdbEntry(buffer_, entry, plain_ahead_ == 0 ? how_ : plain_);
-  NoteCompression(entry, bytes_before);
+  const RdbEncoding& how = plain_ahead_ == 0 || entry.type != ValueType::kString ? how_ : plain_;
+  RdbOutput out(buffer_, how.compression, this);
+  Status status = AppendRdbEntry(out, entry, how);
+  if (long_chunk_) [[unlikely]] {
+    EndLongChunk();
+  } else {
+    NoteCompression(entry, bytes_before);
+  }
+  if (!status.ok()) [[unlikely]] {
+    if (!failed()) status_ = std::move(status);
+    return;
+  }
   if (buffer_.size() >= kChunkBytes) WriteOut({});
 }
 
@@ -46,6 +56,19 @@ void ChunkEncoder::NoteCompression(const EntryView& entry, size_t bytes_before) 
 void ChunkEncoder::AddLarge(const EntryView& entry) noexcept {
   const std::string_view value = AppendRdbEntryHead(buffer_, entry, how_);
   WriteOut(value);
+}
+
+bool ChunkEncoder::Take(EncodeBuffer& buffer) noexcept {
+  if (!failed() && buffer.overflowed()) status_ = Err::kOutOfMemory;
+  if (!failed() && !long_chunk_) long_chunk_.emplace(writer_);
+  if (!failed()) status_ = long_chunk_->Write(buffer.view());
+  buffer.Clear();  // Also after a failure: an encoder that does not look goes on.
+  return !failed();
+}
+
+void ChunkEncoder::EndLongChunk() noexcept {
+  (void)Take(buffer_);
+  long_chunk_.reset();
 }
 
 void ChunkEncoder::Flush() noexcept {

@@ -1,20 +1,23 @@
 // Encodes entries into chunks of an RDB file and hands full chunks to the writer.
 //
 // Thread-safety: one thread at a time per encoder; several encoders share one writer.
-// Invariant: what is buffered between calls is whole keys behind a SELECTDB, never more than kChunkBytes and one key.
+// Invariant: what is buffered between calls is whole keys behind a SELECTDB, never more than kChunkBytes and one key. A
+//   large collection is not buffered whole: it becomes a chunk of its own, written in pieces while it is encoded.
 // Errors: the first one is kept; entries that follow are dropped.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "persistence/encode_buffer.h"
+#include "persistence/rdb_output.h"
 #include "persistence/rdb_value_codec.h"
 #include "persistence/rdb_writer.h"
 #include "storage/base/result.h"
 
 namespace cachenode {
 
-class ChunkEncoder {
+class ChunkEncoder final : private RdbOutput::Drain {
  public:
   static constexpr size_t kChunkBytes = size_t{256} << 10;
 
@@ -34,12 +37,16 @@ class ChunkEncoder {
  private:
   void AddLarge(const EntryView& entry) noexcept;
   void NoteCompression(const EntryView& entry, size_t bytes_before) noexcept;
+  // One piece of a value that is being encoded.
+  [[nodiscard]] bool Take(EncodeBuffer& buffer) noexcept override;
+  void EndLongChunk() noexcept;
   void WriteOut(std::string_view tail) noexcept;
 
   RdbWriter& writer_;
   const RdbEncoding how_;
   RdbEncoding plain_;  // how_ without compression.
   EncodeBuffer buffer_;
+  std::optional<RdbWriter::LongChunk> long_chunk_;  // While a value in pieces is encoded.
   uint32_t db_ = 0;
   uint32_t failures_ = 0;     // Strings in a row that did not become shorter.
   uint32_t plain_ahead_ = 0;  // Strings to store as they are before the next attempt.

@@ -27,6 +27,7 @@ void RdbBatch::Clear(size_t keep_bytes_max) {
   block.Clear(keep_bytes_max);
   records.clear();
   decoded_keys.clear();
+  streamed = false;
 }
 
 }  // namespace cachenode

@@ -56,6 +56,8 @@ struct RdbBatch {
   RdbBlock block;
   std::vector<RdbRecord> records;
   std::deque<std::string> decoded_keys;  // Keys that do not lie plain in the block.
+  // The one record's value is only begun: see StreamedValue. Then the batch stays with the thread that reads.
+  bool streamed = false;
   int version = 0;
   RdbDialect dialect = RdbDialect::kRedis;
 

@@ -17,6 +17,19 @@ constexpr uint64_t kRecordBytesMin = 3;
 constexpr uint64_t kHintKeysWithoutSize = uint64_t{1} << 20;
 constexpr int64_t kMsPerSecond = 1000;
 
+// Values of one string are decoded from that string as a whole.
+bool CanStream(RdbShape shape) noexcept {
+  switch (shape) {
+    case RdbShape::kString:
+    case RdbShape::kTtlString:
+    case RdbShape::kModule2:
+    case RdbShape::kRefused:
+      return false;
+    default:
+      return true;
+  }
+}
+
 }  // namespace
 
 RdbReader::RdbReader(ByteSource& source, RdbObserver& observer, const RdbReaderOptions& options)
@@ -86,6 +99,7 @@ Result<bool> RdbReader::ReadBatch(RdbBatch& batch) {
     return status;
   }
   const std::string_view bytes = batch.block.view();
+  if (batch.streamed) return true;
   if (!finished_) {
     checksum_ = Crc64(checksum_, bytes.substr(0, consumed));
     carry_.assign(bytes.substr(consumed));
@@ -110,6 +124,7 @@ Status RdbReader::Fill(RdbBatch& batch, size_t size_wanted) {
 Status RdbReader::CutItems(RdbBatch& batch, size_t& consumed) {
   for (;;) {
     RdbCursor cursor(batch.block.view(), consumed);
+    partial_type_ = nullptr;
     if (fragment_ && source_ended_ && cursor.Left() == 0) {
       finished_ = true;
       checksum_ = Crc64(checksum_, batch.block.view());
@@ -131,7 +146,7 @@ Status RdbReader::CutItems(RdbBatch& batch, size_t& consumed) {
       return CorruptAt(block_offset_ + batch.block.size(),
                        fmt::format("the file ends inside the item that begins at offset {}", block_offset_ + consumed));
     }
-    if (consumed > 0) return Status::Ok();
+    if (consumed > 0 || BeginStreaming(batch)) return Status::Ok();
     if (Status status = GrowFor(batch, cursor.bytes_missing()); !status.ok()) return status;
   }
 }
@@ -145,6 +160,48 @@ Status RdbReader::GrowFor(RdbBatch& batch, uint64_t bytes_missing) {
   const size_t wanted = have + std::max<size_t>(std::min<uint64_t>(bytes_missing, have), options_.block_bytes);
   if (!batch.block.Reserve(wanted)) return Err::kOutOfMemory;
   return Fill(batch, wanted);
+}
+
+bool RdbReader::BeginStreaming(RdbBatch& batch) {
+  if (partial_type_ == nullptr || batch.block.size() < options_.streamed_value_bytes) return false;
+  RdbRecord record = pending_;
+  // The window moves over the block, so that the key needs a place of its own.
+  std::string& key = batch.decoded_keys.emplace_back();
+  if (!partial_key_.CopyTo(key)) return false;
+  record.key = key;
+  record.value = batch.block.view().substr(partial_value_at_);
+  record.type = partial_type_;
+  record.offset = block_offset_ + partial_start_;
+  record.db = db_;
+  batch.records.push_back(record);
+  batch.streamed = true;
+  pending_ = RdbRecord();
+  return true;
+}
+
+Result<std::string_view> RdbReader::SlideValue(RdbBatch& batch, size_t consumed, uint64_t wanted) {
+  RdbBlock& block = batch.block;
+  const size_t dropped = partial_value_at_ + consumed;
+  checksum_ = Crc64(checksum_, block.view().substr(0, dropped));
+  block_offset_ += dropped;
+  partial_value_at_ = 0;
+  std::memmove(block.data(), block.data() + dropped, block.size() - dropped);
+  block.SetSize(block.size() - dropped);
+  const size_t have = block.size();
+  // A length that lies must not allocate: at most twice what is there is asked for at once.
+  const size_t wanted_now = std::min<uint64_t>(wanted, std::max(have * 2, block.capacity()));
+  if (!block.Reserve(wanted_now)) return Err::kOutOfMemory;
+  if (Status status = Fill(batch, block.capacity()); !status.ok()) return status;
+  if (block.size() > have) return block.view();
+  return CorruptAt(block_offset_ + have, "the file ends inside the value");
+}
+
+void RdbReader::EndValue(RdbBatch& batch, size_t consumed) {
+  const std::string_view bytes = batch.block.view();
+  const size_t dropped = partial_value_at_ + consumed;
+  checksum_ = Crc64(checksum_, bytes.substr(0, dropped));
+  block_offset_ += dropped;
+  carry_.assign(bytes.substr(dropped));
 }
 
 RdbReader::Item RdbReader::ReadItem(RdbCursor& cursor, RdbBatch& batch, size_t start) {
@@ -165,7 +222,16 @@ bool RdbReader::ReadRecord(uint8_t type_byte, RdbCursor& cursor, RdbBatch& batch
   RdbString key;
   if (!cursor.ReadString(key)) return false;
   const char* value = cursor.Here();
-  if (!cursor.SkipValue(type->shape)) return false;
+  const size_t value_at = cursor.Position();
+  if (!cursor.SkipValue(type->shape)) {
+    if (cursor.fault() == RdbCursor::Fault::kShort && CanStream(type->shape)) {
+      partial_type_ = type;
+      partial_key_ = key;
+      partial_start_ = start;
+      partial_value_at_ = value_at;
+    }
+    return false;
+  }
 
   RdbRecord record = pending_;
   if (key.form == RdbString::Form::kRaw) {
@@ -297,9 +363,9 @@ RdbReader::Item RdbReader::ReadEnd(RdbCursor& cursor, const RdbBatch& batch, siz
   checksum_ = Crc64(checksum_, covered);
   const uint64_t expected = static_cast<uint64_t>(stored);
   if (!options_.verify_checksum || expected == 0 || expected == checksum_) return Item::kEnd;
-  failure_ =
-      CorruptAt(block_offset_ + start + 1,
-                fmt::format("wrong checksum: the file says {:016x}, its bytes give {:016x}", expected, checksum_));
+  failure_ = CorruptAt(
+      block_offset_ + start + 1,
+      fmt::format("wrong checksum (CRC error): the file says {:016x}, its bytes give {:016x}", expected, checksum_));
   return Item::kFailed;
 }
 

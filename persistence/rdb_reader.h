@@ -2,7 +2,9 @@
 //
 // Thread-safety: one thread at a time. Reading may block in the source.
 // Invariants: memory held is one block, which grows past its normal size only for a single larger record and then at
-//   most to twice the bytes that really arrived, so a lying length allocates nothing.
+//   most to twice the bytes that really arrived, so a lying length allocates nothing. A collection larger than
+//   streamed_value_bytes is not collected at all: its batch holds the one record, and what its decoder consumed of the
+//   value makes room for what follows (StreamedValue).
 // Errors: kCorrupt with the file offset and the reason; the source's own errors; kOutOfMemory; what the observer
 //   answers. After an error the reader is finished.
 #pragma once
@@ -15,6 +17,7 @@
 #include "persistence/rdb_batch.h"
 #include "persistence/rdb_cursor.h"
 #include "persistence/rdb_format.h"
+#include "persistence/rdb_input.h"
 #include "persistence/snapshot_choices.h"
 #include "storage/base/result.h"
 
@@ -28,6 +31,8 @@ struct RdbReaderOptions {
   size_t block_bytes = size_t{1} << 20;
   // What the source is only the beginning of, for the cap on RESIZEDB; 0: nothing larger.
   uint64_t whole_file_bytes = 0;
+  // Collections of more bytes are read while they are decoded.
+  size_t streamed_value_bytes = size_t{8} << 20;
 };
 
 // Told about what is not a key, in file order, from the thread that reads.
@@ -53,7 +58,8 @@ class RdbReader {
   void StartFragment(int version, RdbDialect dialect, uint64_t offset);
 
   // Replaces the content of `batch` by the next records. False when the end was reached and the checksum is right; the
-  // batch then is empty. A batch may hold no records when the block held only opcodes.
+  // batch then is empty. A batch may hold no records when the block held only opcodes. After a batch that is streamed,
+  // the value has to be read by StreamedValue before the next call.
   Result<bool> ReadBatch(RdbBatch& batch);
 
   [[nodiscard]] int version() const noexcept { return version_; }
@@ -64,11 +70,17 @@ class RdbReader {
   [[nodiscard]] uint64_t checksum() const noexcept { return checksum_; }
 
  private:
+  friend class StreamedValue;
+
   enum class Item : uint8_t { kDone, kShort, kEnd, kFailed };
 
   Status Fill(RdbBatch& batch, size_t size_wanted);
   Status CutItems(RdbBatch& batch, size_t& consumed);
   Status GrowFor(RdbBatch& batch, uint64_t bytes_missing);
+  // Makes the record that the block does not hold whole the only one of a streamed batch, if it may be.
+  bool BeginStreaming(RdbBatch& batch);
+  Result<std::string_view> SlideValue(RdbBatch& batch, size_t consumed, uint64_t wanted);
+  void EndValue(RdbBatch& batch, size_t consumed);
   Item ReadItem(RdbCursor& cursor, RdbBatch& batch, size_t start);
   bool ReadOpcode(RdbOpcode opcode, RdbCursor& cursor);
   bool ReadRecord(uint8_t type_byte, RdbCursor& cursor, RdbBatch& batch, size_t start);
@@ -98,7 +110,31 @@ class RdbReader {
   uint64_t checksum_ = 0;
   uint32_t db_ = 0;
   RdbRecord pending_;  // What opcodes said about the next key.
+  // The last record that the block did not hold whole: its value begins `partial_value_at_` bytes into the block.
+  const RdbTypeInfo* partial_type_ = nullptr;
+  RdbString partial_key_;
+  size_t partial_start_ = 0;
+  size_t partial_value_at_ = 0;
   Status failure_;
+};
+
+// The value of a streamed batch's record, as a decoder reads it: `RdbInput input(batch.records[0].value, window)`.
+class StreamedValue final : public RdbWindow {
+ public:
+  StreamedValue(RdbReader& reader, RdbBatch& batch) noexcept : reader_(reader), batch_(batch) {}
+
+  Result<std::string_view> Slide(size_t consumed, uint64_t wanted) override {
+    return reader_.SlideValue(batch_, consumed, wanted);
+  }
+  [[nodiscard]] uint64_t BytesBehind() const noexcept override {
+    return reader_.BytesLeftKnown() ? reader_.SourceBytesLeft() : UINT64_MAX;
+  }
+  // The value was read to its end: the next batch begins behind what `input` consumed.
+  void End(const RdbInput& input) { reader_.EndValue(batch_, input.Position()); }
+
+ private:
+  RdbReader& reader_;
+  RdbBatch& batch_;
 };
 
 }  // namespace cachenode

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <cassert>
+#include <algorithm>
+#include <utility>
 
 #include "persistence/rdb_cursor.h"
+#include "persistence/rdb_value_encoders.h"
 #include "storage/base/bytes.h"
 #include "storage/base/crc64.h"
 #include "storage/base/quoting.h"
@@ -12,7 +14,6 @@
 namespace cachenode {
 namespace {
 
-constexpr uint16_t kDumpVersionForStrings = 9;
 constexpr std::string_view kBadPayload = "ERR DUMP payload version or checksum are wrong";
 constexpr std::string_view kBadFormat = "ERR Bad data format";
 // Strings from here on are decompressed into the block that will hold them.
@@ -28,12 +29,12 @@ RdbKeyPrefix PrefixOf(const EntryView& entry, const RdbEncoding& how) noexcept {
 }
 
 // All that precedes the value. Leaves room for `value_bytes` more; null when there is no memory.
-char* PutHead(EncodeBuffer& out, const EntryView& entry, const RdbEncoding& how, size_t value_bytes) noexcept {
-  assert(entry.type == ValueType::kString);
+char* PutHead(EncodeBuffer& out, const EntryView& entry, const RdbEncoding& how, RdbType type,
+              size_t value_bytes) noexcept {
   char* to = out.Room(kRdbKeyPrefixBytesMax + 1 + entry.key.size() + kRdbStringOverheadMax + value_bytes);
   if (to == nullptr) return nullptr;
   to = PutRdbKeyPrefix(to, PrefixOf(entry, how));
-  *to = static_cast<char>(RdbType::kString);
+  *to = static_cast<char>(type);
   return PutRdbString(to + 1, entry.key, how.compression);
 }
 
@@ -62,7 +63,98 @@ Status WriteLzfString(const RdbString& text, KeySlot& slot, Expiry expiry, std::
   return slot.WriteBlock(std::move(block), expiry);
 }
 
-Status WriteStringValue(std::string_view value, KeySlot& slot, Expiry expiry, std::string& scratch) {
+// The form of the value in a file of `version`.
+Result<RdbType> TypeFor(const EntryView& entry, int version) {
+  switch (entry.type) {
+    case ValueType::kString:
+      return RdbType::kString;
+    case ValueType::kList:
+      return ListTypeFor(version);
+    case ValueType::kSet:
+      return SetTypeFor(entry, version);
+    case ValueType::kSortedSet:
+      return SortedSetTypeFor(entry, version);
+    case ValueType::kHash:
+      return HashTypeFor(entry, version);
+    case ValueType::kStream:
+      return StreamTypeFor(version);
+  }
+  return RdbType::kString;
+}
+
+// The lowest version that holds the value as it is kept.
+int DumpVersion(const EntryView& entry) noexcept {
+  switch (entry.type) {
+    case ValueType::kList:
+    case ValueType::kStream:
+      return kRdbPackedVersion;
+    case ValueType::kHash:
+      return HashVersionNeeded(entry);
+    case ValueType::kSortedSet:
+      return IsLarge(entry.encoding) ? kRdbLowestWritten : kRdbPackedVersion;
+    case ValueType::kString:
+    case ValueType::kSet:
+      break;
+  }
+  return kRdbLowestWritten;
+}
+
+void EncodeCollection(RdbType type, const EntryView& entry, RdbOutput& out) noexcept {
+  switch (entry.type) {
+    case ValueType::kList:
+      return EncodeRdbList(type, entry, out);
+    case ValueType::kSet:
+      return EncodeRdbSet(type, entry, out);
+    case ValueType::kSortedSet:
+      return EncodeRdbSortedSet(type, entry, out);
+    case ValueType::kHash:
+      return EncodeRdbHash(type, entry, out);
+    case ValueType::kStream:
+      return EncodeRdbStream(type, entry, out);
+    case ValueType::kString:
+      break;
+  }
+}
+
+Status AtKey(const EntryView& entry, const Status& cause) {
+  std::string key;
+  AppendQuoted(key, entry.key.substr(0, kKeyBytesInErrorMax));
+  return Status::WithText(cause.code(), fmt::format("key {} cannot be written: {}", key, cause.text()));
+}
+
+}  // namespace
+
+bool IsRdbStringLarge(const EntryView& entry) noexcept {
+  return entry.type == ValueType::kString && entry.String().SizeBytes() > kRdbCompressBytesMax;
+}
+
+Status AppendRdbEntry(RdbOutput& out, const EntryView& entry, const RdbEncoding& how) {
+  EncodeBuffer& buffer = out.buffer();
+  if (entry.type == ValueType::kString) [[likely]] {
+    const StringView text = entry.String();
+    char* to = PutHead(buffer, entry, how, RdbType::kString, StringValueBytesMax(text));
+    if (to != nullptr) buffer.Advance(PutStringValue(to, text, how.compression));
+    return Status::Ok();
+  }
+  Result<RdbType> type = TypeFor(entry, how.version);
+  if (!type) return AtKey(entry, type.error());
+  char* to = PutHead(buffer, entry, how, *type, 0);
+  if (to == nullptr) return Err::kOutOfMemory;
+  buffer.Advance(to);
+  EncodeCollection(*type, entry, out);
+  return Status::Ok();
+}
+
+std::string_view AppendRdbEntryHead(EncodeBuffer& out, const EntryView& entry, const RdbEncoding& how) noexcept {
+  const StringView text = entry.String();
+  char* to = PutHead(out, entry, how, RdbType::kString, kRdbLengthBytesMax);
+  if (to == nullptr) return {};
+  out.Advance(PutRdbLength(to, text.SizeBytes()));
+  StringScratch unused;
+  return text.Read(unused);
+}
+
+Status WriteRdbString(std::string_view value, KeySlot& slot, Expiry expiry, std::string& scratch) {
   RdbCursor cursor(value);
   RdbString text;
   if (!cursor.ReadString(text) || cursor.Left() != 0) return CorruptValue("the string is cut off");
@@ -77,131 +169,40 @@ Status WriteStringValue(std::string_view value, KeySlot& slot, Expiry expiry, st
   return CorruptValue("unknown string encoding");
 }
 
-// Elements counted in the header of an encoded blob that is not compressed; 1 where the blob does not say.
-uint64_t BlobElementCount(RdbType type, std::string_view blob) noexcept {
-  constexpr size_t kListpackHeader = 6;
-  constexpr size_t kZiplistHeader = 10;
-  constexpr size_t kIntsetHeader = 8;
-  switch (type) {
-    case RdbType::kHashZipmap:
-      return blob.size() < 1 ? 0 : static_cast<uint8_t>(blob[0]);
-    case RdbType::kListZiplist:
-    case RdbType::kZsetZiplist:
-    case RdbType::kHashZiplist:
-    case RdbType::kListQuicklist:
-      return blob.size() < kZiplistHeader ? 0 : LoadLittleEndian<uint16_t>(blob.data() + 8);
-    case RdbType::kSetIntset:
-      return blob.size() < kIntsetHeader ? 0 : LoadLittleEndian<uint32_t>(blob.data() + 4);
-    case RdbType::kHashListpack:
-    case RdbType::kZsetListpack:
-    case RdbType::kSetListpack:
-    case RdbType::kHashListpackTtlRc:
-    case RdbType::kHashListpackTtl:
-    case RdbType::kListQuicklist2:
-      return blob.size() < kListpackHeader ? 0 : LoadLittleEndian<uint16_t>(blob.data() + 4);
-    default:
-      return 1;
-  }
-}
-
-bool IsEmptyBlob(RdbType type, RdbCursor& cursor) noexcept {
-  std::string scratch;
-  RdbString blob;
-  std::string_view bytes;
-  return cursor.ReadString(blob) && blob.View(scratch, bytes) && BlobElementCount(type, bytes) == 0;
-}
-
-// A list of nodes is empty when all of its nodes are.
-bool AreAllNodesEmpty(const RdbTypeInfo& type, RdbCursor& cursor) noexcept {
-  constexpr uint64_t kPackedNode = 2;
-  uint64_t count = 0;
-  if (!cursor.ReadLength(count)) return false;
-  for (uint64_t i = 0; i < count; ++i) {
-    uint64_t container = kPackedNode;
-    if (type.shape == RdbShape::kQuicklist2 && !cursor.ReadLength(container)) return false;
-    if (container != kPackedNode || !IsEmptyBlob(type.type, cursor)) return false;
-  }
-  return true;
-}
-
-}  // namespace
-
-bool IsRdbValueLarge(const EntryView& entry) noexcept {
-  return entry.type == ValueType::kString && entry.String().SizeBytes() > kRdbCompressBytesMax;
-}
-
-void AppendRdbEntry(EncodeBuffer& out, const EntryView& entry, const RdbEncoding& how) noexcept {
-  const StringView text = entry.String();
-  char* to = PutHead(out, entry, how, StringValueBytesMax(text));
-  if (to != nullptr) out.Advance(PutStringValue(to, text, how.compression));
-}
-
-std::string_view AppendRdbEntryHead(EncodeBuffer& out, const EntryView& entry, const RdbEncoding& how) noexcept {
-  const StringView text = entry.String();
-  char* to = PutHead(out, entry, how, kRdbLengthBytesMax);
-  if (to == nullptr) return {};
-  out.Advance(PutRdbLength(to, text.SizeBytes()));
-  StringScratch unused;
-  return text.Read(unused);
-}
-
-bool IsEmptyRdbCollection(const RdbTypeInfo& type, std::string_view value) noexcept {
-  RdbCursor cursor(value);
-  uint64_t count = 1;
-  switch (type.shape) {
-    case RdbShape::kString:
-      return type.type != RdbType::kString && IsEmptyBlob(type.type, cursor);
-    case RdbShape::kTtlString:
-      return cursor.Skip(sizeof(uint64_t)) && IsEmptyBlob(type.type, cursor);
-    case RdbShape::kHashTtl:
-      return cursor.Skip(sizeof(uint64_t)) && cursor.ReadLength(count) && count == 0;
-    case RdbShape::kQuicklist2:
-      return AreAllNodesEmpty(type, cursor);
-    case RdbShape::kStrings:
-      if (type.type == RdbType::kListQuicklist) return AreAllNodesEmpty(type, cursor);
-      return cursor.ReadLength(count) && count == 0;
-    case RdbShape::kStringPairs:
-    case RdbShape::kTextScores:
-    case RdbShape::kBinaryScores:
-    case RdbShape::kHashTtlRc:
-    case RdbShape::kHashTtlValkey:
-      return cursor.ReadLength(count) && count == 0;
-    default:
-      return false;  // Streams may be empty; modules are unknown.
-  }
-}
-
-Status CheckRdbTypeSupported(const RdbRecord& record, int version) {
-  if (record.type->type == RdbType::kString) return Status::Ok();
-  std::string key;
-  AppendQuoted(key, record.key.substr(0, kKeyBytesInErrorMax));
-  return Status::WithText(
-      Err::kUnavailable,
-      fmt::format("offset {}: key {} is a {} (RDB type {}, file version {}), which this server does not have yet",
-                  record.offset, key, record.type->name, static_cast<int>(record.type->type), version));
-}
-
-Status WriteRdbValue(const RdbTypeInfo& type, std::string_view value, KeySlot& slot, Expiry expiry,
-                     std::string& scratch) {
-  if (type.type == RdbType::kString) return WriteStringValue(value, slot, expiry, scratch);
-  return Status::WithText(Err::kUnavailable, fmt::format("a {} (RDB type {}) is not supported yet", type.name,
-                                                         static_cast<int>(type.type)));
+Result<bool> LoadRdbCollection(const RdbTypeInfo& type, RdbInput& input, RdbInstall install) {
+  if (type.data_type == "list") return DecodeRdbList(type, input, install);
+  if (type.data_type == "set") return DecodeRdbSet(type, input, install);
+  if (type.data_type == "zset") return DecodeRdbSortedSet(type, input, install);
+  if (type.data_type == "hash") return DecodeRdbHash(type, input, install);
+  if (type.data_type == "stream") return DecodeRdbStream(type, input, install);
+  return Status::WithText(Err::kUnavailable, fmt::format("a {} needs the module that wrote it", type.name));
 }
 
 // --- DUMP and RESTORE ------------------------------------------------------------------------------------------------
 
 std::string DumpPayload(const EntryView& entry, RdbCompression compression) {
-  const StringView text = entry.String();
+  const int version = DumpVersion(entry);
+  EncodeBuffer buffer;
+  RdbOutput out(buffer, compression);
+  // Sets and large collections take the same form in 9 and 10.
+  const Result<RdbType> type = TypeFor(entry, std::max(version, kRdbPackedVersion));
+  buffer.AppendByte(static_cast<uint8_t>(type ? *type : RdbType::kString));
+  if (entry.type == ValueType::kString) {
+    const StringView text = entry.String();
+    char* to = buffer.Room(StringValueBytesMax(text));
+    if (to != nullptr) buffer.Advance(PutStringValue(to, text, compression));
+  } else {
+    EncodeCollection(*type, entry, out);
+  }
+  if (buffer.overflowed()) return {};
   std::string payload;
-  payload.resize(1 + StringValueBytesMax(text) + kRdbDumpFooterBytes);
-  char* to = payload.data();
-  *to++ = static_cast<char>(RdbType::kString);
-  to = PutStringValue(to, text, compression);
-  StoreLittleEndian(to, kDumpVersionForStrings);
-  to += sizeof(kDumpVersionForStrings);
-  const size_t covered = static_cast<size_t>(to - payload.data());
-  StoreLittleEndian(to, Crc64(0, std::string_view(payload).substr(0, covered)));
-  payload.resize(covered + kRdbChecksumBytes);
+  payload.reserve(buffer.size() + kRdbDumpFooterBytes);
+  payload = buffer.view();
+  char footer[kRdbDumpFooterBytes];
+  StoreLittleEndian(footer, static_cast<uint16_t>(version));
+  payload.append(footer, sizeof(uint16_t));
+  StoreLittleEndian(footer, Crc64(0, payload));
+  payload.append(footer, kRdbChecksumBytes);
   return payload;
 }
 
@@ -228,10 +229,20 @@ Result<RdbPayload> ParseDumpPayload(std::string_view payload, PayloadChecksum ru
   return parsed;
 }
 
-Status WriteRdbPayload(const RdbPayload& payload, KeySlot& slot, Expiry expiry) {
-  std::string scratch;
-  Status status = WriteRdbValue(*payload.type, payload.value, slot, expiry, scratch);
+Status WriteRdbPayload(const RdbPayload& payload, KeySlot& slot, Expiry expiry, std::string& why) {
+  Status status;
+  if (payload.type->type == RdbType::kString) {
+    std::string scratch;
+    status = WriteRdbString(payload.value, slot, expiry, scratch);
+  } else {
+    RdbInput input(payload.value);
+    Result<bool> loaded = LoadRdbCollection(
+        *payload.type, input, [&](FunctionRef<Status(KeySlot&, Expiry)> put) -> Status { return put(slot, expiry); });
+    if (!loaded) status = loaded.error();
+    if (loaded && !*loaded) status = CorruptValue("an empty collection");
+  }
   if (status.ok() || status.code() == Err::kOutOfMemory) return status;
+  why = status.text();
   return Status::Text(std::string(kBadFormat));
 }
 

@@ -1,9 +1,10 @@
-// One key and its value as RDB bytes, in files and in DUMP payloads, and back.
+// One key and its value as RDB bytes, in files and in DUMP payloads, and back. Collections have a file per data type:
+// rdb_value_encoders.h, rdb_value_decoders.h.
 //
-// Thread-safety: functions only. Encoding needs the entry's bytes to stay as they are; decoding writes through a
-//   KeySlot, so the key's shard is locked or owned.
-// Errors: bytes are hostile. What cannot be decoded is kCorrupt with the reason, a type this server does not have
-//   kUnavailable with type, key and offset; nothing was changed then. kOutOfMemory comes from the keyspace.
+// Thread-safety: functions only. Encoding needs the entry's value to stay as it is; decoding writes through a KeySlot,
+//   so the key's shard is locked or owned when it does.
+// Errors: bytes are hostile. What cannot be decoded is kCorrupt with the reason; nothing was changed then. kUnavailable
+//   for a value that the file's version has no form for. kOutOfMemory comes from the keyspace.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,9 @@
 #include "persistence/encode_buffer.h"
 #include "persistence/rdb_batch.h"
 #include "persistence/rdb_encode.h"
+#include "persistence/rdb_input.h"
+#include "persistence/rdb_output.h"
+#include "persistence/rdb_value_decoders.h"
 #include "storage/base/result.h"
 #include "storage/entry_view.h"
 #include "storage/key_slot.h"
@@ -26,26 +30,22 @@ struct RdbEncoding {
   RdbCompression compression = RdbCompression::kLzf;
   RdbRecency recency = RdbRecency::kNone;
   uint32_t lru_clock = 0;  // 24 bits, of the moment of writing; kIdleSeconds only.
+  int version = 10;        // Of the file: which forms of values may be written.
 };
 
-// Whether the value is so large that it is written from where it lies, plain, instead of through a buffer.
-[[nodiscard]] bool IsRdbValueLarge(const EntryView& entry) noexcept;
-
-// Appends prefix, type, key and value.
-void AppendRdbEntry(EncodeBuffer& out, const EntryView& entry, const RdbEncoding& how) noexcept;
-// For large values: appends all that precedes the value's bytes, which follow from the answer's memory.
+// Whether the value is a string so large that it is written from where it lies, plain, instead of through a buffer.
+[[nodiscard]] bool IsRdbStringLarge(const EntryView& entry) noexcept;
+// For such strings: appends all that precedes the value's bytes, which follow from the answer's memory.
 [[nodiscard]] std::string_view AppendRdbEntryHead(EncodeBuffer& out, const EntryView& entry,
                                                   const RdbEncoding& how) noexcept;
 
-// Whether the value is a collection without elements, which loaders skip without a word.
-[[nodiscard]] bool IsEmptyRdbCollection(const RdbTypeInfo& type, std::string_view value) noexcept;
+// Appends prefix, type, key and value. An error names the key, and nothing was appended then.
+Status AppendRdbEntry(RdbOutput& out, const EntryView& entry, const RdbEncoding& how);
 
-// Whether this server has the type. Otherwise an error that names type, key, offset and version.
-Status CheckRdbTypeSupported(const RdbRecord& record, int version);
-
-// Decodes `value` and writes it to `slot` with the given deadline. `scratch` is memory to reuse between calls.
-Status WriteRdbValue(const RdbTypeInfo& type, std::string_view value, KeySlot& slot, Expiry expiry,
-                     std::string& scratch);
+// Decodes the string `value` and writes it to `slot`. `scratch` is memory to reuse between calls.
+Status WriteRdbString(std::string_view value, KeySlot& slot, Expiry expiry, std::string& scratch);
+// Builds the collection that `input` holds and installs it. False when it is empty: nothing was installed.
+Result<bool> LoadRdbCollection(const RdbTypeInfo& type, RdbInput& input, RdbInstall install);
 
 // --- DUMP and RESTORE ------------------------------------------------------------------------------------------------
 
@@ -61,6 +61,7 @@ enum class PayloadChecksum : uint8_t { kVerify, kIgnore };
 // Errors are whole replies: "ERR DUMP payload version or checksum are wrong", "ERR Bad data format". The value's shape
 // is right afterwards, its content may still be refused by WriteRdbPayload with the second.
 Result<RdbPayload> ParseDumpPayload(std::string_view payload, PayloadChecksum rule = PayloadChecksum::kVerify);
-Status WriteRdbPayload(const RdbPayload& payload, KeySlot& slot, Expiry expiry);
+// `why` gets the reason for the log when the payload is refused.
+Status WriteRdbPayload(const RdbPayload& payload, KeySlot& slot, Expiry expiry, std::string& why);
 
 }  // namespace cachenode

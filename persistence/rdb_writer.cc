@@ -15,9 +15,10 @@ constexpr int kVersionForMost = 10;
 
 }  // namespace
 
-int RdbVersionToWrite(RdbVersionChoice choice) noexcept {
+int RdbVersionToWrite(RdbVersionChoice choice, bool has_field_deadlines) noexcept {
   switch (choice) {
     case RdbVersionChoice::kAuto:
+      return has_field_deadlines ? kRdbNewestRedisVersion : kVersionForMost;
     case RdbVersionChoice::k10:
       return kVersionForMost;
     case RdbVersionChoice::k9:
@@ -42,6 +43,13 @@ Status RdbWriter::WriteHeader(const RdbFileHeader& header) {
   AppendRdbAuxInteger(out, "used-mem", static_cast<int64_t>(header.used_memory_bytes));
   AppendRdbAuxInteger(out, kRdbAuxUsedMemory, static_cast<int64_t>(header.used_memory_bytes));
   AppendRdbAuxInteger(out, "aof-base", 0);
+  if (!header.functions.empty() && header.version < kVersionForMost) {
+    return Status::WithText(Err::kUnavailable, "function libraries need rdb-version 10 or newer");
+  }
+  for (const std::string& source : header.functions) {
+    AppendRdbOpcode(out, RdbOpcode::kFunction2);
+    AppendRdbString(out, source, RdbCompression::kLzf);
+  }
   for (const RdbFileHeader::Database& database : header.databases) {
     AppendRdbOpcode(out, RdbOpcode::kSelectDb);
     AppendRdbLength(out, database.db);
@@ -70,6 +78,11 @@ Status RdbWriter::WriteChunk(std::span<const std::string_view> parts) {
   }
   chunk_bytes_.push_back(size_bytes);
   return Status::Ok();
+}
+
+Status RdbWriter::LongChunk::Write(std::string_view piece) {
+  size_bytes_ += piece.size();
+  return writer_.Write(piece, writer_.with_checksum_ ? Crc64(0, piece) : 0);
 }
 
 Status RdbWriter::Write(std::string_view bytes, uint64_t checksum) {

@@ -2,6 +2,8 @@
 //
 // Thread-safety: WriteHeader and Finish by one thread, alone. WriteChunk from any number of threads at once; it holds a
 //   lock of its own while the sink takes the bytes, so a slow disk slows exactly those who have something to write.
+//   A LongChunk holds that lock for its whole life: a value of any size is written as it is encoded, and nobody needs a
+//   second copy of it.
 // Invariants: a chunk starts with SELECTDB and holds whole keys, so chunks may come in any order. After an error every
 //   call answers that it failed.
 // Errors: those of the sink.
@@ -22,8 +24,9 @@
 
 namespace cachenode {
 
-// The version to write under `choice`: for kAuto the lowest that other servers of the last years read.
-[[nodiscard]] int RdbVersionToWrite(RdbVersionChoice choice) noexcept;
+// The version to write under `choice`: for kAuto the lowest that other servers of the last years read and that holds
+// the data, which deadlines of hash fields decide.
+[[nodiscard]] int RdbVersionToWrite(RdbVersionChoice choice, bool has_field_deadlines) noexcept;
 
 struct RdbFileHeader {
   int version = 10;
@@ -32,6 +35,7 @@ struct RdbFileHeader {
   int64_t created_s = 0;  // Unix seconds.
   uint64_t used_memory_bytes = 0;
   bool checksum = true;
+  std::vector<std::string> functions;  // Sources of function libraries; need version 10.
 
   struct Database {
     uint32_t db = 0;
@@ -55,6 +59,22 @@ class RdbWriter {
   Status WriteHeader(const RdbFileHeader& header);
   // `parts` are the bytes of one chunk; they end up next to each other.
   Status WriteChunk(std::span<const std::string_view> parts);
+  // A chunk in pieces, one after the other in the file. For the one thread that made it.
+  class LongChunk {
+   public:
+    // Waits until no other chunk is being written.
+    explicit LongChunk(RdbWriter& writer) : writer_(writer), lock_(writer.mutex_) {}
+    // The pieces so far are one chunk of the index.
+    ~LongChunk() { writer_.chunk_bytes_.push_back(size_bytes_); }
+    LongChunk(const LongChunk&) = delete;
+    LongChunk& operator=(const LongChunk&) = delete;
+    Status Write(std::string_view piece);
+
+   private:
+    RdbWriter& writer_;
+    const std::lock_guard<std::mutex> lock_;
+    uint64_t size_bytes_ = 0;
+  };
   // Writes chunk index, end marker and checksum.
   Status Finish();
 

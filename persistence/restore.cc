@@ -18,6 +18,8 @@ constexpr size_t kBatchBytes = size_t{512} << 10;
 // Batches that may wait for a helper; when there are as many, the reading thread decodes too.
 constexpr size_t kBatchesWaitingMax = 8;
 constexpr int64_t kMsPerSecond = 1000;
+constexpr size_t kLogTextBytesMax = 128;
+constexpr int kEmptyKeysLoggedMax = 10;
 // No key takes less: one granule of the slab heap, and a place in a bucket of 64 bytes for 11 entries.
 constexpr uint64_t kKeyBytesMin = 8 + 5;
 
@@ -37,7 +39,7 @@ Restore::Restore(Keyspace& keyspace, Clock& clock, Log& log, const RestoreOption
     : keyspace_(keyspace), clock_(clock), log_(log), options_(options) {
   if (options_.rules.now_ms == 0) options_.rules.now_ms = clock.NowMs();
   options_.thread_count = std::max(options_.thread_count, 1U);
-  loader_ = std::make_unique<BatchLoader>(keyspace, options_.rules);
+  loader_ = std::make_unique<BatchLoader>(keyspace, options_.rules, [this](std::string_view key) { OnEmptyKey(key); });
 }
 
 Restore::~Restore() = default;
@@ -63,11 +65,8 @@ Status Restore::Finish(Status status, std::string_view name) {
     if (status.code() == Err::kCancelled) status = Status::WithText(Err::kCancelled, "cancelled");
     return std::move(status).WithContext(name);
   }
-  if (loader_->empty_keys_skipped() > 0) {
-    CN_LOG(log_, kNotice, "{} keys with empty collections were skipped", loader_->empty_keys_skipped());
-  }
-  CN_LOG(log_, kNotice, "Done loading RDB, keys loaded: {}, keys expired: {}.", loader_->keys_loaded(),
-         loader_->keys_expired());
+  CN_LOG(log_, kNotice, "Done loading RDB, keys loaded: {}, keys expired: {}, empty keys skipped: {}.",
+         loader_->keys_loaded(), loader_->keys_expired(), loader_->empty_keys_skipped());
   return Status::Ok();
 }
 
@@ -147,8 +146,16 @@ void Restore::OnResizeDb(uint32_t db, uint64_t key_count, uint64_t expiring_coun
   if (refusal_.ok()) loader_->Reserve(db, key_count);
 }
 
-Status Restore::OnFunction(std::string_view) {
-  return Status::WithText(Err::kUnavailable, "a function library, which this server does not have yet");
+Status Restore::OnFunction(std::string_view source) {
+  const std::string_view first_line = source.substr(0, std::min(source.find('\n'), kLogTextBytesMax));
+  CN_LOG(log_, kWarning, "A function library is kept for the next snapshot but cannot be called: {}", first_line);
+  functions_.emplace_back(source);
+  return Status::Ok();
+}
+
+void Restore::OnEmptyKey(std::string_view key) {
+  if (empty_keys_logged_.fetch_add(1, std::memory_order_relaxed) >= kEmptyKeysLoggedMax) return;
+  CN_LOG(log_, kNotice, "skipping empty key: {}", key.substr(0, kLogTextBytesMax));
 }
 
 template <typename Body>
@@ -190,9 +197,9 @@ Status Restore::ReadBatches(RdbReader& reader) {
     if (!refusal_.ok()) return std::move(refusal_);
     loaded_bytes_.store(reader.bytes_read(), std::memory_order_relaxed);
     if (!*more) return Status::Ok();
-    batch = OfferBatch(std::move(batch));
+    if (!batch->streamed) batch = OfferBatch(std::move(batch));
     if (batch == nullptr) continue;
-    if (Status status = loader_->Load(*batch, scratch); !status.ok()) return status;
+    if (Status status = LoadBatch(reader, *batch, scratch); !status.ok()) return status;
     const std::lock_guard lock(mutex_);
     spare_.push_back(std::move(batch));
   }
@@ -279,9 +286,13 @@ Status Restore::LoadFragment(RdbReader& reader, RdbBatch& batch, BatchLoader::Sc
     if (!more) return more.error();
     if (!refusal_.ok()) return std::move(refusal_);
     if (!*more) return Status::Ok();
-    if (Status status = loader_->Load(batch, scratch); !status.ok()) return status;
+    if (Status status = LoadBatch(reader, batch, scratch); !status.ok()) return status;
   }
   return Err::kCancelled;
+}
+
+Status Restore::LoadBatch(RdbReader& reader, RdbBatch& batch, BatchLoader::Scratch& scratch) {
+  return batch.streamed ? loader_->LoadStreamed(reader, batch, scratch) : loader_->Load(batch, scratch);
 }
 
 void Restore::LoadChunksOfOneThread(const FileSource& file, const ChunkIndex& index) {
@@ -318,9 +329,10 @@ Status Restore::CheckTail(const FileSource& file, const ChunkIndex& index, uint6
   }
   loaded_bytes_.store(file_bytes, std::memory_order_relaxed);
   if (!options_.verify_checksum || stored == 0 || stored == checksum) return Status::Ok();
-  return Status::WithText(Err::kCorrupt, fmt::format("offset {}: wrong checksum: the file says {:016x}, its bytes give "
-                                                     "{:016x}",
-                                                     file_bytes - kRdbChecksumBytes, stored, checksum));
+  return Status::WithText(Err::kCorrupt,
+                          fmt::format("offset {}: wrong checksum (CRC error): the file says {:016x}, its bytes give "
+                                      "{:016x}",
+                                      file_bytes - kRdbChecksumBytes, stored, checksum));
 }
 
 }  // namespace cachenode

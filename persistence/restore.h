@@ -62,11 +62,16 @@ class Restore final : private RdbObserver {
   void Cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
 
   [[nodiscard]] RestoreProgress Progress() const noexcept;
+  // The sources of the function libraries of a file that was loaded.
+  [[nodiscard]] std::vector<std::string> TakeFunctions() noexcept { return std::move(functions_); }
 
  private:
   void OnAux(std::string_view name, std::string_view value) override;
   void OnResizeDb(uint32_t db, uint64_t key_count, uint64_t expiring_count) override;
   Status OnFunction(std::string_view source) override;
+
+  // On any thread.
+  void OnEmptyKey(std::string_view key);
 
   void Begin(int64_t total_bytes);
   void RefuseIfTooMuch(uint64_t needed_bytes);
@@ -86,6 +91,8 @@ class Restore final : private RdbObserver {
   Status LoadHead(const FileSource& file, const ChunkIndex& index, uint64_t& checksum);
   void LoadChunksOfOneThread(const FileSource& file, const ChunkIndex& index);
   Status LoadFragment(RdbReader& reader, RdbBatch& batch, BatchLoader::Scratch& scratch);
+  // By the thread that reads.
+  Status LoadBatch(RdbReader& reader, RdbBatch& batch, BatchLoader::Scratch& scratch);
   Status CheckTail(const FileSource& file, const ChunkIndex& index, uint64_t checksum);
   template <typename Body>
   void OnHelpers(Body body, FunctionRef<void()> own_part);
@@ -103,13 +110,15 @@ class Restore final : private RdbObserver {
 
   int version_ = 0;  // Of the file; constant once the head was read.
   RdbDialect dialect_ = RdbDialect::kRedis;
-  Status refusal_;                         // Of the thread that reads.
+  Status refusal_;  // Of the thread that reads, as are the next.
+  std::vector<std::string> functions_;
   uint64_t lasting_keys_ = 0;              // Without a deadline, as announced so far. The same.
   std::vector<uint64_t> chunk_checksums_;  // Each written by one thread.
   std::atomic<size_t> next_chunk_{0};
 
   std::atomic<bool> cancelled_{false};
   std::atomic<bool> failed_{false};
+  std::atomic<int> empty_keys_logged_{0};
   std::atomic<int64_t> start_ms_{0};
   std::atomic<uint64_t> total_bytes_{0};
   std::atomic<uint64_t> loaded_bytes_{0};

@@ -29,6 +29,13 @@ SinkFactory FileFactory(const SnapshotSettings& settings) {
   };
 }
 
+bool HasFieldDeadlines(const Keyspace& keyspace) {
+  for (uint32_t db = 0; db < keyspace.database_count(); ++db) {
+    if (keyspace.FieldExpiryCount(db) > 0) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string UnfinishedSnapshotName() { return fmt::format("temp-{}.rdb", getpid()); }
@@ -45,16 +52,22 @@ void Snapshotter::SetSettings(SnapshotSettings settings) {
   });
 }
 
+void Snapshotter::SetFunctions(std::vector<std::string> sources) {
+  host_.RunExclusive([&] { functions_ = std::move(sources); });
+}
+
 SnapshotPlan Snapshotter::MakePlan(SinkFactory open_sink) {
   SnapshotPlan plan;
-  plan.header.version = RdbVersionToWrite(settings_.version);
+  plan.header.version = RdbVersionToWrite(settings_.version, HasFieldDeadlines(keyspace_));
   plan.header.server_version = settings_.server_version;
   plan.header.server_is_valkey = settings_.server_is_valkey;
+  plan.header.functions = functions_;
   plan.header.created_s = NowSeconds();
   plan.header.used_memory_bytes = memory::UsedBytes() + keyspace_.MappedBytes();
   plan.header.checksum = settings_.checksum;
   plan.encoding.compression = settings_.compression ? RdbCompression::kLzf : RdbCompression::kOff;
   plan.encoding.recency = settings_.recency;
+  plan.encoding.version = plan.header.version;
   plan.encoding.lru_clock = static_cast<uint32_t>(NowSeconds()) & 0xFFFFFFU;
   plan.open_sink = open_sink ? std::move(open_sink) : FileFactory(settings_);
   plan.encoder_threads = std::max(settings_.thread_count, 1U);

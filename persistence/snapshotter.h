@@ -74,6 +74,8 @@ class Snapshotter {
   // --- Control -------------------------------------------------------------------------------------------------------
 
   void SetSettings(SnapshotSettings settings);
+  // Sources of function libraries, which every file gets: what a load found, so that saving does not lose it.
+  void SetFunctions(std::vector<std::string> sources);
   // Configuration of save points; world lock.
   [[nodiscard]] SavePolicy& policy() noexcept { return policy_; }
 
@@ -132,6 +134,7 @@ class Snapshotter {
 
   // Under exclusion.
   SnapshotSettings settings_;
+  std::vector<std::string> functions_;
   SavePolicy policy_;
   std::unique_ptr<SnapshotRun> run_;
   bool scheduled_ = false;

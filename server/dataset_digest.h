@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "storage/entry_view.h"
 #include "storage/keyspace.h"
@@ -28,10 +29,18 @@ class DatasetDigest {
 
  private:
   // Joins the hash of `bytes`; the order of calls does not matter.
-  void Xor(const void* bytes, size_t size);
+  void Xor(std::string_view bytes);
   // Joins the hash of `bytes` and hashes the sum; the order of calls matters.
-  void Mix(const void* bytes, size_t size);
+  void Mix(std::string_view bytes);
   void MixValue(const EntryView& entry);
+  void MixList(const EntryView& entry);
+  void XorSet(const EntryView& entry);
+  void XorSortedSet(const EntryView& entry);
+  void XorHash(const EntryView& entry);
+  void MixStream(const EntryView& entry);
+  [[nodiscard]] std::string_view View() const noexcept {
+    return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
+  }
 
   Bytes bytes_{};
 };

@@ -125,6 +125,7 @@ RestoreOptions PersistenceService::RestoreOptionsOf(const Config& config) const 
   options.version_check = config.rdb_version_check;
   options.verify_checksum = config.rdbchecksum && !parts_.state->skip_checksums.load(std::memory_order_relaxed);
   options.thread_count = HelperThreads();
+  options.rules.key_delay_us = config.key_load_delay;
   options.rules.lfu = RecencyOf(config) == RdbRecency::kLfuCounter;
   // A load may go beyond maxmemory, as Redis' may; eviction sees to that afterwards. It may not go beyond the node.
   const uint64_t ceiling = parts_.state->memory_ceiling_bytes;
@@ -169,6 +170,7 @@ void PersistenceService::LoadOnThread(std::shared_ptr<const Config> config) {
 // Worker 0: clients are let in, or the process ends without having served a key.
 void PersistenceService::FinishLoad(Status status) {
   load_thread_.join();
+  snapshotter_.SetFunctions(restore_->TakeFunctions());
   {
     const std::lock_guard<std::mutex> guard(mutex_);
     last_progress_ = restore_->Progress();
@@ -176,6 +178,10 @@ void PersistenceService::FinishLoad(Status status) {
   }
   if (!status.ok()) {
     if (status.code() == Err::kCancelled) return;
+    if (status.code() == Err::kCorrupt) {
+      CN_LOG(log_, kWarning, "Internal error in RDB reading: {}", status.text());
+      CN_LOG(log_, kWarning, "Terminating server after rdb file reading failure.");
+    }
     CN_LOG(log_, kWarning, "Fatal error loading the DB, check server logs. Exiting. {}", status.text());
     hooks_.on_load_failed(1);
     return;

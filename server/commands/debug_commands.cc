@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "persistence/rdb_value_codec.h"
 #include "protocol/error_text.h"
 #include "protocol/resp_writer.h"
 #include "server/arg_parser.h"
@@ -17,6 +16,7 @@
 #include "server/command_table.h"
 #include "server/commands/debug_internals.h"
 #include "server/commands/debug_protocol.h"
+#include "server/commands/debug_values.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
 #include "server/config/config_store.h"
@@ -33,17 +33,6 @@ namespace {
 // DEBUG DIGEST -> 40 hexadecimal digits for the whole data set.
 Status DebugDigest(CommandContext& context, Args /*args*/) {
   context.reply().SimpleString(DatasetDigest::OfKeyspace(context.keyspace()).Hex());
-  return Status::Ok();
-}
-
-// DEBUG DIGEST-VALUE key [key ...] -> digits for each value, zeros for a missing key.
-Status DebugDigestValue(CommandContext& context, Args args) {
-  context.reply().ArrayHeader(args.size() - 2);
-  for (const std::string_view key : args.subspan(2)) {
-    const KeySlot slot = context.Inspect(key);
-    const DatasetDigest digest = slot.Exists() ? DatasetDigest::OfValue(slot.View()) : DatasetDigest();
-    context.reply().SimpleString(digest.Hex());
-  }
   return Status::Ok();
 }
 
@@ -80,40 +69,6 @@ Status DebugReload(CommandContext& context, Args args) {
   Status status = context.parts().persistence->Reload(options);
   if (status.ok()) context.reply().Ok();
   return status;
-}
-
-// DEBUG OBJECT key -> one line about how the value is kept.
-Status DebugObject(CommandContext& context, Args args) {
-  const KeySlot slot = context.Inspect(args[2]);
-  if (!slot.Exists()) return Err::kNoSuchKey;
-  constexpr size_t kDumpOverhead = 1 + 2 + 8;  // Type, version, checksum.
-  const size_t serialized = DumpPayload(slot.View(), RdbCompression::kLzf).size() - kDumpOverhead;
-  char line[256];
-  const int size = std::snprintf(
-      line, sizeof line, "Value at:%p refcount:1 encoding:%.*s serializedlength:%zu lru:%u lru_seconds_idle:%u",
-      static_cast<const void*>(slot.View().value), static_cast<int>(slot.EncodingName().size()),
-      slot.EncodingName().data(), serialized, slot.View().access, slot.IdleSeconds());
-  context.reply().SimpleString({line, static_cast<size_t>(size)});
-  return Status::Ok();
-}
-
-// DEBUG SDSLEN key -> lengths of key and string as Redis would describe them.
-Status DebugSdslen(CommandContext& context, Args args) {
-  const KeySlot slot = context.Inspect(args[2]);
-  if (!slot.Exists()) return Err::kNoSuchKey;
-  if (slot.type() != ValueType::kString || slot.View().String().IsInt()) {
-    return Status::Text("ERR Not an sds encoded string.");
-  }
-  const ByteBlock* block = slot.View().String().block();
-  const size_t size = slot.StringSize();
-  const size_t spare = block == nullptr ? 0 : block->capacity() - size;
-  char line[256];
-  const int length = std::snprintf(
-      line, sizeof line,
-      "key_sds_len:%zu, key_sds_avail:0, key_zmalloc: %zu, val_sds_len:%zu, val_sds_avail:%zu, val_zmalloc: %zu",
-      args[2].size(), slot.MemoryBytes(), size, spare, block == nullptr ? size : block->MemoryBytes());
-  context.reply().SimpleString({line, static_cast<size_t>(length)});
-  return Status::Ok();
 }
 
 // The value DEBUG POPULATE gives key number `index`: cut or padded with zeros to `size_bytes` unless that is negative.
@@ -268,6 +223,7 @@ constexpr DebugRow kDebugRows[] = {
     {"htstats", 3, DebugHtstats, "Tell how the tables of a database are filled."},
     {"htstats-key", 3, DebugHtstatsKey, "Tell how the table of a value is filled."},
     {"leak", 3, DebugLeak, "Lose memory."},
+    {"listpack", 3, DebugListpack, "Write to the log what a packed value holds."},
     {"log", 3, DebugLog, "Write to the server's log."},
     {"mallctl", -3, DebugMallctl, "Read or set a number among the allocator's knobs."},
     {"mallctl-str", -3, DebugMallctlStr, "Read or set a text among the allocator's knobs."},
@@ -277,6 +233,8 @@ constexpr DebugRow kDebugRows[] = {
     {"pause-cron", 3, DebugPauseCron, "Stop or resume periodic work."},
     {"populate", -3, DebugPopulate, "Make many keys."},
     {"protocol", 3, DebugProtocol, "Answer with a value of the given protocol type."},
+    {"quicklist", -3, DebugQuicklist, "Write to the log what nodes a list has."},
+    {"quicklist-packed-threshold", 3, DebugPackedThreshold, "Set the size of list elements with nodes of their own."},
     {"reload", -2, DebugReload, "Save, empty and load the data set."},
     {"replybuffer", 4, DebugReplybuffer, "Tune reply buffers; here they need none of it."},
     {"sdslen", 3, DebugSdslen, "Tell the lengths of a key and its string."},

@@ -12,6 +12,7 @@
 #include "server/commands/expire_options.h"
 #include "server/commands/families.h"
 #include "server/node_state.h"
+#include "storage/base/log.h"
 
 namespace cachenode {
 namespace {
@@ -24,7 +25,9 @@ Status Dump(CommandContext& context, Args args) {
     return Status::Ok();
   }
   const RdbCompression compression = context.config().rdbcompression ? RdbCompression::kLzf : RdbCompression::kOff;
-  context.reply().Bulk(DumpPayload(slot.View(), compression));
+  const std::string payload = DumpPayload(slot.View(), compression);
+  if (payload.empty()) return Err::kOutOfMemory;
+  context.reply().Bulk(payload);
   return Status::Ok();
 }
 
@@ -96,8 +99,12 @@ Status Restore(CommandContext& context, Args args) {
     context.reply().Ok();
     return Status::Ok();
   }
-  Status status = WriteRdbPayload(*payload, slot, *deadline_ms >= 0 ? Expiry::At(*deadline_ms) : Expiry::kClear);
-  if (!status.ok()) return status;
+  std::string why;
+  Status status = WriteRdbPayload(*payload, slot, *deadline_ms >= 0 ? Expiry::At(*deadline_ms) : Expiry::kClear, why);
+  if (!status.ok()) {
+    if (!why.empty()) CN_LOG(*context.parts().log, kWarning, "RESTORE refused a payload: {}", why);
+    return status;
+  }
   if (options.idle_seconds >= 0 && !context.access().lfu) {
     slot.SetIdleSeconds(static_cast<uint32_t>(std::min<int64_t>(options.idle_seconds, UINT32_MAX)));
   }

@@ -17,7 +17,6 @@ namespace {
 // What a walk over a listpack from outside found.
 struct ListpackFacts {
   size_t fields = 0;
-  size_t longest = 0;
   bool in_order = true;  // Triples by deadline.
 };
 
@@ -47,7 +46,6 @@ Status Inspect(std::string_view listpack, bool triples, ListpackFacts& facts) {
     const std::string_view name = list.At(at).Read(scratch);
     hashes.push_back(HashKey(name));
     at = list.Next(at);
-    facts.longest = std::max({facts.longest, name.size(), list.At(at).SizeBytes()});
     at = list.Next(at);
     if (!triples) continue;
     int64_t deadline_ms = 0;
@@ -106,8 +104,8 @@ Status HashBuilder::AddListpack(std::string_view listpack, bool triples) {
   ListpackFacts facts;
   if (Status error = Inspect(listpack, triples, facts); !error.ok()) return error;
   if (triples) KeepDeadlines();
-  const bool fits =
-      facts.fields <= value_limits.hash_max_listpack_entries && facts.longest <= value_limits.hash_max_listpack_value;
+  // As in Redis, lengths are not looked at: what was packed stays so.
+  const bool fits = facts.fields <= value_limits.hash_max_listpack_entries;
   if (fits && Count() == 0 && table_ == nullptr && facts.in_order && triples == triples_) {
     packed_ = listpack;
     packed_count_ = facts.fields;

@@ -305,7 +305,7 @@ TEST(RdbReader, ChecksTheChecksumUnlessZeroOrToldNotTo) {
   EXPECT_EQ(ErrorOf(WithChecksum(body)), "");
   EXPECT_EQ(ErrorOf(body + std::string(8, '\0')), "");
   const std::string wrong = body + "12345678";
-  EXPECT_EQ(ErrorOf(wrong).substr(0, 26), "offset 15: wrong checksum:");
+  EXPECT_EQ(ErrorOf(wrong).substr(0, 38), "offset 15: wrong checksum (CRC error):");
   RdbReaderOptions lax;
   lax.verify_checksum = false;
   EXPECT_EQ(ErrorOf(wrong, lax), "");

@@ -85,15 +85,16 @@ TEST(RdbWriter, WritesAFileThatReadsBackWithItsChecksum) {
 
 TEST(RdbWriter, WritesTheMagicOfTheVersion) {
   RdbFileHeader header = Header();
-  header.version = RdbVersionToWrite(RdbVersionChoice::k80);
+  header.version = RdbVersionToWrite(RdbVersionChoice::k80, false);
   header.server_is_valkey = true;
   header.server_version = "9.0.1";
   const std::string valkey = WriteFile(header, {});
   EXPECT_EQ(valkey.substr(0, 9), "VALKEY080");
   EXPECT_NE(valkey.find("valkey-ver"), std::string::npos);
-  header.version = RdbVersionToWrite(RdbVersionChoice::k9);
+  header.version = RdbVersionToWrite(RdbVersionChoice::k9, false);
   EXPECT_EQ(WriteFile(header, {}).substr(0, 9), "REDIS0009");
-  EXPECT_EQ(RdbVersionToWrite(RdbVersionChoice::kAuto), 10);
+  EXPECT_EQ(RdbVersionToWrite(RdbVersionChoice::kAuto, false), 10);
+  EXPECT_EQ(RdbVersionToWrite(RdbVersionChoice::kAuto, true), 12);
 }
 
 TEST(RdbWriter, WritesNoChecksumWhenTold) {

@@ -1,0 +1,45 @@
+// Where the encoder of a value puts its bytes: a buffer, and somebody who takes its content away before it grows large.
+//
+// Thread-safety: one thread at a time.
+// Invariant: between two calls of Flow an encoder adds one element or one node, so that the buffer stays near
+//   kPieceBytes however large the value is; without a drain it takes the whole value (DUMP).
+#pragma once
+
+#include "persistence/encode_buffer.h"
+#include "persistence/rdb_encode.h"
+
+namespace cachenode {
+
+class RdbOutput {
+ public:
+  static constexpr size_t kPieceBytes = size_t{256} << 10;
+
+  // Takes the bytes of a buffer that has become large and empties it.
+  class Drain {
+   public:
+    virtual ~Drain() = default;
+    // False when writing has failed: what follows is not wanted any more.
+    [[nodiscard]] virtual bool Take(EncodeBuffer& buffer) noexcept = 0;
+  };
+
+  RdbOutput(EncodeBuffer& buffer, RdbCompression compression, Drain* drain = nullptr) noexcept
+      : buffer_(buffer), compression_(compression), drain_(drain) {}
+
+  [[nodiscard]] EncodeBuffer& buffer() noexcept { return buffer_; }
+  [[nodiscard]] RdbCompression compression() const noexcept { return compression_; }
+  // Between two elements. False when the encoder may stop because nobody will read what it writes.
+  [[nodiscard]] bool Flow() noexcept {
+    return buffer_.size() < kPieceBytes || drain_ == nullptr || drain_->Take(buffer_);
+  }
+
+  void Length(uint64_t length) noexcept { AppendRdbLength(buffer_, length); }
+  void Int64(int64_t value) noexcept { AppendRdbInt64(buffer_, value); }
+  void String(std::string_view text) noexcept { AppendRdbString(buffer_, text, compression_); }
+
+ private:
+  EncodeBuffer& buffer_;
+  const RdbCompression compression_;
+  Drain* const drain_;
+};
+
+}  // namespace cachenode

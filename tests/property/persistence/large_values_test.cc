@@ -1,0 +1,238 @@
+// Snapshots of large collections while they change: the file holds each as it was at the cut. And loads of values that
+// are larger than the reader's block: what comes out is what went in.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "persistence/batch_loader.h"
+#include "tests/support/persistence/large_values.h"
+#include "tests/support/persistence/snapshot_rig.h"
+#include "tests/support/property.h"
+
+namespace cachenode {
+namespace {
+
+constexpr int kVersion = 10;
+constexpr int kKeysPerType = 4;
+constexpr int kElements = 20000;
+
+struct Nobody final : RdbObserver {
+  void OnAux(std::string_view, std::string_view) override {}
+  void OnResizeDb(uint32_t, uint64_t, uint64_t) override {}
+  Status OnFunction(std::string_view) override { return Status::Ok(); }
+};
+
+EncodedDataSet RecordsOfFile(std::string_view bytes) {
+  Nobody nobody;
+  MemorySource source(bytes);
+  RdbReaderOptions options;
+  options.streamed_value_bytes = SIZE_MAX;  // Whole records, to be compared.
+  RdbReader reader(source, nobody, options);
+  EXPECT_TRUE(reader.ReadHeader().ok());
+  EncodedDataSet all;
+  RdbBatch batch;
+  for (;;) {
+    Result<bool> more = reader.ReadBatch(batch);
+    EXPECT_TRUE(more.ok()) << more.status().text();
+    if (!more.ok() || !*more) return all;
+    for (const RdbRecord& record : batch.records) {
+      std::string value(1, static_cast<char>(record.type->type));
+      value += record.value;
+      EXPECT_TRUE(
+          all.emplace(std::pair(record.db, std::string(record.key)), std::pair(value, record.expire_at_ms)).second)
+          << "written twice: " << record.key;
+    }
+  }
+}
+
+void ExpectSameRecords(const EncodedDataSet& got, const EncodedDataSet& want) {
+  EXPECT_EQ(got.size(), want.size());
+  for (const auto& [key, value] : want) {
+    const auto found = got.find(key);
+    ASSERT_NE(found, got.end()) << key.second << " is missing";
+    ASSERT_EQ(found->second.second, value.second) << key.second;
+    ASSERT_EQ(found->second.first.size(), value.first.size()) << key.second;
+    ASSERT_TRUE(found->second.first == value.first) << key.second << " differs";
+  }
+}
+
+std::string KeyOf(ValueType type, uint64_t number) {
+  return std::string(TypeName(type)) + ":" + std::to_string(number);
+}
+
+// What one worker does to the collections of a rig.
+class Worker {
+ public:
+  Worker(SnapshotRig& rig, uint64_t seed) : rig_(rig), random_(seed), writer_(seed + 1) {
+    context_.SetNow(1'700'000'000'000);
+  }
+
+  void Fill() {
+    for (const ValueType type : CollectionWriter::kTypes) {
+      for (int number = 0; number < kKeysPerType; ++number) {
+        // The last is packed.
+        const int elements = number + 1 < kKeysPerType ? kElements / (number * number * 4 + 1) : 20;
+        OnKey(KeyOf(type, static_cast<uint64_t>(number)),
+              [&](KeySlot& slot) { writer_.Change(type, slot, elements, true); });
+      }
+    }
+  }
+  void Change() {
+    const ValueType type = CollectionWriter::kTypes[random_() % std::size(CollectionWriter::kTypes)];
+    const std::string key = KeyOf(type, random_() % kKeysPerType);
+    OnKey(key, [&](KeySlot& slot) {
+      if (random_() % 400 == 0) return slot.Erase();
+      if (slot.Exists() && random_() % 50 == 0) {
+        (void)slot.SetExpire(1'900'000'000'000 + static_cast<int64_t>(random_() % 1000));
+        return;
+      }
+      writer_.Change(type, slot, 20, random_() % 2 == 0);
+    });
+  }
+
+ private:
+  template <typename Body>
+  void OnKey(const std::string& key, const Body& body) {
+    const KeyHash hash = Keyspace::Hash(key);
+    Shard& shard = rig_.keyspace.ShardOf(hash);
+    const ShardGuard guard(shard);
+    if (rig_.snapshotter.MustPark(shard, 0, hash)) return;
+    KeySlot slot = shard.Find(0, hash, key, context_);
+    body(slot);
+  }
+
+  SnapshotRig& rig_;
+  std::mt19937_64 random_;
+  CollectionWriter writer_;
+  AccessContext context_;
+};
+
+void SetPlainFiles(SnapshotRig& rig) {
+  SnapshotSettings settings;
+  settings.walker_count = 8;
+  settings.compression = false;
+  rig.snapshotter.SetSettings(settings);
+}
+
+void RunSnapshots(unsigned workers, size_t rounds, TestSink::Behaviour behaviour) {
+  SCOPED_TRACE(PropertyTrace());
+  std::mt19937_64 random(PropertySeed());
+  SnapshotRig rig(workers > 1);
+  SetPlainFiles(rig);
+  Worker(rig, random()).Fill();
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  const uint64_t seed = random();
+  for (unsigned number = 0; number < workers; ++number) {
+    threads.emplace_back([&rig, &stop, number, seed] {
+      Worker worker(rig, seed + number);
+      while (!stop.load(std::memory_order_relaxed)) {
+        rig.host.InWorld([&] {
+          for (int i = 0; i < 20; ++i) worker.Change();
+          rig.snapshotter.RunSlice(number, 5);
+        });
+        std::this_thread::yield();
+      }
+    });
+  }
+  for (size_t round = 0; round < rounds && !testing::Test::HasFailure(); ++round) {
+    EncodedDataSet want;
+    rig.host.RunExclusive([&] {
+      want = EncodeAll(rig.keyspace, kVersion);
+      EXPECT_TRUE(rig.snapshotter.Start(rig.Sink(behaviour)).ok());
+    });
+    while (rig.snapshotter.Running()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      rig.snapshotter.Poll();
+    }
+    EXPECT_TRUE(rig.snapshotter.Figures().last_ok);
+    ExpectSameRecords(RecordsOfFile(rig.file), want);
+  }
+  stop.store(true);
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(LargeValues, AreWrittenAsTheyWereAtTheCutUnderWritesOfOneThread) { RunSnapshots(1, PropertyRounds(8), {}); }
+TEST(LargeValues, AreWrittenAsTheyWereAtTheCutUnderWritesOfFourThreads) { RunSnapshots(4, PropertyRounds(8), {}); }
+TEST(LargeValues, AreWrittenAsTheyWereAtTheCutWhenTheDiskIsSlow) {
+  TestSink::Behaviour slow;
+  slow.delay = std::chrono::milliseconds(3);
+  RunSnapshots(4, PropertyRounds(3), slow);
+}
+
+// Remembers the largest piece it was given.
+class MeasuringSink final : public ByteSink {
+ public:
+  MeasuringSink(std::string& out, size_t& largest) : memory_(out, SIZE_MAX), largest_(largest) {}
+  Status Write(std::span<const char> bytes) override {
+    largest_ = std::max(largest_, bytes.size());
+    return memory_.Write(bytes);
+  }
+  Status Commit() override { return memory_.Commit(); }
+
+ private:
+  MemorySink memory_;
+  size_t& largest_;
+};
+
+TEST(LargeValues, LeaveInPiecesAndComeBackThroughAWindow) {
+  SnapshotRig rig(false);
+  SetPlainFiles(rig);
+  CollectionWriter writer(7);
+  AccessContext context;
+  context.SetNow(1'700'000'000'000);
+  for (const ValueType type : CollectionWriter::kTypes) {
+    KeySlot slot = rig.keyspace.Locate(0, TypeName(type), context);
+    writer.Change(type, slot, 60000, true);
+  }
+  size_t largest = 0;
+  ASSERT_TRUE(rig.snapshotter
+                  .Start([&]() -> Result<std::unique_ptr<ByteSink>> {
+                    return std::unique_ptr<ByteSink>(std::make_unique<MeasuringSink>(rig.file, largest));
+                  })
+                  .ok());
+  rig.RunToEnd();
+  EXPECT_GT(rig.file.size(), size_t{3} << 20);
+  EXPECT_LT(largest, RdbOutput::kPieceBytes + (size_t{64} << 10));
+
+  Nobody nobody;
+  MemorySource source(rig.file);
+  RdbReaderOptions options;
+  options.block_bytes = 4096;
+  options.streamed_value_bytes = 16384;
+  RdbReader reader(source, nobody, options);
+  ASSERT_TRUE(reader.ReadHeader().ok());
+  Keyspace loaded(SnapshotRig::Options(false, 16));
+  BatchLoader loader(loaded, LoadRules{});
+  BatchLoader::Scratch scratch;
+  RdbBatch batch;
+  int streamed = 0;
+  for (;;) {
+    Result<bool> more = reader.ReadBatch(batch);
+    ASSERT_TRUE(more.ok()) << more.status().text();
+    if (!*more) break;
+    streamed += batch.streamed;
+    const Status status = batch.streamed ? loader.LoadStreamed(reader, batch, scratch) : loader.Load(batch, scratch);
+    ASSERT_TRUE(status.ok()) << status.text();
+    EXPECT_LE(batch.block.capacity(), size_t{256} << 10) << "the value was collected";
+  }
+  EXPECT_EQ(streamed, 5);
+  EXPECT_EQ(loader.keys_loaded(), 5U);
+  // Tables are laid out by their history, and lists are cut into nodes anew: what is compared is the elements' bytes.
+  for (const ValueType type : CollectionWriter::kTypes) {
+    const std::string key(TypeName(type));
+    const EntryView was = rig.keyspace.Locate(0, key, context).View();
+    const EntryView is = loaded.Locate(0, key, context).View();
+    const int version = type == ValueType::kList ? 9 : kVersion;
+    std::string before = EncodeOne(was, version);
+    std::string after = EncodeOne(is, version);
+    EXPECT_EQ(before.size(), after.size()) << key;
+    std::sort(before.begin(), before.end());
+    std::sort(after.begin(), after.end());
+    EXPECT_TRUE(before == after) << key;
+  }
+}
+
+}  // namespace
+}  // namespace cachenode
