@@ -86,7 +86,9 @@ Status XgroupSetid(CommandContext& context, Args args) {
   if (args.size() > 7) return Status::Text(SubcommandSyntaxText("xgroup", args[1]));
   KeySlot slot = context.FindForWrite(args[2]);
   if (Status error = RequireStream(slot, args, true); !error.ok()) return error;
-  Result<StreamId> id = ParsePosition(slot, args[4]);
+  // Unlike CREATE, this takes "-" and "+" too.
+  const bool is_edge = args[4] == "-" || args[4] == "+";
+  Result<StreamId> id = is_edge ? ParseRangeStart(args[4]) : ParsePosition(slot, args[4]);
   if (!id) return id.error();
   StreamValue stream(slot);
   if (Status error = stream.Open(); !error.ok()) return error;
