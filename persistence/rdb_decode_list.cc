@@ -51,7 +51,9 @@ class ListDecoder {
 
   [[nodiscard]] bool ReadElement() {
     RdbString text;
-    if (!input_.Read([&text](RdbCursor& at) { return at.ReadString(text); })) return false;
+    return input_.Read([&text](RdbCursor& at) { return at.ReadString(text); }) && AddElement(text);
+  }
+  [[nodiscard]] bool AddElement(const RdbString& text) {
     if (text.form != RdbString::Form::kInteger && text.text_bytes >= kIntoBlockMin) return AddLarge(text);
     std::string_view element;
     if (!text.View(scratch_, element)) return input_.Fail("a compressed string cannot be decompressed");
@@ -71,10 +73,17 @@ class ListDecoder {
     std::string_view listpack;
     return ReadPackedBlob(input_, form, "List", scratch_, listpack) && builder_.AppendListpack(listpack);
   }
+  // A node of its own is for large elements: an empty one is damage.
+  [[nodiscard]] bool ReadPlainNode() {
+    RdbString text;
+    if (!input_.Read([&text](RdbCursor& at) { return at.ReadString(text); })) return false;
+    const bool is_empty = text.form == RdbString::Form::kRaw && text.bytes.empty();
+    return is_empty ? input_.Fail("an empty list node") : AddElement(text);
+  }
   [[nodiscard]] bool ReadAnyNode() {
     uint64_t container = 0;
     if (!input_.ReadLength(container)) return false;
-    if (container == kPlainNode) return ReadElement();
+    if (container == kPlainNode) return ReadPlainNode();
     return container == kPackedNode ? ReadNode(PackedForm::kListpack) : input_.Fail("unknown container of a list node");
   }
 

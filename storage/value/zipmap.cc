@@ -28,6 +28,8 @@ size_t CheckString(const char* at, size_t left, bool has_unused) noexcept {
   if (left == 0 || ByteAt(at) == kEnd) return 0;
   const size_t data_at = LengthFieldBytes(at) + (has_unused ? 1 : 0);
   if (data_at > left) return 0;
+  // No server wrote a short length in five bytes, and none reads it.
+  if (ByteAt(at) == kLongLength && ReadLength(at) < kLongLength) return 0;
   const size_t unused = has_unused ? ByteAt(at + data_at - 1) : 0;
   const size_t bytes = ReadLength(at) + unused;
   return bytes > left - data_at ? 0 : data_at + bytes;
