@@ -57,15 +57,17 @@ def better_of(together: Outcome, rest: Outcome) -> Outcome:
 class Judge:
     """Judges files of one mode in one workspace."""
 
-    def __init__(self, workspace: Workspace, mode: str, timeout_s: int):
+    def __init__(self, workspace: Workspace, mode: str, timeout_s: int, skip_slow: bool = False):
         self._workspace = workspace
+        self._skip_slow = skip_slow
         self._mode = mode
         self._timeout_s = timeout_s
 
     def judge(self, file: str, excluded: dict[str, Exclusion], perfect: int) -> Verdict:
         verdict = Verdict(perfect=perfect)
         apart = [name for name, exclusion in excluded.items() if exclusion.apart]
-        together = settle(self._run(file, skip=apart), excluded)
+        left_out = [name for name, exclusion in excluded.items() if exclusion.slow and self._skip_slow]
+        together = settle(self._run(file, skip=apart + left_out), excluded)
         rest = together
         named = [name for name in excluded if name != START_FAILURE]
         if excluded and (not together.completed or unexpected(together, excluded)):
@@ -76,7 +78,8 @@ class Judge:
             elif rest.completed:
                 verdict.notes.append(f"judged without its excluded tests: {together.ending}")
         self._judge_rest(verdict, rest, excluded)
-        for name in named:
+        verdict.excluded += len(left_out)
+        for name in (name for name in named if name not in left_out):
             passes = passes_of(together, name)
             if not passes and (name in apart or not together.completed):
                 passes = self._passes_alone(file, name)

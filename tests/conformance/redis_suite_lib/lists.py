@@ -17,6 +17,15 @@ class Exclusion:
     tag: str
     reason: str
     apart: bool
+    slow: bool = False
+
+
+@dataclass(frozen=True)
+class SuiteFile:
+    """One file of the suite."""
+
+    perfect: dict[str, int]  # mode -> tests that the real server runs to an end
+    slow: bool
 
 
 def entries(path: Path):
@@ -26,14 +35,13 @@ def entries(path: Path):
             yield number, line.strip()
 
 
-def load_files(path: Path) -> dict[str, dict[str, int]]:
-    """File -> {mode: tests that the real server runs to an end}."""
+def load_files(path: Path) -> dict[str, SuiteFile]:
     files = {}
     for number, line in entries(path):
         words = line.split()
-        if len(words) != 3:
-            raise SystemExit(f"{path}:{number}: expected `file own external`")
-        files[words[0]] = {"own": int(words[1]), "external": int(words[2])}
+        if len(words) not in (3, 4) or words[3:] not in ([], ["slow"]):
+            raise SystemExit(f"{path}:{number}: expected `file own external [slow]`")
+        files[words[0]] = SuiteFile({"own": int(words[1]), "external": int(words[2])}, len(words) == 4)
     return files
 
 
@@ -42,10 +50,10 @@ def load_exclusions(path: Path) -> dict[str, dict[str, Exclusion]]:
     exclusions: dict[str, dict[str, Exclusion]] = {}
     for number, line in entries(path):
         words = [word.strip() for word in line.split(" | ")]
-        if len(words) not in (4, 5) or not TAG.fullmatch(words[2]) or words[4:] not in ([], ["apart"]):
-            raise SystemExit(f"{path}:{number}: expected `file | test name | tag | reason [| apart]`")
+        if len(words) not in (4, 5) or not TAG.fullmatch(words[2]) or words[4:] not in ([], ["apart"], ["slow"]):
+            raise SystemExit(f"{path}:{number}: expected `file | test name | tag | reason [| apart or slow]`")
         of_file = exclusions.setdefault(words[0], {})
         if words[1] in of_file:
             raise SystemExit(f"{path}:{number}: excluded twice")
-        of_file[words[1]] = Exclusion(words[1], words[2], words[3], len(words) == 5)
+        of_file[words[1]] = Exclusion(words[1], words[2], words[3], "apart" in words[4:], "slow" in words[4:])
     return exclusions
