@@ -35,9 +35,11 @@ case "${{2---}}" in
 esac
 """
 
-# The harness waits two minutes for a server that has already exited; a dead one need not be waited for.
+# The harness waits two minutes for a server that has already exited; a dead one need not be waited for. One that
+# came as far as its banner counts as started, and one whose port is taken gets another, as without the change.
 WAIT_LOOP = "        incr maxiter -1\n        if {$maxiter == 0} {"
-WAIT_LOOP_ALIVE = ("        incr maxiter -1\n        if {[catch {exec kill -0 $pid}]} {set maxiter 0}\n"
+WAIT_LOOP_ALIVE = ("        incr maxiter -1\n        if {[catch {exec kill -0 $pid}] &&\n"
+                   "            ![regexp -- \" PID: $pid|Failed listening on port\" [exec cat $stdout]]} {set maxiter 0}\n"
                    "        if {$maxiter == 0} {")
 
 
