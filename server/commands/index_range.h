@@ -23,4 +23,11 @@ struct IndexRange {
   return IndexRange{static_cast<size_t>(start), static_cast<size_t>(end)};
 }
 
+// As ResolveRange, but an end before the first element names nothing, as lists have it; strings and bitmaps take such
+// an end for the first.
+[[nodiscard]] constexpr std::optional<IndexRange> ResolveElementRange(int64_t start, int64_t end, size_t size) {
+  if (end < -static_cast<int64_t>(size)) return std::nullopt;
+  return ResolveRange(start, end, size);
+}
+
 }  // namespace cachenode

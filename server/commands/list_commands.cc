@@ -152,7 +152,8 @@ Status Lrange(CommandContext& context, Args args) {
     return Status::Ok();
   }
   const ListView list = ListView::Of(slot);
-  const std::optional<IndexRange> range = ResolveRange(wanted->start, wanted->end, static_cast<size_t>(list.Count()));
+  const auto total = static_cast<size_t>(list.Count());
+  const std::optional<IndexRange> range = ResolveElementRange(wanted->start, wanted->end, total);
   if (!range) {
     reply.EmptyArray();
     return Status::Ok();
@@ -175,7 +176,7 @@ Status Ltrim(CommandContext& context, Args args) {
   }
   ListValue list(slot);
   const uint64_t count = list.Count();
-  const std::optional<IndexRange> kept = ResolveRange(wanted->start, wanted->end, static_cast<size_t>(count));
+  const std::optional<IndexRange> kept = ResolveElementRange(wanted->start, wanted->end, static_cast<size_t>(count));
   if (!kept) {
     slot.Erase();
   } else {
