@@ -52,12 +52,31 @@ uint64_t SlotOf(FoldedName name, size_t length, uint64_t multiplier, uint32_t sh
   return ((name.head ^ (name.tail << 1) ^ length) * multiplier) >> shift;
 }
 
+// Whether a specification lists its keys by their positions alone.
+bool IsFixedRange(const KeySpec& spec) {
+  return spec.begin == KeySpec::Begin::kIndex && spec.find == KeySpec::Find::kRange && spec.limit <= 1;
+}
+
+// The position of its last key; negative counts from the end.
+int16_t LastKeyOf(const KeySpec& spec) {
+  return spec.last_key >= 0 ? static_cast<int16_t>(spec.begin_index + spec.last_key) : spec.last_key;
+}
+
+// Joins to the range what follows it without a gap, as COMMAND reports it: the two keys of RENAME make 1 to 2.
+void WidenRange(Command& command, std::span<const KeySpec> others) {
+  for (const KeySpec& spec : others) {
+    const bool follows = command.last_key > 0 && spec.begin_index == command.last_key + 1;
+    if (!IsFixedRange(spec) || !follows || spec.step != command.key_step) continue;
+    command.last_key = LastKeyOf(spec);
+  }
+}
+
 // Derives the fixed key range of a row; rows with several or non-trivial specifications are searched at run time.
 void DeriveKeys(Command& command) {
   const std::span<const KeySpec> specs = command.spec->keys.all();
   if (specs.empty()) return;
   const KeySpec& first = specs.front();
-  const bool fixed = first.begin == KeySpec::Begin::kIndex && first.find == KeySpec::Find::kRange && first.limit <= 1;
+  const bool fixed = IsFixedRange(first);
   command.keys_need_search = specs.size() > 1 || !fixed || (first.flags & (kKeyNotKey | kKeyIncomplete)) != 0;
   for (const KeySpec& spec : specs) {
     const bool movable = spec.begin != KeySpec::Begin::kIndex || spec.find != KeySpec::Find::kRange;
@@ -65,8 +84,9 @@ void DeriveKeys(Command& command) {
   }
   if (!fixed) return;
   command.first_key = first.begin_index;
-  command.last_key = first.last_key >= 0 ? static_cast<int16_t>(first.begin_index + first.last_key) : first.last_key;
+  command.last_key = LastKeyOf(first);
   command.key_step = first.step;
+  WidenRange(command, specs.subspan(1));
 }
 
 }  // namespace
