@@ -25,7 +25,8 @@ struct Command {
   uint32_t flags = 0;  // spec->flags and what key extraction adds (movable keys).
   uint32_t acl_categories = 0;
   int16_t arity = 0;
-  // The range of keys that COMMAND reports: first is 0 when none is fixed. It lists them all unless they must be searched.
+  // The range of keys that COMMAND reports: first is 0 when none is fixed. It lists all keys unless they must be
+  // searched.
   int16_t first_key = 0;
   int16_t last_key = 0;
   int16_t key_step = 0;

@@ -36,11 +36,14 @@ esac
 """
 
 # The harness waits two minutes for a server that has already exited; a dead one need not be waited for. One that
-# came as far as its banner counts as started, and one whose port is taken gets another, as without the change.
+# came as far as its banner counts as started, and one whose port is taken gets another, as without the change. Nor is
+# a dead one pinged for five seconds.
 WAIT_LOOP = "        incr maxiter -1\n        if {$maxiter == 0} {"
 WAIT_LOOP_ALIVE = ("        incr maxiter -1\n        if {[catch {exec kill -0 $pid}] &&\n"
                    "            ![regexp -- \" PID: $pid|Failed listening on port\" [exec cat $stdout]]} {set maxiter 0}\n"
                    "        if {$maxiter == 0} {")
+PING_LOOP = "set retrynum 1000} else {set retrynum 100}"
+PING_LOOP_ALIVE = "set retrynum 1000} elseif {[catch {exec kill -0 $pid}]} {set retrynum 1} else {set retrynum 100}"
 
 
 @dataclass
@@ -71,9 +74,11 @@ class Workspace:
         wrapper.chmod(0o755)
         harness = directory / "tests" / "support" / "server.tcl"
         text = harness.read_text()
-        if WAIT_LOOP not in text:
-            raise SystemExit(f"{harness}: not the harness this runner was written for")
-        harness.write_text(text.replace(WAIT_LOOP, WAIT_LOOP_ALIVE))
+        for loop, alive in ((WAIT_LOOP, WAIT_LOOP_ALIVE), (PING_LOOP, PING_LOOP_ALIVE)):
+            if loop not in text:
+                raise SystemExit(f"{harness}: not the harness this runner was written for")
+            text = text.replace(loop, alive)
+        harness.write_text(text)
 
     def run(self, file: str, mode: str, timeout_s: int, skip=(), only=()) -> Outcome:
         """Runs `file`, without the tests of `skip` or with those of `only` alone, and parses what it printed."""
