@@ -78,7 +78,7 @@ class Judge:
             elif rest.completed:
                 verdict.notes.append(f"judged without its excluded tests: {together.ending}")
         self._judge_rest(verdict, rest, excluded)
-        verdict.excluded += len(left_out)
+        verdict.excluded += sum(status == "skip" and name in left_out for status, name in together.events)
         for name in (name for name in named if name not in left_out):
             passes = passes_of(together, name)
             if not passes and (name in apart or not together.completed):
