@@ -28,6 +28,9 @@ target_compile_options(cachenode_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wcast-align
   -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wformat=2 -Wundef -Werror
   -ffunction-sections -fdata-sections
+  # Nodes are objects of several types laid into raw blocks, and trees of different leaves share their code. With type
+  # based aliasing GCC 12's link-time optimisation made a stream's cursor show its last entry twice.
+  -fno-strict-aliasing
   # Readable stacks where speed is not measured; the crash report unwinds without them.
   $<$<NOT:$<CONFIG:Release>>:-fno-omit-frame-pointer>)
 target_link_options(cachenode_flags INTERFACE -Wl,--gc-sections -Wl,--as-needed -Wl,--fatal-warnings)
