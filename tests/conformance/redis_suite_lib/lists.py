@@ -24,7 +24,7 @@ class Exclusion:
 class SuiteFile:
     """One file of the suite."""
 
-    perfect: dict[str, int]  # mode -> tests that the real server runs to an end
+    perfect: dict[str, int]  # mode -> tests that the real server runs to an end; not run in a mode that is missing
     slow: bool
 
 
@@ -41,7 +41,8 @@ def load_files(path: Path) -> dict[str, SuiteFile]:
         words = line.split()
         if len(words) not in (3, 4) or words[3:] not in ([], ["slow"]):
             raise SystemExit(f"{path}:{number}: expected `file own external [slow]`")
-        files[words[0]] = SuiteFile({"own": int(words[1]), "external": int(words[2])}, len(words) == 4)
+        perfect = {mode: int(word) for mode, word in zip(("own", "external"), words[1:3]) if word != "-"}
+        files[words[0]] = SuiteFile(perfect, len(words) == 4)
     return files
 
 
