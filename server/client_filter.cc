@@ -4,6 +4,7 @@
 #include <string>
 
 #include "server/client_line.h"
+#include "server/config/config.h"
 #include "storage/base/bytes.h"
 
 namespace cachenode {

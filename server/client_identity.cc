@@ -1,4 +1,5 @@
 #include "server/client_identity.h"
+#include "server/config/config.h"
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "server/config/config_store.h"
+#include "server/node_state.h"
 #include "server/server_control.h"
 #include "storage/base/bytes.h"
 
@@ -22,7 +23,11 @@ uint64_t KernelSeed() {
 }  // namespace
 
 CommandContext::CommandContext(const ServerParts& parts, WorkerStats& stats, uint32_t worker_index)
-    : parts_(parts), stats_(stats), worker_index_(worker_index), events_(stats), random_(KernelSeed()) {
+    : parts_(parts),
+      stats_(stats),
+      worker_index_(worker_index),
+      events_(stats, parts.state->key_interest, worker_index, parts.key_listeners),
+      random_(KernelSeed()) {
   access_.observer = &events_;
   access_.random = &random_;
 }
@@ -40,6 +45,7 @@ void CommandContext::BeginTurn(int64_t now_ms) {
 
 void CommandContext::Bind(Session& session) {
   session_ = &session;
+  events_.SetClient(&session);
   access_.touch = !session.no_touch;
   reply_.emplace(session.replies, session.resp_version == 3 ? RespVersion::kResp3 : RespVersion::kResp2);
   reply_->SetDoubleRule(config_->engine_version.double_rule());

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "protocol/resp_writer.h"
-#include "server/config/config.h"
 #include "server/key_events.h"
 #include "server/key_spec.h"
 #include "server/server_parts.h"
@@ -30,6 +29,7 @@ namespace cachenode {
 
 class CommandTable;
 struct Command;
+struct Config;
 
 class CommandContext {
  public:
@@ -105,8 +105,10 @@ class CommandContext {
 
   void SetSeat(WorldLock::Seat* seat) { seat_ = seat; }
   void BeginTurn(int64_t now_ms);
-  // Points the context at `session` until the next Bind.
+  // Points the context at `session` until Unbind.
   void Bind(Session& session);
+  // What happens to keys from now on, no client asked for.
+  void Unbind() { events_.SetClient(nullptr); }
   void BeginCommand(const Command& command) {
     command_ = &command;
     key_cursor_ = 0;

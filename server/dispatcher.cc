@@ -10,6 +10,7 @@
 #include "protocol/resp_parser.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
+#include "server/config/config.h"
 #include "server/persistence_service.h"
 #include "server/request_gate.h"
 #include "server/shard_lock_set.h"
@@ -292,6 +293,17 @@ size_t Dispatcher::Execute(Session& session, const RequestBatch& batch, uint64_t
 
 namespace {
 
+class ContextUnbinder {
+ public:
+  explicit ContextUnbinder(CommandContext& context) : context_(context) {}
+  ~ContextUnbinder() { context_.Unbind(); }
+  ContextUnbinder(const ContextUnbinder&) = delete;
+  ContextUnbinder& operator=(const ContextUnbinder&) = delete;
+
+ private:
+  CommandContext& context_;
+};
+
 // Replies of a client that asked for silence are dropped once written; the mode moves on by one request.
 void ApplyReplyMode(Session& session, ReplyBuffer::Mark mark) {
   if (session.reply_mode == ReplyMode::kOff || session.reply_mode == ReplyMode::kSkipping) {
@@ -307,6 +319,7 @@ void ApplyReplyMode(Session& session, ReplyBuffer::Mark mark) {
 
 size_t Dispatcher::ExecuteFrom(Session& session, const RequestBatch& batch, size_t first, uint64_t deadline_ticks) {
   State& state = *state_;
+  const ContextUnbinder unbinder(state.context);
   state.Prepare(session, batch, first);
   state.context.Bind(session);
   state.ticks = CycleClock::Ticks();
@@ -331,6 +344,7 @@ size_t Dispatcher::ExecuteFrom(Session& session, const RequestBatch& batch, size
 
 void Dispatcher::ExecuteOne(Session& session, Args args) {
   State& state = *state_;
+  const ContextUnbinder unbinder(state.context);
   state.keys.clear();
   const Prepared ready = state.PrepareOne(args, false, session.database);
   state.context.Bind(session);

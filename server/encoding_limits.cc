@@ -1,5 +1,6 @@
 #include "server/encoding_limits.h"
 
+#include "server/config/config.h"
 #include "storage/value/value_limits.h"
 
 namespace cachenode {

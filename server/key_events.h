@@ -1,44 +1,70 @@
-// What happens to keys, told to whoever listens: statistics now, and through KeyEventListener transactions, client
-// tracking and keyspace notifications.
+// What happens to keys, told to whoever listens: statistics, and through KeyEventListener transactions, blocked
+// clients, client tracking and keyspace notifications.
 //
-// Thread-safety: one object per worker, called on its thread while the key's shard is locked; takes leaf locks only.
-// Invariant: BeforeChange comes before the change is visible to anybody, Happened after it.
+// Thread-safety: one object per worker, called on its thread while the key's shard is locked; listeners are shared by
+//   all workers and take leaf locks only.
+// Invariant: BeforeKeyChange comes before the change is visible to anybody, KeyEvent after it.
+// Cost: one load while nobody is interested (server/key_interest.h).
 #pragma once
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "server/config/option_types.h"
+#include "server/key_interest.h"
 #include "server/stats/worker_stats.h"
 #include "storage/key_observer.h"
 
 namespace cachenode {
 
-// Implemented by parts that follow single keys (WATCH, CLIENT TRACKING, notifications). Same thread rule as above.
+struct Session;
+
+// Where something happens, and on whose behalf.
+struct KeyPlace {
+  uint32_t db = 0;
+  std::string_view key;
+  uint32_t worker_index = 0;
+  Session* client = nullptr;  // Whose request it is; null for expiry, eviction and other work of the node itself.
+};
+
+// How all keys of a database went at once.
+enum class DatabaseChange : uint8_t {
+  kFlushed,
+  kSwapped,  // Told for both databases.
+};
+
+// Implemented by parts that follow single keys (WATCH, blocked clients, CLIENT TRACKING, notifications).
 class KeyEventListener {
  public:
   virtual ~KeyEventListener() = default;
-  virtual void BeforeKeyChange(uint32_t db, std::string_view key) = 0;
-  // `event` ("set", "expired") of class `event_class` happened to `key`.
-  virtual void KeyEvent(NotifyFlag event_class, std::string_view event, uint32_t db, std::string_view key) = 0;
+  virtual void BeforeKeyChange(const KeyPlace& /*place*/) {}
+  // `event` ("set", "expired") of class `event_class` happened to the key.
+  virtual void KeyEvent(NotifyFlag /*event_class*/, std::string_view /*event*/, const KeyPlace& /*place*/) {}
+  // Under the world lock, before the change. `place` has no key.
+  virtual void BeforeDatabaseChange(DatabaseChange /*change*/, const KeyPlace& /*place*/) {}
 };
 
 class KeyEvents final : public KeyObserver {
  public:
-  explicit KeyEvents(WorkerStats& stats) : stats_(stats) {}
+  KeyEvents(WorkerStats& stats, const KeyInterest& interest, uint32_t worker_index,
+            const std::vector<KeyEventListener*>& listeners)
+      : stats_(stats), interest_(interest), listeners_(listeners), worker_index_(worker_index) {}
 
-  // At most one listener, which fans out itself; null for none. Before the workers start.
-  void SetListener(KeyEventListener* listener) { listener_ = listener; }
-  [[nodiscard]] bool IsListenedTo() const { return listener_ != nullptr; }
+  // On whose behalf keys change from now on; null for the node itself.
+  void SetClient(Session* client) { client_ = client; }
+  [[nodiscard]] bool IsListenedTo() const { return interest_.Any(); }
 
   void Happened(NotifyFlag event_class, std::string_view event, uint32_t db, std::string_view key) {
-    if (listener_ != nullptr) [[unlikely]]
-      listener_->KeyEvent(event_class, event, db, key);
+    if (interest_.Any()) [[unlikely]]
+      TellEvent(event_class, event, db, key);
   }
+  // All keys of `db` are about to go. Under the world lock.
+  void DatabaseChanges(DatabaseChange change, uint32_t db);
 
   void BeforeChange(uint32_t db, std::string_view key) override {
-    if (listener_ != nullptr) [[unlikely]]
-      listener_->BeforeKeyChange(db, key);
+    if (interest_.Any()) [[unlikely]]
+      TellChange(db, key);
   }
   void OnExpired(uint32_t db, std::string_view key) override {
     stats_.expired_keys.Increment();
@@ -55,8 +81,14 @@ class KeyEvents final : public KeyObserver {
   }
 
  private:
+  void TellEvent(NotifyFlag event_class, std::string_view event, uint32_t db, std::string_view key);
+  void TellChange(uint32_t db, std::string_view key);
+
   WorkerStats& stats_;
-  KeyEventListener* listener_ = nullptr;
+  const KeyInterest& interest_;
+  const std::vector<KeyEventListener*>& listeners_;
+  const uint32_t worker_index_;
+  Session* client_ = nullptr;
 };
 
 }  // namespace cachenode

@@ -1,6 +1,7 @@
 #include "server/keyspace_maintenance.h"
 
 #include "server/command_context.h"
+#include "server/config/config.h"
 #include "server/dispatcher.h"
 #include "server/worker.h"
 #include "storage/base/cycle_clock.h"

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "server/config/command_line.h"
+#include "server/config/config.h"
 #include "server/process/daemon.h"
 #include "server/process/process_title.h"
 #include "server/server.h"

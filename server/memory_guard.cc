@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/command_context.h"
+#include "server/config/config.h"
 #include "server/node_state.h"
 #include "server/stats/stats_hub.h"
 #include "storage/base/clock.h"

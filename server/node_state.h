@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 
+#include "server/key_interest.h"
+
 namespace cachenode {
 
 // What this process is. Constant once the node serves.
@@ -20,6 +22,7 @@ struct NodeIdentity {
 struct NodeState {
   // Beyond it the kernel may end the process (control group); 0: no such limit. Constant once the node serves.
   uint64_t memory_ceiling_bytes = 0;
+  KeyInterest key_interest;                    // Watchers, waiters, trackers and notifications.
   NodeIdentity identity;                       // Filled before the workers start.
   std::atomic<bool> loading{false};            // A data set is being loaded. Written by the persistence service.
   std::atomic<bool> snapshots_failing{false};  // The last snapshot failed and writes must stop. The same.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "persistence/s3/s3_client.h"
+#include "server/config/config.h"
 #include "server/lazy_free.h"
 #include "server/node_state.h"
 #include "server/server_control.h"

@@ -4,6 +4,7 @@
 
 #include "server/client_identity.h"
 #include "server/command_context.h"
+#include "server/config/config.h"
 #include "server/node_state.h"
 #include "server/server_control.h"
 #include "server/stats/stats_hub.h"

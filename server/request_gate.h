@@ -35,7 +35,7 @@ class RequestGate {
   void BeginTurn(const Config& config, int64_t now_ms);
   // True when `session` and `command` pass without a closer look.
   [[nodiscard]] bool PassesAtOnce(const Session& session, const Command& command) const {
-    return conditions_ == 0 && session.authenticated && !command.Is(kProtected);
+    return (conditions_ | session.conditions) == 0 && session.authenticated && !command.Is(kProtected);
   }
   // The closer look. May evict keys; holds no lock when called.
   [[nodiscard]] Decision Check(CommandContext& context, const Session& session, const Command& command);

@@ -13,6 +13,7 @@
 
 #include "server/banner.h"
 #include "server/commands/families.h"
+#include "server/config/config.h"
 #include "server/process/memory_ceiling.h"
 #include "server/process/process_limits.h"
 #include "server/process/unfinished_file.h"

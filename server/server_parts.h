@@ -4,22 +4,34 @@
 // Thread-safety: the struct is constant once filled; each part states its own rule.
 #pragma once
 
+#include <vector>
+
 namespace cachenode {
 
+class AclStore;
 class BackgroundPool;
 class Clock;
 class ClientRegistry;
+class ClientTracking;
+class CommandLog;
 class CommandTable;
 class ConfigStore;
 class Dispatcher;
+class KeyEventListener;
 class Keyspace;
 class LatencyMonitor;
 class Log;
+class MonitorFeed;
 struct NodeState;
 class PersistenceService;
+class PubSub;
+class ScriptEngine;
 class ServerControl;
+class SessionListener;
 class SlowLog;
 class StatsHub;
+class WaitTable;
+class WatchTable;
 class WorldLock;
 
 struct ServerParts {
@@ -38,6 +50,17 @@ struct ServerParts {
   ServerControl* control = nullptr;           // server/server_control.h: shutdown, restart, pause, debug switches.
   BackgroundPool* background = nullptr;       // server/background_pool.h
   Dispatcher* dispatcher = nullptr;           // Of worker 0; for harnesses and scripts.
+  WatchTable* watches = nullptr;              // server/transaction/watch_table.h: who watches which key.
+  WaitTable* waits = nullptr;                 // server/blocking/wait_table.h: who waits for which key.
+  PubSub* pubsub = nullptr;                   // server/pubsub/pubsub.h: channels, their subscribers, messages.
+  MonitorFeed* monitors = nullptr;            // server/monitor/monitor_feed.h: who sees every request.
+  ClientTracking* tracking = nullptr;         // server/tracking/client_tracking.h: who has read which key.
+  AclStore* acl = nullptr;                    // server/acl/acl_store.h: users and what they may do.
+  ScriptEngine* scripts = nullptr;            // server/script/script_engine.h: EVAL and functions.
+  CommandLog* command_log = nullptr;          // server/stats/command_log.h: large requests and replies.
+  // In the order they are told. Filled before the workers start; a part that is not there (harnesses) is not listed.
+  std::vector<KeyEventListener*> key_listeners = {};     // server/key_events.h
+  std::vector<SessionListener*> session_listeners = {};  // server/session_listener.h
 };
 
 }  // namespace cachenode

@@ -15,7 +15,12 @@
 
 namespace cachenode {
 
+class AclUser;
+struct BlockedClient;
 struct Command;
+struct Subscriptions;
+struct TrackingState;
+struct TransactionState;
 
 // Which replies reach the client (CLIENT REPLY).
 enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkipping };
@@ -28,6 +33,16 @@ enum class Closing : uint8_t {
 };
 
 enum class ClientClass : uint8_t { kNormal, kReplica, kPubSub, kPrimary };
+
+// What sets a client apart from one that may do everything and does nothing special. A request of a client with any of
+// these takes a closer look on its way.
+enum SessionCondition : uint32_t {
+  kInTransaction = 1U << 0,   // MULTI came: requests are queued.
+  kRestrictedUser = 1U << 1,  // Its ACL user may not do everything.
+  kSubscribed = 1U << 2,      // Has subscriptions, which in RESP2 leave it few commands.
+  kTracksKeys = 1U << 3,      // CLIENT TRACKING is on.
+  kIsMonitor = 1U << 4,       // MONITOR: sees requests, makes none.
+};
 
 // Byte counts a connection keeps for CLIENT LIST and INFO; bytes, current unless named peak or total.
 struct ConnectionUsage {
@@ -60,7 +75,10 @@ class ClientConnection {
 };
 
 struct Session {
-  Session(uint64_t client_id, uint32_t owner, ChunkPool& pool) : id(client_id), worker_index(owner), replies(pool) {}
+  Session(uint64_t client_id, uint32_t owner, ChunkPool& pool);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   // Constant after construction.
   const uint64_t id;
@@ -75,6 +93,7 @@ struct Session {
   ClientConnection* connection = nullptr;  // Null in a harness without one.
   ReplyBuffer replies;
   uint32_t database = 0;
+  uint32_t conditions = 0;  // SessionCondition bits.
   uint8_t resp_version = 2;
   bool authenticated = false;
   bool no_evict = false;
@@ -89,6 +108,12 @@ struct Session {
   std::string name;
   std::string library_name;
   std::string library_version;
+  std::shared_ptr<const AclUser> acl_user;  // Null: may do everything.
+  // What only some clients have; null for the others.
+  std::unique_ptr<TransactionState> transaction;
+  std::unique_ptr<Subscriptions> subscriptions;
+  std::unique_ptr<TrackingState> tracking;
+  std::unique_ptr<BlockedClient> blocked;
   const Command* last_command = nullptr;
   int64_t last_interaction_ms = 0;  // Unix ms of the last request.
   uint64_t argument_bytes = 0;      // Of the request being executed or received.

@@ -11,11 +11,13 @@
 #include <utility>
 
 #include "server/client_registry.h"
+#include "server/config/config.h"
 #include "server/config/config_store.h"
 #include "server/dispatcher.h"
 #include "server/net/connection.h"
 #include "server/net/transport.h"
 #include "server/server_control.h"
+#include "server/session_listener.h"
 #include "storage/base/clock.h"
 #include "storage/base/cycle_clock.h"
 
@@ -208,6 +210,7 @@ void Worker::Adopt(IncomingConnection incoming, uint64_t id) {
 
 void Worker::Destroy(Connection* connection) {
   if (connection->turn_queued_) std::erase(turn_queue_, connection);
+  for (SessionListener* listener : parts_.session_listeners) listener->OnSessionEnd(connection->session());
   parts_.clients->Remove(connection->session());
   const uint32_t slot = connection->worker_slot_;
   connections_[slot] = connections_.back();

@@ -9,6 +9,7 @@
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/commands/index_range.h"
+#include "server/config/config.h"
 #include "storage/base/bits.h"
 
 namespace cachenode {

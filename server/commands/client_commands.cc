@@ -15,6 +15,7 @@
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
+#include "server/config/config.h"
 #include "server/server_control.h"
 
 namespace cachenode {

@@ -8,6 +8,8 @@
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"
+#include "server/config/config.h"
+#include "server/session_listener.h"
 #include "storage/base/bytes.h"
 
 namespace cachenode {
@@ -39,6 +41,7 @@ Status Quit(CommandContext& context, Args /*args*/) {
 
 // RESET -> RESET; the connection is as it was when it was made.
 Status Reset(CommandContext& context, Args /*args*/) {
+  for (SessionListener* listener : context.parts().session_listeners) listener->OnSessionReset(context.session());
   ResetSession(context.session(), context.config());
   context.reply().SetVersion(RespVersion::kResp2);
   context.SetTouch(true);

@@ -6,6 +6,7 @@
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"
+#include "server/config/config.h"
 #include "server/lazy_free.h"
 #include "server/persistence_service.h"
 
@@ -32,6 +33,7 @@ Result<FreeWhere> ParseFlushMode(const CommandContext& context, Args args) {
 Status Flushdb(CommandContext& context, Args args) {
   Result<FreeWhere> where = ParseFlushMode(context, args);
   if (!where) return where.error();
+  context.events().DatabaseChanges(DatabaseChange::kFlushed, context.db());
   FreeDetached(context.parts(), context.keyspace().FlushDatabase(context.db()), *where);
   if (*where == FreeWhere::kHere) context.keyspace().FreeDetached();
   context.reply().Ok();
@@ -42,6 +44,9 @@ Status Flushdb(CommandContext& context, Args args) {
 Status Flushall(CommandContext& context, Args args) {
   Result<FreeWhere> where = ParseFlushMode(context, args);
   if (!where) return where.error();
+  for (uint32_t db = 0; db < context.keyspace().database_count(); ++db) {
+    context.events().DatabaseChanges(DatabaseChange::kFlushed, db);
+  }
   FreeDetached(context.parts(), context.keyspace().FlushAll(), *where);
   if (*where == FreeWhere::kHere) context.keyspace().FreeDetached();
   // Absent in harnesses without files.
@@ -58,6 +63,8 @@ Status Swapdb(CommandContext& context, Args args) {
   if (!second) return Status::Text("ERR invalid second DB index");
   const auto count = static_cast<int64_t>(context.keyspace().database_count());
   if (*first < 0 || *first >= count || *second < 0 || *second >= count) return Err::kDbOutOfRange;
+  context.events().DatabaseChanges(DatabaseChange::kSwapped, static_cast<uint32_t>(*first));
+  context.events().DatabaseChanges(DatabaseChange::kSwapped, static_cast<uint32_t>(*second));
   context.keyspace().SwapDatabases(static_cast<uint32_t>(*first), static_cast<uint32_t>(*second));
   context.reply().Ok();
   return Status::Ok();

@@ -19,6 +19,7 @@
 #include "server/commands/debug_values.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
+#include "server/config/config.h"
 #include "server/config/config_store.h"
 #include "server/dataset_digest.h"
 #include "server/node_state.h"

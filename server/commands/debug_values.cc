@@ -10,6 +10,7 @@
 #include "server/arg_parser.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
+#include "server/config/config.h"
 #include "server/dataset_digest.h"
 #include "server/node_state.h"
 #include "storage/base/log.h"

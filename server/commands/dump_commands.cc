@@ -11,6 +11,7 @@
 #include "server/command_table.h"
 #include "server/commands/expire_options.h"
 #include "server/commands/families.h"
+#include "server/config/config.h"
 #include "server/node_state.h"
 #include "storage/base/log.h"
 

@@ -10,6 +10,7 @@
 #include "server/command_table.h"
 #include "server/commands/expire_options.h"
 #include "server/commands/families.h"
+#include "server/config/config.h"
 #include "server/lazy_free.h"
 
 namespace cachenode {

@@ -8,11 +8,17 @@
 
 namespace cachenode {
 
+std::span<const CommandSpec> AclCommands();
 std::span<const CommandSpec> BitfieldCommands();
 std::span<const CommandSpec> BitmapCommands();
 std::span<const CommandSpec> BitopCommands();
+std::span<const CommandSpec> BlockingListCommands();
+std::span<const CommandSpec> BlockingSortedSetCommands();
 std::span<const CommandSpec> ClientCommands();
+std::span<const CommandSpec> ClientTrackingCommands();
+std::span<const CommandSpec> ClusterCommands();
 std::span<const CommandSpec> CommandCommands();
+std::span<const CommandSpec> CommandLogCommands();
 std::span<const CommandSpec> ConfigCommands();
 std::span<const CommandSpec> ConnectionCommands();
 std::span<const CommandSpec> DatabaseCommands();
@@ -34,7 +40,12 @@ std::span<const CommandSpec> LcsCommands();
 std::span<const CommandSpec> ListCommands();
 std::span<const CommandSpec> ListMoveCommands();
 std::span<const CommandSpec> MemoryCommands();
+std::span<const CommandSpec> MigrateCommands();
+std::span<const CommandSpec> MonitorCommands();
 std::span<const CommandSpec> PersistenceCommands();
+std::span<const CommandSpec> PubSubCommands();
+std::span<const CommandSpec> ReplicationCommands();
+std::span<const CommandSpec> ScriptCommands();
 std::span<const CommandSpec> ServerCommands();
 std::span<const CommandSpec> SetAlgebraCommands();
 std::span<const CommandSpec> SetCommands();
@@ -52,8 +63,10 @@ std::span<const CommandSpec> StreamPendingCommands();
 std::span<const CommandSpec> StreamReadCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> StringEditCommands();
+std::span<const CommandSpec> TransactionCommands();
+std::span<const CommandSpec> WaitCommands();
 
-// Every family above, in the order COMMAND lists them.
+// Every family, in the order COMMAND lists them.
 std::span<const std::span<const CommandSpec>> AllFamilies();
 
 }  // namespace cachenode

@@ -13,6 +13,7 @@
 #include "server/commands/families.h"
 #include "server/commands/geo_arguments.h"
 #include "server/commands/range_sort.h"
+#include "server/config/config.h"
 #include "storage/value/geohash.h"
 #include "storage/value/sorted_set_value.h"
 

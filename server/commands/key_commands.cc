@@ -7,6 +7,7 @@
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"
+#include "server/config/config.h"
 #include "server/lazy_free.h"
 
 namespace cachenode {

@@ -11,6 +11,7 @@
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
+#include "server/config/config.h"
 #include "storage/base/glob.h"
 
 namespace cachenode {

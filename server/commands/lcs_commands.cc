@@ -12,6 +12,7 @@
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"
+#include "server/config/config.h"
 
 namespace cachenode {
 namespace {

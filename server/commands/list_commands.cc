@@ -12,6 +12,7 @@
 #include "server/commands/families.h"
 #include "server/commands/index_range.h"
 #include "server/commands/list_core.h"
+#include "server/config/config.h"
 #include "storage/value/list_value.h"
 
 namespace cachenode {

@@ -2,6 +2,7 @@
 
 #include "server/arg_parser.h"
 #include "server/command_context.h"
+#include "server/config/config.h"
 
 namespace cachenode {
 

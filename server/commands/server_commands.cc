@@ -9,6 +9,7 @@
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"
+#include "server/config/config.h"
 #include "server/stats/info_sections.h"
 #include "storage/base/clock.h"
 

@@ -14,6 +14,7 @@
 #include "server/commands/sampling.h"
 #include "server/commands/sorted_set_bounds.h"
 #include "server/commands/sorted_set_reply.h"
+#include "server/config/config.h"
 #include "storage/base/numbers.h"
 
 namespace cachenode {

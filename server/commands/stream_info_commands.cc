@@ -11,6 +11,7 @@
 #include "server/commands/families.h"
 #include "server/commands/help.h"
 #include "server/commands/stream_replies.h"
+#include "server/config/config.h"
 #include "storage/value/stream_value.h"
 
 namespace cachenode {

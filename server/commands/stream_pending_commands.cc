@@ -11,6 +11,7 @@
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/commands/stream_replies.h"
+#include "server/config/config.h"
 #include "storage/value/stream_value.h"
 
 namespace cachenode {

@@ -2,6 +2,7 @@
 
 #include "protocol/resp_writer.h"
 #include "server/commands/stream_replies.h"
+#include "server/config/config.h"
 
 namespace cachenode {
 

@@ -11,6 +11,7 @@
 #include "server/commands/families.h"
 #include "server/commands/stream_read.h"
 #include "server/commands/stream_replies.h"
+#include "server/config/config.h"
 
 namespace cachenode {
 namespace {

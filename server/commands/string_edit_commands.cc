@@ -10,6 +10,7 @@
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/commands/index_range.h"
+#include "server/config/config.h"
 #include "storage/base/numbers.h"
 
 namespace cachenode {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "server/config/config.h"
 #include "server/config/config_lines.h"
 #include "server/config/embedded_conf.h"
 #include "server/config/option_table.h"

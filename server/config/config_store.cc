@@ -9,6 +9,7 @@
 #include <set>
 #include <system_error>
 
+#include "server/config/config.h"
 #include "server/config/config_file.h"
 #include "server/config/config_lines.h"
 #include "server/config/config_rewrite.h"

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "server/config/config.h"
 #include "server/config/config_lines.h"
 #include "storage/base/bytes.h"
 #include "storage/base/numbers.h"

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "persistence/s3/s3_uri.h"
+#include "server/config/config.h"
 #include "server/config/config_lines.h"
 #include "storage/base/bytes.h"
 #include "storage/base/numbers.h"

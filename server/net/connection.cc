@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "protocol/resp_writer.h"
+#include "server/config/config.h"
 #include "server/dispatcher.h"
 #include "server/node_state.h"
 #include "server/worker.h"

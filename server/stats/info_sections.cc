@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/config/config.h"
 #include "storage/base/bytes.h"
 #include "storage/base/clock.h"
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "server/client_registry.h"
+#include "server/config/config.h"
 #include "server/config/config_store.h"
 #include "server/node_state.h"
 #include "server/stats/info_sections.h"

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/commands/families.h"
+#include "server/config/config.h"
 #include "server/config/option_table.h"
 #include "storage/base/quoting.h"
 

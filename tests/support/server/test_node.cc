@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "server/commands/families.h"
+#include "server/config/config.h"
 #include "server/net/listener.h"
 #include "server/quiescence.h"
 

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/config/config.h"
 #include "tests/support/server/command_harness.h"
 
 namespace cachenode {

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "server/config/config.h"
 #include "server/server_control.h"
 #include "storage/base/allocator_knobs.h"
 #include "tests/support/server/command_harness.h"

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string>
 
+#include "server/config/config.h"
 #include "server/persistence_service.h"
 #include "tests/support/server/command_harness.h"
 

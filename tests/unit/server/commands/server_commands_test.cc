@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "server/config/config.h"
 #include "server/config/option_table.h"
 #include "tests/support/server/command_harness.h"
 

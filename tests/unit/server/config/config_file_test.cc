@@ -1,4 +1,5 @@
 #include "server/config/config_file.h"
+#include "server/config/config.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>

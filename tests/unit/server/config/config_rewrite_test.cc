@@ -1,4 +1,5 @@
 #include "server/config/config_rewrite.h"
+#include "server/config/config.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>

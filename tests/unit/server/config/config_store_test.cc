@@ -1,4 +1,5 @@
 #include "server/config/config_store.h"
+#include "server/config/config.h"
 
 #include <gtest/gtest.h>
 

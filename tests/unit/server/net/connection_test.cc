@@ -1,4 +1,5 @@
 #include "server/net/connection.h"
+#include "server/config/config.h"
 
 #include <gtest/gtest.h>
 

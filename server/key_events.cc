@@ -1,0 +1,21 @@
+#include "server/key_events.h"
+
+namespace cachenode {
+
+void KeyEvents::TellEvent(NotifyFlag event_class, std::string_view event, uint32_t db, std::string_view key) {
+  const KeyPlace place{db, key, worker_index_, client_};
+  for (KeyEventListener* listener : listeners_) listener->KeyEvent(event_class, event, place);
+}
+
+void KeyEvents::TellChange(uint32_t db, std::string_view key) {
+  const KeyPlace place{db, key, worker_index_, client_};
+  for (KeyEventListener* listener : listeners_) listener->BeforeKeyChange(place);
+}
+
+void KeyEvents::DatabaseChanges(DatabaseChange change, uint32_t db) {
+  if (!interest_.Any()) return;
+  const KeyPlace place{db, {}, worker_index_, client_};
+  for (KeyEventListener* listener : listeners_) listener->BeforeDatabaseChange(change, place);
+}
+
+}  // namespace cachenode
