@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "server/command_table.h"
+#include "server/tracking/tracking_state.h"
 #include "storage/base/numbers.h"
 
 namespace cachenode {
@@ -83,8 +84,11 @@ std::string Capabilities(const Source& from) { return from.session.understands_r
 std::string User(const Source& from) { return from.session.user; }
 std::string LibraryName(const Source& from) { return from.session.library_name; }
 std::string LibraryVersion(const Source& from) { return from.session.library_version; }
-// Queued commands and redirection: none.
+// Queued commands: none.
 std::string None(const Source&) { return "-1"; }
+std::string Redirection(const Source& from) {
+  return from.session.tracking == nullptr ? "-1" : std::to_string(from.session.tracking->options.redirect_to);
+}
 
 std::string Descriptor(const Source& from) {
   return std::to_string(from.session.connection == nullptr ? -1 : from.session.connection->FileDescriptor());
@@ -143,7 +147,7 @@ constexpr Field kFields[] = {
     {"events", kAlways, Text<Events>},
     {"cmd", kAlways, Text<CommandName>},
     {"user", {6, 0}, Text<User>},
-    {"redir", {6, 2}, Text<None>},
+    {"redir", {6, 2}, Text<Redirection>},
     {"resp", {7, 0}, Number<RespVersionOf>},
     {"lib-name", {7, 2}, Text<LibraryName>},
     {"lib-ver", {7, 2}, Text<LibraryVersion>},
@@ -160,6 +164,11 @@ std::string ClientFlagsOf(const Session& session) {
   if (session.client_class == ClientClass::kPrimary) flags.push_back('M');
   if (session.client_class == ClientClass::kPubSub) flags.push_back('P');
   if (session.paused) flags.push_back('b');
+  if (session.tracking != nullptr) {
+    flags.push_back('t');
+    if (session.tracking->redirect_broken) flags.push_back('R');
+    if (session.tracking->options.broadcast) flags.push_back('B');
+  }
   if (session.closing == Closing::kAfterReply) flags.push_back('c');
   if (session.closing == Closing::kNow) flags.push_back('A');
   if (session.is_unix_socket) flags.push_back('U');

@@ -24,6 +24,8 @@ class ClientRegistry {
   ClientRegistry(const ClientRegistry&) = delete;
   ClientRegistry& operator=(const ClientRegistry&) = delete;
 
+  // Null when ids of that worker have no mailbox (tests).
+  [[nodiscard]] Mailbox* MailboxOf(uint32_t worker_index) { return workers_[worker_index].mailbox; }
   // Before the workers start: where Post leaves letters for worker `worker_index`.
   void SetMailbox(uint32_t worker_index, Mailbox& mailbox) { workers_[worker_index].mailbox = &mailbox; }
 

@@ -16,6 +16,7 @@
 #include "server/shard_lock_set.h"
 #include "server/stats/latency_monitor.h"
 #include "server/stats/slowlog.h"
+#include "server/tracking/client_tracking.h"
 #include "storage/base/cycle_clock.h"
 
 namespace cachenode {
@@ -57,6 +58,7 @@ struct Dispatcher::State {
                                                  std::span<const HashedKey> request_keys);
   [[nodiscard]] bool MustWaitForSnapshot(const Command& command, std::span<const HashedKey> request_keys) const;
   [[nodiscard]] std::span<const HashedKey> KeysFor(const Command& command, Args args, const Prepared& prepared);
+  [[nodiscard]] Status Handle(const Command& command, Args args);
   void Account(const Session& session, const Command& command, Args args, bool failed);
 
   const ServerParts& parts;
@@ -74,7 +76,8 @@ struct Dispatcher::State {
   uint64_t slowlog_ticks = UINT64_MAX;  // Durations from here on are logged.
   uint64_t latency_ticks = UINT64_MAX;  // Durations from here on are latency spikes.
   bool tracks_latency = false;
-  bool given_back = false;  // The request that was to run gave its turn back: it is offered again, without parking.
+  bool clients_track = false;  // Some client wants to hear of keys it has read.
+  bool given_back = false;     // The request that was to run gave its turn back: it is offered again, without parking.
 };
 
 Prepared Dispatcher::State::PrepareOne(Args args, bool prefetch, uint32_t db) {
@@ -165,6 +168,7 @@ void Dispatcher::State::BeginTurn(int64_t now_ms) {
   const Config& config = context.config();
   gate.BeginTurn(config, now_ms);
   tracks_latency = config.latency_tracking;
+  clients_track = parts.tracking != nullptr && parts.tracking->Active();
   const int64_t slower_than = config.slowlog_log_slower_than;
   slowlog_ticks = slower_than < 0 ? UINT64_MAX : CycleClock::FromMicroseconds(static_cast<uint64_t>(slower_than));
   const int64_t threshold_ms = config.latency_monitor_threshold;
@@ -181,10 +185,18 @@ std::optional<Status> Dispatcher::State::CallAlone(const Command& command, Args 
     if (locks) world.emplace(*parts.world, *seat);
     context.SetHoldsWorld(locks.has_value());
     if (!MustWaitForSnapshot(command, request_keys)) [[likely]]
-      status = command.handler(context, args);
+      status = Handle(command, args);
     context.SetHoldsWorld(false);
   }
   BeginTurn(context.now_ms());
+  return status;
+}
+
+// With the locks of its keys held, or the world.
+Status Dispatcher::State::Handle(const Command& command, Args args) {
+  Status status = command.handler(context, args);
+  if ((context.session().conditions & kTracksKeys) != 0) [[unlikely]]
+    parts.tracking->RememberReads(context.session(), command, args);
   return status;
 }
 
@@ -193,18 +205,18 @@ std::optional<Status> Dispatcher::State::CallLocked(const Command& command, Args
                                                     std::span<const HashedKey> request_keys) {
   if (command.Is(kExclusive) || has_unknown_keys) [[unlikely]]
     return CallAlone(command, args, request_keys);
-  if (request_keys.empty()) return command.handler(context, args);
+  if (request_keys.empty()) return Handle(command, args);
   if (!locks) {
     if (MustWaitForSnapshot(command, request_keys)) [[unlikely]]
       return std::nullopt;
-    return command.handler(context, args);
+    return Handle(command, args);
   }
   locks->Clear();
   for (const HashedKey& key : request_keys) locks->Add(key.hash);
   locks->Acquire(*seat);
   std::optional<Status> status;
   if (!MustWaitForSnapshot(command, request_keys)) [[likely]]
-    status = command.handler(context, args);
+    status = Handle(command, args);
   locks->Release();
   return status;
 }
@@ -242,6 +254,8 @@ bool Dispatcher::State::Call(Session& session, const Command& command, Args args
   const std::span<const HashedKey> request_keys = KeysFor(command, args, ready);
   context.BeginCommand(command);
   context.SetKeys(request_keys);
+  if (clients_track) [[unlikely]]
+    parts.tracking->BeginRequest(session);
   const ReplyBuffer::Mark mark = context.reply().MarkHere();
   const std::optional<Status> status = CallLocked(command, args, request_keys);
   if (!status) [[unlikely]]
@@ -326,14 +340,18 @@ size_t Dispatcher::ExecuteFrom(Session& session, const RequestBatch& batch, size
   for (size_t i = first; i < batch.size(); ++i) {
     const ReplyBuffer::Mark mark = session.replies.MarkHere();
     session.argument_bytes = batch.wire_bytes(i);
-    if (!state.Run(session, batch.args(i), state.prepared[i])) {
+    const bool is_tracked = state.clients_track;
+    const bool is_finished = state.Run(session, batch.args(i), state.prepared[i]);
+    if (is_finished && session.reply_mode != ReplyMode::kOn) [[unlikely]]
+      ApplyReplyMode(session, mark);
+    if (is_tracked) [[unlikely]]
+      state.parts.tracking->EndRequest(session, batch.args(i)[0]);
+    if (!is_finished) {
       if (std::exchange(state.given_back, false)) return i;
       session.paused = true;
       if (session.connection != nullptr) session.connection->Park();
       return i;
     }
-    if (session.reply_mode != ReplyMode::kOn) [[unlikely]]
-      ApplyReplyMode(session, mark);
     if (session.closing != Closing::kNo) [[unlikely]]
       return i + 1;
     if (state.ticks >= deadline_ticks) [[unlikely]]
@@ -350,8 +368,10 @@ void Dispatcher::ExecuteOne(Session& session, Args args) {
   state.context.Bind(session);
   state.ticks = CycleClock::Ticks();
   const ReplyBuffer::Mark mark = session.replies.MarkHere();
+  const bool is_tracked = state.clients_track;
   const bool ran = state.Run(session, args, ready);
   if (ran && session.reply_mode != ReplyMode::kOn) ApplyReplyMode(session, mark);
+  if (is_tracked) state.parts.tracking->EndRequest(session, args[0]);
 }
 
 }  // namespace cachenode

@@ -18,6 +18,7 @@
 #include "server/net/transport.h"
 #include "server/server_control.h"
 #include "server/session_listener.h"
+#include "server/tracking/client_tracking.h"
 #include "storage/base/clock.h"
 #include "storage/base/cycle_clock.h"
 
@@ -114,6 +115,9 @@ void Worker::OnTurnBegin() {
   busy_since_ticks_.store(turn_begin_ticks_, std::memory_order_relaxed);
   now_us_ = setup_.clock->NowUs();
   dispatcher_->BeginTurn(now_ms());
+  if (parts_.tracking != nullptr) {
+    parts_.tracking->BeginTurn(setup_.index, static_cast<uint64_t>(config().tracking_table_max_keys));
+  }
   if (CycleClock::Ticks() - cpu_sample_ticks_ > CycleClock::FromMicroseconds(kCpuSampleUs)) SampleCpu();
 }
 
@@ -231,6 +235,12 @@ void Worker::QueueTurn(Connection& connection) {
   turn_queue_.push_back(&connection);
 }
 
+void Worker::TakeAllMail() {
+  constexpr int kRoundsMax = 16;
+  TakeMail();
+  for (int round = 1; mail_left_ && round < kRoundsMax; ++round) TakeMail();
+}
+
 // One turn for each connection that was waiting when this began.
 void Worker::RunQueuedTurns() {
   std::vector<Connection*> waiting;
@@ -242,6 +252,7 @@ void Worker::RunQueuedTurns() {
 }
 
 void Worker::FlushQueued() {
+  if (parts_.tracking != nullptr) parts_.tracking->EndTurn(setup_.index);
   while (!flush_queue_.empty()) {
     flush_round_.swap(flush_queue_);
     for (Connection* connection : flush_round_) {

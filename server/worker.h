@@ -118,6 +118,9 @@ class Worker final : private TurnObserver {
     if (parts_.world->WriterWaits()) [[unlikely]]
       StepAside();
   }
+  // Delivers what waits now. Before a request of a client that is told of what others did: what it has heard of
+  // elsewhere it then hears of here first.
+  void TakeAllMail();
   // All parked clients try again.
   void ResumeParked();
 

@@ -13,6 +13,7 @@
 #include "server/client_registry.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
+#include "server/commands/client_tracking_commands.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
 #include "server/config/config.h"
@@ -160,31 +161,12 @@ Status ClientNoTouch(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
-// --- Tracking: no client of this server is tracked, and these three say so -------------------------------------------
-
-// CLIENT CACHING YES|NO -> the error of a client that does not track.
-Status ClientCaching(CommandContext& /*context*/, Args /*args*/) {
-  return Status::Text(
-      "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled");
-}
-
-// CLIENT GETREDIR -> -1: not tracking.
-Status ClientGetredir(CommandContext& context, Args /*args*/) {
-  context.reply().Integer(-1);
-  return Status::Ok();
-}
-
-// CLIENT TRACKINGINFO -> map of flags, redirection and prefixes.
-Status ClientTrackinginfo(CommandContext& context, Args /*args*/) {
-  RespWriter& reply = context.reply();
-  reply.MapHeader(3);
-  reply.Bulk("flags");
-  reply.SetHeader(1);
-  reply.Bulk("off");
-  reply.Bulk("redirect");
-  reply.Integer(-1);
-  reply.Bulk("prefixes");
-  reply.EmptyArray();
+// CLIENT IMPORT-SOURCE ON|OFF -> OK for OFF. ON is for nodes that take over another's data set (import-mode of Valkey),
+// which this one never does.
+Status ClientImportSource(CommandContext& context, Args args) {
+  const Result<bool> on = ParseSwitch(args[2]);
+  if (!on || *on) return Status::Text("ERR Server is not in import mode");
+  context.reply().Ok();
   return Status::Ok();
 }
 
@@ -283,6 +265,8 @@ Status ClientHelp(CommandContext& context, Args /*args*/) {
       "    Show the client that gets this connection's invalidations, -1 for none.",
       "ID",
       "    Show this connection's number.",
+      "IMPORT-SOURCE (ON|OFF)",
+      "    Mark this connection as the source of an import.",
       "INFO",
       "    Describe this connection.",
       "KILL <ip:port>",
@@ -310,6 +294,8 @@ Status ClientHelp(CommandContext& context, Args /*args*/) {
       "    Name the library this connection uses, or its version.",
       "SETNAME <name>",
       "    Name this connection.",
+      "TRACKING (ON|OFF) [REDIRECT <id>] [PREFIX <prefix> [...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+      "    Tell this connection, or another, of changes to keys it has read or that have a prefix.",
       "TRACKINGINFO",
       "    Show how this connection tracks keys.",
       "UNBLOCK <id> [TIMEOUT|ERROR]",
@@ -372,6 +358,16 @@ constexpr CommandSpec kClientSubcommands[] = {
      .handler = ClientId,
      .group = CommandGroup::kConnection,
      .doc = {.summary = "Shows the connection's number.", .since = "5.0.0", .complexity = "O(1)"}},
+    {.name = "import-source",
+     .arity = 3,
+     .flags = kLoading | kNoScript | kStale,
+     .acl = kAclConnection,
+     .handler = ClientImportSource,
+     .group = CommandGroup::kConnection,
+     .doc = {.summary = "Marks the connection as one that brings another node's keys, or no longer.",
+             .since = "8.1.0",
+             .complexity = "O(1)",
+             .arguments = "enabled:oneof(on:pure-token=ON off:pure-token=OFF)"}},
     {.name = "info",
      .arity = 2,
      .flags = kLoading | kNoScript | kStale,
@@ -472,6 +468,18 @@ constexpr CommandSpec kClientSubcommands[] = {
              .complexity = "O(1)",
              .arguments = "connection-name:string",
              .tips = "request_policy:all_nodes,response_policy:all_succeeded"}},
+    {.name = "tracking",
+     .arity = -3,
+     .flags = kLoading | kNoScript | kStale | kExclusive,
+     .acl = kAclConnection,
+     .handler = ClientTrackingMode,
+     .group = CommandGroup::kConnection,
+     .doc = {.summary = "Tells the connection of changes to keys it has read, or no longer.",
+             .since = "6.0.0",
+             .complexity = "O(1)",
+             .arguments = "status:oneof(on:pure-token=ON off:pure-token=OFF) [client-id:integer=REDIRECT] "
+                          "[prefix:string=PREFIX+] [bcast:pure-token=BCAST] [optin:pure-token=OPTIN] "
+                          "[optout:pure-token=OPTOUT] [noloop:pure-token=NOLOOP]"}},
     {.name = "trackinginfo",
      .arity = 2,
      .flags = kLoading | kNoScript | kStale,

@@ -41,9 +41,7 @@ constexpr OptionSpec kRows[] = {
         .Applies(ApplyGroup::kClients),
     MemoryOrPercent<&Config::maxmemory_clients>("maxmemory-clients", "0", {-100, kInt64Max})
         .Applies(ApplyGroup::kClients),
-    Integer<&Config::tracking_table_max_keys>("tracking-table-max-keys", "1000000", {0, kInt64Max})
-        .In(Unit::kItems)
-        .Of(Feature::kTracking),
+    Integer<&Config::tracking_table_max_keys>("tracking-table-max-keys", "1000000", {0, kInt64Max}).In(Unit::kItems),
     Enum<&Config::acl_pubsub_default>("acl-pubsub-default", "resetchannels", kChannelsDefaultNames).Of(Feature::kAcl),
     Integer<&Config::acllog_max_len>("acllog-max-len", "128", {0, kInt64Max}).In(Unit::kItems).Of(Feature::kAcl),
     Text<&Config::aclfile>("aclfile", "").Flags(kOptionImmutable | kOptionNeedsFeature).Of(Feature::kAcl),

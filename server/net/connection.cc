@@ -161,6 +161,7 @@ void Connection::RunTurn() {
 size_t Connection::ExecuteInput(std::string_view input) {
   input_peak_ = std::max(input_peak_, input.size());
   const uint64_t deadline = CycleClock::Ticks() + worker_.turn_budget_ticks();
+  if ((session_.conditions & (kTracksKeys | kSubscribed)) != 0) worker_.TakeAllMail();
   RequestBatch& batch = worker_.batch();
   parser_.SetLimits(worker_.parser_limits());
   size_t done = 0;

@@ -11,6 +11,7 @@
 #include "server/node_state.h"
 #include "server/stats/info_sections.h"
 #include "server/stats/stats_hub.h"
+#include "server/tracking/client_tracking.h"
 #include "storage/base/random.h"
 #include "storage/keyspace.h"
 
@@ -101,7 +102,8 @@ constexpr InfoField kClients[] = {
      }},
     {"blocked_clients",
      [](T& text, N name, const S& source) { text.Line(name, source.parts.state->clients_blocked.load()); }},
-    {"tracking_clients", [](T& text, N name, const S&) { text.Line(name, 0); }},
+    {"tracking_clients",
+     [](T& text, N name, const S& source) { text.Line(name, source.parts.tracking->ClientCount()); }},
     {"pubsub_clients", [](T& text, N name, const S&) { text.Line(name, 0); }},
     {"watching_clients", [](T& text, N name, const S&) { text.Line(name, 0); }},
     {"clients_in_timeout_table", [](T& text, N name, const S&) { text.Line(name, 0); }},

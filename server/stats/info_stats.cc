@@ -7,6 +7,7 @@
 #include "server/stats/info_sections.h"
 #include "server/stats/percentile.h"
 #include "server/stats/stats_hub.h"
+#include "server/tracking/client_tracking.h"
 #include "storage/base/clock.h"
 #include "storage/base/cycle_clock.h"
 
@@ -103,9 +104,12 @@ constexpr InfoField kStats[] = {
     {"total_active_defrag_time",
      [](T& text, N name, const S& source) { text.Line(name, source.parts.state->defrag_us.load() / 1000); }},
     {"current_active_defrag_time", Zero},
-    {"tracking_total_keys", Zero},
-    {"tracking_total_items", Zero},
-    {"tracking_total_prefixes", Zero},
+    {"tracking_total_keys",
+     [](T& text, N name, const S& source) { text.Line(name, source.parts.tracking->KeyCount()); }},
+    {"tracking_total_items",
+     [](T& text, N name, const S& source) { text.Line(name, source.parts.tracking->ItemCount()); }},
+    {"tracking_total_prefixes",
+     [](T& text, N name, const S& source) { text.Line(name, source.parts.tracking->PrefixCount()); }},
     {"unexpected_error_replies",
      [](T& text, N name, const S& source) { text.Line(name, Sum(source, &WorkerStats::unexpected_error_replies)); }},
     {"total_error_replies",

@@ -25,6 +25,7 @@
 #include "server/stats/latency_monitor.h"
 #include "server/stats/slowlog.h"
 #include "server/stats/stats_hub.h"
+#include "server/tracking/client_tracking.h"
 #include "server/world_lock.h"
 #include "storage/keyspace.h"
 #include "tests/support/fake_clock.h"
@@ -74,6 +75,7 @@ class CommandHarness {
   ServerParts parts_;
   std::optional<EncodingLimits> encoding_limits_;
   std::unique_ptr<Keyspace> keyspace_;
+  std::unique_ptr<ClientTracking> tracking_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::vector<std::unique_ptr<Session>> sessions_;
 };

@@ -69,6 +69,13 @@ std::string TestClient::Receive(size_t size) {
   return received;
 }
 
+std::string TestClient::ReceiveSome() {
+  std::array<char, 65536> buffer;
+  if (!WaitFor(POLLIN)) return {};
+  const ssize_t got = recv(descriptor_, buffer.data(), buffer.size(), 0);
+  return got <= 0 ? std::string() : std::string(buffer.data(), static_cast<size_t>(got));
+}
+
 std::string TestClient::ReceiveAll() { return Receive(SIZE_MAX); }
 
 bool TestClient::HasReply() const {
@@ -103,6 +110,10 @@ TestNode::TestNode(const std::function<void(Config&)>& adjust, uint32_t worker_c
            .latency = &latency_,
            .control = &control,
            .background = &background_};
+  tracking_ = std::make_unique<ClientTracking>(parts);
+  parts.tracking = tracking_.get();
+  parts.key_listeners.push_back(tracking_.get());
+  parts.session_listeners.push_back(tracking_.get());
   for (uint32_t i = 0; i < worker_count; ++i) {
     workers_.push_back(std::make_unique<Worker>(WorkerSetup{i, &log_, &clock}, parts, stats->worker(i)));
     if (!workers_.back()->Open().ok()) throw std::runtime_error("no event loop");

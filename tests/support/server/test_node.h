@@ -24,6 +24,7 @@
 #include "server/stats/latency_monitor.h"
 #include "server/stats/slowlog.h"
 #include "server/stats/stats_hub.h"
+#include "server/tracking/client_tracking.h"
 #include "server/worker.h"
 #include "server/world_lock.h"
 #include "storage/base/clock.h"
@@ -59,6 +60,8 @@ class TestClient {
   size_t SendSome(std::string_view bytes);
   // Exactly `size` bytes; fewer when the node closed first.
   std::string Receive(size_t size);
+  // What is there, waiting until there is something; empty when the node closed.
+  std::string ReceiveSome();
   // All bytes until the node closes.
   std::string ReceiveAll();
   // Whether bytes wait to be received now.
@@ -108,6 +111,7 @@ class TestNode {
   std::unique_ptr<ConfigStore> config_;
   std::unique_ptr<CommandTable> commands_;
   std::unique_ptr<Keyspace> keyspace_;
+  std::unique_ptr<ClientTracking> tracking_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
 };
