@@ -5,6 +5,7 @@
 
 #include "server/command_table.h"
 #include "server/tracking/tracking_state.h"
+#include "server/transaction/transaction_state.h"
 #include "storage/base/numbers.h"
 
 namespace cachenode {
@@ -73,8 +74,11 @@ uint64_t RespVersionOf(const Source& from) { return from.session.resp_version; }
 uint64_t InputTotal(const Source& from) { return from.usage.input_total; }
 uint64_t OutputTotal(const Source& from) { return from.usage.output_total; }
 uint64_t CommandsTotal(const Source& from) { return from.usage.commands_total; }
-// Channels, patterns and watched keys: no client has any.
+// Channels and patterns: no client has any.
 uint64_t Zero(const Source&) { return 0; }
+uint64_t WatchedKeys(const Source& from) {
+  return from.session.transaction == nullptr ? 0 : from.session.transaction->watched.size();
+}
 
 std::string Address(const Source& from) { return from.session.peer_address; }
 std::string LocalAddress(const Source& from) { return from.session.local_address; }
@@ -84,10 +88,13 @@ std::string Capabilities(const Source& from) { return from.session.understands_r
 std::string User(const Source& from) { return from.session.user; }
 std::string LibraryName(const Source& from) { return from.session.library_name; }
 std::string LibraryVersion(const Source& from) { return from.session.library_version; }
-// Queued commands: none.
-std::string None(const Source&) { return "-1"; }
 std::string Redirection(const Source& from) {
   return from.session.tracking == nullptr ? "-1" : std::to_string(from.session.tracking->options.redirect_to);
+}
+
+std::string QueuedCommands(const Source& from) {
+  const TransactionState* state = from.session.transaction.get();
+  return state == nullptr || !state->queueing ? "-1" : std::to_string(state->queue.size());
 }
 
 std::string Descriptor(const Source& from) {
@@ -132,8 +139,8 @@ constexpr Field kFields[] = {
     {"sub", kAlways, Number<Zero>},
     {"psub", kAlways, Number<Zero>},
     {"ssub", {7, 0}, Number<Zero>},
-    {"multi", kAlways, Text<None>},
-    {"watch", {7, 4, 8, 0}, Number<Zero>},
+    {"multi", kAlways, Text<QueuedCommands>},
+    {"watch", {7, 4, 8, 0}, Number<WatchedKeys>},
     {"qbuf", kAlways, Number<InputUsed>},
     {"qbuf-free", kAlways, Number<InputFree>},
     {"argv-mem", {6, 2}, Number<ArgumentBytes>},
@@ -163,12 +170,14 @@ std::string ClientFlagsOf(const Session& session) {
   if (session.client_class == ClientClass::kReplica) flags.push_back('S');
   if (session.client_class == ClientClass::kPrimary) flags.push_back('M');
   if (session.client_class == ClientClass::kPubSub) flags.push_back('P');
+  if ((session.conditions & kInTransaction) != 0) flags.push_back('x');
   if (session.paused) flags.push_back('b');
   if (session.tracking != nullptr) {
     flags.push_back('t');
     if (session.tracking->redirect_broken) flags.push_back('R');
     if (session.tracking->options.broadcast) flags.push_back('B');
   }
+  if (session.transaction != nullptr && session.transaction->watched_key_changed.load()) flags.push_back('d');
   if (session.closing == Closing::kAfterReply) flags.push_back('c');
   if (session.closing == Closing::kNow) flags.push_back('A');
   if (session.is_unix_socket) flags.push_back('U');

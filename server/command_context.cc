@@ -45,10 +45,24 @@ void CommandContext::BeginTurn(int64_t now_ms) {
 
 void CommandContext::Bind(Session& session) {
   session_ = &session;
-  events_.SetClient(&session);
+  events_.SetClient(session.caller != nullptr ? session.caller : &session);
   access_.touch = !session.no_touch;
   reply_.emplace(session.replies, session.resp_version == 3 ? RespVersion::kResp3 : RespVersion::kResp2);
   reply_->SetDoubleRule(config_->engine_version.double_rule());
+}
+
+CommandContext::Suspended CommandContext::Suspend(Session& session) {
+  const Suspended outer{session_, command_, keys_, key_cursor_, *reply_};
+  Bind(session);
+  return outer;
+}
+
+void CommandContext::Restore(const Suspended& outer) {
+  Bind(*outer.session);
+  command_ = outer.command;
+  keys_ = outer.keys;
+  key_cursor_ = outer.key_cursor;
+  reply_.emplace(outer.reply);
 }
 
 }  // namespace cachenode

@@ -28,6 +28,7 @@
 namespace cachenode {
 
 class CommandTable;
+class NestedRunner;
 struct Command;
 struct Config;
 
@@ -101,9 +102,13 @@ class CommandContext {
     events_.Happened(event_class, event, db, key);
   }
 
+  // For commands that run others: EXEC, scripts.
+  [[nodiscard]] NestedRunner& nested() { return *nested_; }
+
   // --- For the dispatcher --------------------------------------------------------------------------------------------
 
   void SetSeat(WorldLock::Seat* seat) { seat_ = seat; }
+  void SetNestedRunner(NestedRunner* nested) { nested_ = nested; }
   void BeginTurn(int64_t now_ms);
   // Points the context at `session` until Unbind.
   void Bind(Session& session);
@@ -122,6 +127,17 @@ class CommandContext {
     KeyHash hash;
   };
   void SetKeys(std::span<const HashedKey> keys) { keys_ = keys; }
+  // What a command knew while another one runs inside it.
+  struct Suspended {
+    Session* session;
+    const Command* command;
+    std::span<const HashedKey> keys;
+    size_t key_cursor;
+    RespWriter reply;
+  };
+  // Binds the context to `session`, the outer command's or another one, until Restore.
+  [[nodiscard]] Suspended Suspend(Session& session);
+  void Restore(const Suspended& outer);
 
  private:
   [[nodiscard]] KeyHash HashOf(std::string_view key);
@@ -147,6 +163,7 @@ class CommandContext {
   Session* session_ = nullptr;
   const Command* command_ = nullptr;
   std::optional<RespWriter> reply_;
+  NestedRunner* nested_ = nullptr;
   std::span<const HashedKey> keys_;
   size_t key_cursor_ = 0;
   bool holds_world_ = false;

@@ -51,6 +51,9 @@ enum CommandFlag : uint32_t {
   // Ours, not shown by COMMAND.
   kExclusive = 1 << 24,    // Runs under the world lock: touches every shard, other sessions or shared configuration.
   kSelfLocking = 1 << 25,  // Visits shards on its own, one at a time (SCAN, RANDOMKEY, DBSIZE); none is locked before.
+  kRunsQueue = 1 << 26,    // EXEC: needs the locks of what the client queued and watches, and is judged by its flags.
+  kRunsScript = 1 << 27,   // Runs a script, whose calls may reach further keys and need what they need.
+  kNeverQueued = 1 << 28,  // Runs at once between MULTI and EXEC.
 };
 
 // ACL categories a row names itself. keyspace-wide ones that follow from flags (read, write, admin, dangerous with

@@ -12,10 +12,10 @@ void KeyEvents::TellChange(uint32_t db, std::string_view key) {
   for (KeyEventListener* listener : listeners_) listener->BeforeKeyChange(place);
 }
 
-void KeyEvents::DatabaseChanges(DatabaseChange change, uint32_t db) {
+void KeyEvents::DatabaseChanges(DatabaseChange change, uint32_t db, uint32_t other_db) {
   if (!interest_.Any()) return;
   const KeyPlace place{db, {}, worker_index_, client_};
-  for (KeyEventListener* listener : listeners_) listener->BeforeDatabaseChange(change, place);
+  for (KeyEventListener* listener : listeners_) listener->BeforeDatabaseChange(change, place, other_db);
 }
 
 }  // namespace cachenode

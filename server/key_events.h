@@ -31,7 +31,8 @@ struct KeyPlace {
 // How all keys of a database went at once.
 enum class DatabaseChange : uint8_t {
   kFlushed,
-  kSwapped,  // Told for both databases.
+  kAllFlushed,  // Every database, told once.
+  kSwapped,     // With another one, told once for the pair.
 };
 
 // Implemented by parts that follow single keys (WATCH, blocked clients, CLIENT TRACKING, notifications).
@@ -41,8 +42,9 @@ class KeyEventListener {
   virtual void BeforeKeyChange(const KeyPlace& /*place*/) {}
   // `event` ("set", "expired") of class `event_class` happened to the key.
   virtual void KeyEvent(NotifyFlag /*event_class*/, std::string_view /*event*/, const KeyPlace& /*place*/) {}
-  // Under the world lock, before the change. `place` has no key.
-  virtual void BeforeDatabaseChange(DatabaseChange /*change*/, const KeyPlace& /*place*/) {}
+  // Under the world lock, before the change. `place` has no key; its database means nothing with kAllFlushed.
+  // `other_db` is the other one of a swap, the same one otherwise.
+  virtual void BeforeDatabaseChange(DatabaseChange /*change*/, const KeyPlace& /*place*/, uint32_t /*other_db*/) {}
 };
 
 class KeyEvents final : public KeyObserver {
@@ -59,8 +61,8 @@ class KeyEvents final : public KeyObserver {
     if (interest_.Any()) [[unlikely]]
       TellEvent(event_class, event, db, key);
   }
-  // All keys of `db` are about to go. Under the world lock.
-  void DatabaseChanges(DatabaseChange change, uint32_t db);
+  // See BeforeDatabaseChange.
+  void DatabaseChanges(DatabaseChange change, uint32_t db, uint32_t other_db);
 
   void BeforeChange(uint32_t db, std::string_view key) override {
     if (interest_.Any()) [[unlikely]]

@@ -8,6 +8,7 @@
 #include "server/node_state.h"
 #include "server/server_control.h"
 #include "server/stats/stats_hub.h"
+#include "server/transaction/transaction_state.h"
 #include "storage/base/clock.h"
 
 namespace cachenode {
@@ -46,30 +47,41 @@ Status RequestGate::CheckProtected(const Session& session, const Command& comman
                       "this option in the configuration file, and then restart the server.");
 }
 
-bool RequestGate::MustWait(const Command& command) const {
-  const PauseMode mode = parts_.control->PauseModeAt(now_ms_);
-  if (mode == PauseMode::kAll) return true;
-  return mode == PauseMode::kWrites && (command.flags & (kWrite | kMayReplicate)) != 0;
+// EXEC is judged by what it will run.
+RequestGate::Judged RequestGate::FlagsOf(const Session& session, const Command& command) {
+  if (!command.Is(kRunsQueue) || session.transaction == nullptr) return {command.flags, command.flags};
+  const CommandQueue& queue = session.transaction->queue;
+  return {command.flags | queue.any_flags(), command.flags & queue.all_flags()};
 }
 
-RequestGate::Decision RequestGate::Check(CommandContext& context, const Session& session, const Command& command) {
+bool RequestGate::MustWait(uint32_t any_flags) const {
+  const PauseMode mode = parts_.control->PauseModeAt(now_ms_);
+  if (mode == PauseMode::kAll) return true;
+  return mode == PauseMode::kWrites && (any_flags & (kWrite | kMayReplicate)) != 0;
+}
+
+RequestGate::Decision RequestGate::Check(CommandContext& context, const Session& session, const Command& command,
+                                         Args /*args*/) {
   if (command.Is(kProtected)) {
     Status error = CheckProtected(session, command);
     if (!error.ok()) return {Verdict::kRefuse, std::move(error)};
   }
   if (!session.authenticated && !command.Is(kNoAuth)) return {Verdict::kRefuse, Err::kNoAuth};
   if (conditions_ == 0) return {};
-  const bool writes = command.Is(kWrite);
+  const Judged flags = FlagsOf(session, command);
+  const bool writes = (flags.any & kWrite) != 0;
   // A paused node evicts nothing, and so refuses nothing for lack of memory: what would write waits below.
   if ((conditions_ & (kMemoryLimited | kPaused)) == kMemoryLimited) {
     const bool fits = memory_.MakeRoom(context);
-    if (!fits && command.Is(kDenyOom)) return {Verdict::kRefuse, Err::kOutOfMemory};
+    // Queueing takes memory, whatever is queued.
+    const bool queues = (session.conditions & kInTransaction) != 0 && !command.Is(kNeverQueued);
+    if (!fits && (queues || (flags.any & kDenyOom) != 0)) return {Verdict::kRefuse, Err::kOutOfMemory};
   }
   if ((conditions_ & kSnapshotsFailing) != 0 && writes && config_->stop_writes_on_bgsave_error) {
     return {Verdict::kRefuse, Err::kMisconf};
   }
-  if ((conditions_ & kLoadingNow) != 0 && !command.Is(kLoading)) return {Verdict::kRefuse, Err::kLoading};
-  if ((conditions_ & kPaused) != 0 && !session.is_internal && MustWait(command)) return {Verdict::kPark, {}};
+  if ((conditions_ & kLoadingNow) != 0 && (flags.all & kLoading) == 0) return {Verdict::kRefuse, Err::kLoading};
+  if ((conditions_ & kPaused) != 0 && !session.is_internal && MustWait(flags.any)) return {Verdict::kPark, {}};
   return {};
 }
 

@@ -38,7 +38,7 @@ class RequestGate {
     return (conditions_ | session.conditions) == 0 && session.authenticated && !command.Is(kProtected);
   }
   // The closer look. May evict keys; holds no lock when called.
-  [[nodiscard]] Decision Check(CommandContext& context, const Session& session, const Command& command);
+  [[nodiscard]] Decision Check(CommandContext& context, const Session& session, const Command& command, Args args);
 
  private:
   enum Condition : uint32_t {
@@ -49,7 +49,13 @@ class RequestGate {
     kStopping = 1 << 4,
   };
   [[nodiscard]] Status CheckProtected(const Session& session, const Command& command) const;
-  [[nodiscard]] bool MustWait(const Command& command) const;
+  // CommandFlag bits a request is judged by: any command it runs has `any`, all have `all`.
+  struct Judged {
+    uint32_t any;
+    uint32_t all;
+  };
+  [[nodiscard]] static Judged FlagsOf(const Session& session, const Command& command);
+  [[nodiscard]] bool MustWait(uint32_t any_flags) const;
 
   const ServerParts& parts_;
   MemoryGuard memory_;

@@ -136,10 +136,7 @@ bool Server::MakeWorkers() {
             .latency = &latency_,
             .control = &control_,
             .background = &background_};
-  tracking_ = std::make_unique<ClientTracking>(parts_);
-  parts_.tracking = tracking_.get();
-  parts_.key_listeners.push_back(tracking_.get());
-  parts_.session_listeners.push_back(tracking_.get());
+  client_services_ = std::make_unique<ClientServices>(parts_);
   for (uint32_t i = 0; i < worker_count(); ++i) {
     maintenance_.push_back(std::make_unique<KeyspaceMaintenance>(*keyspace_, state_, i, worker_count()));
     workers_.push_back(std::make_unique<Worker>(WorkerSetup{i, &log_, &clock_}, parts_, stats_.worker(i)));

@@ -15,6 +15,7 @@
 #include "server/admission.h"
 #include "server/background_pool.h"
 #include "server/client_registry.h"
+#include "server/client_services.h"
 #include "server/command_table.h"
 #include "server/config/command_line.h"
 #include "server/config/config_store.h"
@@ -35,7 +36,6 @@
 #include "server/stats/log_sink.h"
 #include "server/stats/slowlog.h"
 #include "server/stats/stats_hub.h"
-#include "server/tracking/client_tracking.h"
 #include "server/world_lock.h"
 #include "storage/base/clock.h"
 #include "storage/keyspace.h"
@@ -92,7 +92,7 @@ class Server final : private ConfigApplier {
   BackgroundReclaimer reclaimer_{background_, state_};
   std::optional<EncodingLimits> encoding_limits_;  // Made once the options are read.
   ServerParts parts_;
-  std::unique_ptr<ClientTracking> tracking_;
+  std::unique_ptr<ClientServices> client_services_;
   std::vector<std::unique_ptr<KeyspaceMaintenance>> maintenance_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<PersistenceService> persistence_;

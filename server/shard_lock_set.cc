@@ -27,6 +27,10 @@ void ShardLockSet::Acquire(WorldLock::Seat& seat) {
   }
 }
 
+bool ShardLockSet::Holds(KeyHash hash) const {
+  return std::binary_search(shards_.begin(), shards_.end(), keyspace_.ShardIndexOf(hash));
+}
+
 void ShardLockSet::Release() {
   for (size_t held = shards_.size(); held-- > 0;) keyspace_.shard(shards_[held]).Unlock();
 }

@@ -23,6 +23,8 @@ class ShardLockSet {
   // Takes the locks of all shards added, holding none before. `seat` is inside the world lock, and again afterwards.
   void Acquire(WorldLock::Seat& seat);
   void Release() CACHENODE_NO_THREAD_SAFETY_ANALYSIS;
+  // Whether the set, once acquired, has the lock of the key's shard.
+  [[nodiscard]] bool Holds(KeyHash hash) const;
 
  private:
   // The position of the first lock that was taken by somebody else for too long, or the count when all are held.

@@ -95,11 +95,18 @@ Status Worker::Open() {
   return Status::Ok();
 }
 
+// A thread inside the world lock must not sleep for a shard: whoever holds that may wait for the world.
+void Worker::BeforeSleep() noexcept { parts_.world->Leave(*seat_); }
+
+void Worker::AfterSleep() noexcept { parts_.world->Enter(*seat_); }
+
 void Worker::Run() {
+  SetThreadLockWaitHook(this);
   constexpr unsigned long kTimerSlackNs = 1000;
   prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
   cron_timer_->Start(1);
   if (!stop_.load(std::memory_order_acquire)) loop_->Run();
+  SetThreadLockWaitHook(nullptr);
 }
 
 void Worker::Stop() {

@@ -26,6 +26,7 @@
 #include "server/stats/recent_peak.h"
 #include "server/stats/worker_stats.h"
 #include "server/world_lock.h"
+#include "storage/base/lock_wait.h"
 
 namespace cachenode {
 
@@ -54,7 +55,7 @@ struct WorkerSetup {
   Clock* clock = nullptr;
 };
 
-class Worker final : private TurnObserver {
+class Worker final : private TurnObserver, private LockWaitHook {
  public:
   static constexpr size_t kReadBufferBytes = 64 * 1024;
   static constexpr int64_t kCronSliceUs = 1000;
@@ -128,6 +129,8 @@ class Worker final : private TurnObserver {
   void OnTurnBegin() override;
   void OnEventsHandled(bool had_events) override;
   void OnTurnEnd() override;
+  void BeforeSleep() noexcept override;
+  void AfterSleep() noexcept override;
 
   void StepAside();
   void TakeMail();

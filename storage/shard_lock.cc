@@ -4,6 +4,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "storage/base/lock_wait.h"
+
 namespace cachenode {
 
 namespace {
@@ -28,6 +30,14 @@ bool ShardLock::TryLockSpinning() noexcept {
 
 void ShardLock::Lock() noexcept {
   if (TryLockSpinning()) return;
+  if (LockWaitHook* const hook = ThreadLockWaitHook()) {
+    do {
+      hook->BeforeSleep();
+      WaitUntilFree();
+      hook->AfterSleep();
+    } while (!TryLockSpinning());
+    return;
+  }
   // Whoever slept takes the lock as contended, since others may sleep too.
   while (word_.exchange(kContended, std::memory_order_acquire) != kFree) Sleep(kContended);
 }

@@ -25,7 +25,7 @@ class CACHENODE_CAPABILITY("shard") ShardLock {
   }
   // Spins about kSpins pauses. False when the lock was taken all that time.
   [[nodiscard]] bool TryLockSpinning() noexcept CACHENODE_TRY_ACQUIRE(true);
-  // Spins, then sleeps until the lock is its own.
+  // Spins, then sleeps until the lock is its own; around the sleep the thread's LockWaitHook is called.
   void Lock() noexcept CACHENODE_ACQUIRE();
   void Unlock() noexcept CACHENODE_RELEASE() {
     if (word_.exchange(kFree, std::memory_order_release) == kContended) [[unlikely]]

@@ -33,7 +33,7 @@ Result<FreeWhere> ParseFlushMode(const CommandContext& context, Args args) {
 Status Flushdb(CommandContext& context, Args args) {
   Result<FreeWhere> where = ParseFlushMode(context, args);
   if (!where) return where.error();
-  context.events().DatabaseChanges(DatabaseChange::kFlushed, context.db());
+  context.events().DatabaseChanges(DatabaseChange::kFlushed, context.db(), context.db());
   FreeDetached(context.parts(), context.keyspace().FlushDatabase(context.db()), *where);
   if (*where == FreeWhere::kHere) context.keyspace().FreeDetached();
   context.reply().Ok();
@@ -44,9 +44,7 @@ Status Flushdb(CommandContext& context, Args args) {
 Status Flushall(CommandContext& context, Args args) {
   Result<FreeWhere> where = ParseFlushMode(context, args);
   if (!where) return where.error();
-  for (uint32_t db = 0; db < context.keyspace().database_count(); ++db) {
-    context.events().DatabaseChanges(DatabaseChange::kFlushed, db);
-  }
+  context.events().DatabaseChanges(DatabaseChange::kAllFlushed, 0, 0);
   FreeDetached(context.parts(), context.keyspace().FlushAll(), *where);
   if (*where == FreeWhere::kHere) context.keyspace().FreeDetached();
   // Absent in harnesses without files.
@@ -63,8 +61,8 @@ Status Swapdb(CommandContext& context, Args args) {
   if (!second) return Status::Text("ERR invalid second DB index");
   const auto count = static_cast<int64_t>(context.keyspace().database_count());
   if (*first < 0 || *first >= count || *second < 0 || *second >= count) return Err::kDbOutOfRange;
-  context.events().DatabaseChanges(DatabaseChange::kSwapped, static_cast<uint32_t>(*first));
-  context.events().DatabaseChanges(DatabaseChange::kSwapped, static_cast<uint32_t>(*second));
+  context.events().DatabaseChanges(DatabaseChange::kSwapped, static_cast<uint32_t>(*first),
+                                   static_cast<uint32_t>(*second));
   context.keyspace().SwapDatabases(static_cast<uint32_t>(*first), static_cast<uint32_t>(*second));
   context.reply().Ok();
   return Status::Ok();

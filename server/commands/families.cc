@@ -52,6 +52,7 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
       StreamReadCommands(),
       StringCommands(),
       StringEditCommands(),
+      TransactionCommands(),
       // clang-format on
   };
   return kFamilies;

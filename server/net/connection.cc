@@ -8,6 +8,7 @@
 #include "server/config/config.h"
 #include "server/dispatcher.h"
 #include "server/node_state.h"
+#include "server/transaction/transaction_state.h"
 #include "server/worker.h"
 #include "storage/base/cycle_clock.h"
 
@@ -288,7 +289,8 @@ void Connection::UpdateWatch() {
 
 void Connection::CheckQueryLimit() {
   const auto limit = static_cast<uint64_t>(worker_.config().client_query_buffer_limit);
-  if (InputSize() + parser_.MemoryBytes() <= limit) return;
+  const size_t queued = session_.transaction == nullptr ? 0 : session_.transaction->queue.ArgumentBytes();
+  if (InputSize() + parser_.MemoryBytes() + queued <= limit) return;
   CN_LOG(worker_.log(), kWarning, "Closing client that reached max query buffer length: id={} addr={} qbuf={}",
          session_.id, session_.peer_address, InputSize());
   worker_.stats().query_buffer_limit_disconnections.Increment();
@@ -341,6 +343,7 @@ ConnectionUsage Connection::Usage() const {
   usage.query_buffer_free = input_capacity_ - input_end_;
   usage.query_buffer_peak = std::max(input_peak_, input_peak_recent_);
   usage.memory_bytes = MemoryBytes();
+  if (session_.transaction != nullptr) usage.multi_buffer = session_.transaction->queue.MemoryBytes();
   usage.input_total = input_bytes_total_;
   usage.output_total = session_.replies.consumed_bytes();
   usage.commands_total = requests_total_;
@@ -350,7 +353,8 @@ ConnectionUsage Connection::Usage() const {
 }
 
 size_t Connection::MemoryBytes() const {
-  return sizeof(*this) + input_capacity_ + parser_.MemoryBytes() + session_.replies.MemoryBytes();
+  const size_t queued = session_.transaction == nullptr ? 0 : session_.transaction->queue.MemoryBytes();
+  return sizeof(*this) + input_capacity_ + parser_.MemoryBytes() + session_.replies.MemoryBytes() + queued;
 }
 
 }  // namespace cachenode

@@ -12,6 +12,7 @@
 #include "server/stats/info_sections.h"
 #include "server/stats/stats_hub.h"
 #include "server/tracking/client_tracking.h"
+#include "server/transaction/watch_table.h"
 #include "storage/base/random.h"
 #include "storage/keyspace.h"
 
@@ -105,9 +106,11 @@ constexpr InfoField kClients[] = {
     {"tracking_clients",
      [](T& text, N name, const S& source) { text.Line(name, source.parts.tracking->ClientCount()); }},
     {"pubsub_clients", [](T& text, N name, const S&) { text.Line(name, 0); }},
-    {"watching_clients", [](T& text, N name, const S&) { text.Line(name, 0); }},
+    {"watching_clients",
+     [](T& text, N name, const S& source) { text.Line(name, source.parts.watches->client_count()); }},
     {"clients_in_timeout_table", [](T& text, N name, const S&) { text.Line(name, 0); }},
-    {"total_watched_keys", [](T& text, N name, const S&) { text.Line(name, 0); }},
+    {"total_watched_keys",
+     [](T& text, N name, const S& source) { text.Line(name, source.parts.watches->key_count()); }},
     {"total_blocking_keys", [](T& text, N name, const S&) { text.Line(name, 0); }},
     {"total_blocking_keys_on_nokey", [](T& text, N name, const S&) { text.Line(name, 0); }},
 };

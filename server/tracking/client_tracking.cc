@@ -189,9 +189,8 @@ void ClientTracking::KeyEvent(NotifyFlag event_class, std::string_view /*event*/
   worker.has_work = worker.has_work || !worker.changed.empty();
 }
 
-// FLUSHALL comes here once for each database; its clients are told once.
-void ClientTracking::BeforeDatabaseChange(DatabaseChange change, const KeyPlace& place) {
-  if (change != DatabaseChange::kFlushed) return;
+void ClientTracking::BeforeDatabaseChange(DatabaseChange change, const KeyPlace& place, uint32_t /*other_db*/) {
+  if (change == DatabaseChange::kSwapped) return;
   keys_.Clear();
   PerWorker& worker = workers_[place.worker_index];
   worker.everything_changed = worker.has_work = true;

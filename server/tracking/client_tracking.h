@@ -84,7 +84,7 @@ class ClientTracking final : public KeyEventListener, public SessionListener {
   // KeyEventListener.
   void BeforeKeyChange(const KeyPlace& place) override;
   void KeyEvent(NotifyFlag event_class, std::string_view event, const KeyPlace& place) override;
-  void BeforeDatabaseChange(DatabaseChange change, const KeyPlace& place) override;
+  void BeforeDatabaseChange(DatabaseChange change, const KeyPlace& place, uint32_t other_db) override;
 
   // SessionListener.
   void OnSessionEnd(Session& session) override { Disable(session); }

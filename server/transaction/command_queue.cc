@@ -10,6 +10,7 @@ void CommandQueue::Append(const Command& command, Args args) {
     ends_.push_back(bytes_.size());
   }
   any_flags_ |= command.flags;
+  all_flags_ &= command.flags;
 }
 
 void CommandQueue::Clear() {
@@ -22,6 +23,7 @@ void CommandQueue::Clear() {
   commands_.clear();
   if (commands_.capacity() * sizeof(Queued) > kKeptBytesMax) commands_.shrink_to_fit();
   any_flags_ = 0;
+  all_flags_ = UINT32_MAX;
 }
 
 Args CommandQueue::ArgsOf(size_t index, std::vector<std::string_view>& scratch) const {

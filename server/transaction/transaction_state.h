@@ -32,8 +32,9 @@ class CommandQueue {
   // Bytes of all arguments.
   [[nodiscard]] size_t ArgumentBytes() const { return bytes_.size(); }
   [[nodiscard]] size_t MemoryBytes() const;
-  // CommandFlag bits that any, or all, of the commands have.
+  // CommandFlag bits that any of the commands has, and those that all have (every bit for an empty queue).
   [[nodiscard]] uint32_t any_flags() const { return any_flags_; }
+  [[nodiscard]] uint32_t all_flags() const { return all_flags_; }
 
  private:
   struct Queued {
@@ -45,12 +46,13 @@ class CommandQueue {
   std::vector<size_t> ends_;
   std::vector<Queued> commands_;
   uint32_t any_flags_ = 0;
+  uint32_t all_flags_ = UINT32_MAX;
 };
 
 struct WatchedKey {
   uint32_t db = 0;
   std::string key;
-  bool was_expired = false;  // Its deadline had passed when WATCH came: its going is no change.
+  bool existed = false;  // When WATCH came; its expiry since then is a change.
 };
 
 struct TransactionState {

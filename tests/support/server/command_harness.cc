@@ -55,10 +55,7 @@ CommandHarness::CommandHarness(const std::function<void(Config&)>& adjust)
             .latency = &latency_,
             .control = &control_,
             .background = &background_};
-  tracking_ = std::make_unique<ClientTracking>(parts_);
-  parts_.tracking = tracking_.get();
-  parts_.key_listeners.push_back(tracking_.get());
-  parts_.session_listeners.push_back(tracking_.get());
+  client_services_ = std::make_unique<ClientServices>(parts_);
   dispatcher_ = std::make_unique<Dispatcher>(parts_, stats_.worker(0), 0);
   parts_.dispatcher = dispatcher_.get();
   Connect();

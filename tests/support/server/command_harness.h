@@ -14,6 +14,7 @@
 #include "protocol/reply_buffer.h"
 #include "server/background_pool.h"
 #include "server/client_registry.h"
+#include "server/client_services.h"
 #include "server/command_table.h"
 #include "server/config/config_store.h"
 #include "server/dispatcher.h"
@@ -25,7 +26,6 @@
 #include "server/stats/latency_monitor.h"
 #include "server/stats/slowlog.h"
 #include "server/stats/stats_hub.h"
-#include "server/tracking/client_tracking.h"
 #include "server/world_lock.h"
 #include "storage/keyspace.h"
 #include "tests/support/fake_clock.h"
@@ -75,7 +75,7 @@ class CommandHarness {
   ServerParts parts_;
   std::optional<EncodingLimits> encoding_limits_;
   std::unique_ptr<Keyspace> keyspace_;
-  std::unique_ptr<ClientTracking> tracking_;
+  std::unique_ptr<ClientServices> client_services_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::vector<std::unique_ptr<Session>> sessions_;
 };

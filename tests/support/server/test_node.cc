@@ -110,10 +110,7 @@ TestNode::TestNode(const std::function<void(Config&)>& adjust, uint32_t worker_c
            .latency = &latency_,
            .control = &control,
            .background = &background_};
-  tracking_ = std::make_unique<ClientTracking>(parts);
-  parts.tracking = tracking_.get();
-  parts.key_listeners.push_back(tracking_.get());
-  parts.session_listeners.push_back(tracking_.get());
+  client_services_ = std::make_unique<ClientServices>(parts);
   for (uint32_t i = 0; i < worker_count; ++i) {
     workers_.push_back(std::make_unique<Worker>(WorkerSetup{i, &log_, &clock}, parts, stats->worker(i)));
     if (!workers_.back()->Open().ok()) throw std::runtime_error("no event loop");

@@ -15,6 +15,7 @@
 
 #include "server/background_pool.h"
 #include "server/client_registry.h"
+#include "server/client_services.h"
 #include "server/command_table.h"
 #include "server/config/config_store.h"
 #include "server/node_state.h"
@@ -24,7 +25,6 @@
 #include "server/stats/latency_monitor.h"
 #include "server/stats/slowlog.h"
 #include "server/stats/stats_hub.h"
-#include "server/tracking/client_tracking.h"
 #include "server/worker.h"
 #include "server/world_lock.h"
 #include "storage/base/clock.h"
@@ -111,7 +111,7 @@ class TestNode {
   std::unique_ptr<ConfigStore> config_;
   std::unique_ptr<CommandTable> commands_;
   std::unique_ptr<Keyspace> keyspace_;
-  std::unique_ptr<ClientTracking> tracking_;
+  std::unique_ptr<ClientServices> client_services_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
 };

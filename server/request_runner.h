@@ -1,0 +1,108 @@
+// One request from its command to its reply: what must hold before it runs, queueing between MULTI and EXEC, the locks
+// of its keys, the handler, the error, the books. One per worker; the dispatcher brings it requests.
+//
+// Thread-safety: its worker's thread only.
+// Invariants: exactly one reply per request that ended; locks are taken before the handler and released after its reply
+//   is written; nothing is waited for after a handler's first change.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "server/command_context.h"
+#include "server/command_table.h"
+#include "server/nested_runner.h"
+#include "server/request_gate.h"
+#include "server/shard_lock_set.h"
+
+namespace cachenode {
+
+class RequestRunner final : public NestedRunner {
+ public:
+  using HashedKey = CommandContext::HashedKey;
+
+  enum class Outcome : uint8_t {
+    kDone,       // It was answered, or its client waits for what will answer it.
+    kMustWait,   // Nothing happened: the client is to be parked and the request offered again.
+    kGivenBack,  // It did a part and is to be offered again in the client's next turn.
+  };
+
+  // What the dispatcher found out about a request before any of its batch ran.
+  struct Prepared {
+    const Command* command = nullptr;  // By the first word; null when unknown.
+    bool has_keys = false;             // `keys` are all of its keys.
+    std::span<const HashedKey> keys;
+  };
+
+  RequestRunner(const ServerParts& parts, WorkerStats& stats, uint32_t worker_index, WorldLock::Seat* seat);
+  RequestRunner(const RequestRunner&) = delete;
+  RequestRunner& operator=(const RequestRunner&) = delete;
+
+  void BeginTurn(int64_t now_ms);
+  // The clock that requests are measured by; the end of one is the beginning of the next.
+  void StartClock();
+  [[nodiscard]] uint64_t clock_ticks() const { return ticks_; }
+  // Whether some client tracks keys, as of this turn's beginning or the last command that ran alone.
+  [[nodiscard]] bool clients_track() const { return clients_track_; }
+  [[nodiscard]] CommandContext& context() { return context_; }
+
+  // Runs one request of `session`, to which the context is bound.
+  [[nodiscard]] Outcome Run(Session& session, Args args, const Prepared& prepared);
+
+  // NestedRunner.
+  bool RunNested(Session& session, const Command& command, Args args) override;
+  [[nodiscard]] bool Covers(const Command& command, Args args) override;
+  void RunAlone() override;
+
+ private:
+  class NestedFrame;
+  struct FoundKeys {
+    std::vector<KeyPosition> positions;
+    std::vector<HashedKey> keys;
+  };
+
+  void Refuse(Session& session, const Command* command, std::string_view error);
+  [[nodiscard]] const Command* Resolve(Session& session, const Command* command, Args args);
+  // Whether the request may run; otherwise `outcome` says how it ended.
+  [[nodiscard]] bool PassesGate(Session& session, const Command& command, Args args, Outcome& outcome);
+  [[nodiscard]] bool QueueOrRefuse(Session& session, const Command& command, Args args);
+  [[nodiscard]] Outcome Call(Session& session, const Command& command, Args args, const Prepared& prepared);
+  [[nodiscard]] std::optional<Status> CallAlone(const Command& command, Args args, std::span<const HashedKey> keys);
+  [[nodiscard]] std::optional<Status> CallLocked(const Command& command, Args args, std::span<const HashedKey> keys);
+  [[nodiscard]] std::optional<Status> CallHolding(const Command& command, Args args, std::span<const HashedKey> keys);
+  [[nodiscard]] Status Handle(Session& session, const Command& command, Args args);
+  void EndRunAlone();
+  [[nodiscard]] bool MustWaitForSnapshot(uint32_t flags, std::span<const HashedKey> keys) const;
+  [[nodiscard]] std::span<const HashedKey> KeysFor(const Command& command, Args args, const Prepared& prepared);
+  // Adds the keys of `command` to `found`. False when only running it can tell all of them.
+  [[nodiscard]] bool AddKeysOf(const Command& command, Args args, FoundKeys& found) const;
+  [[nodiscard]] bool AddQueuedKeys(const Session& session);
+  void AnswerError(const Command& command, const Status& status);
+  void Account(const Session& session, const Command& command, Args args, bool failed);
+
+  const ServerParts& parts_;
+  WorkerStats& stats_;
+  CommandContext context_;
+  RequestGate gate_;
+  WorldLock::Seat* const seat_;
+  std::optional<ShardLockSet> locks_;  // Empty without threads: then shards need no locks.
+  FoundKeys found_;                    // Of a request whose keys were not prepared.
+  std::array<FoundKeys, kNestingMax> nested_keys_;
+  std::vector<std::string_view> queued_args_;
+  size_t nesting_ = 0;
+  uint32_t request_flags_ = 0;           // Of the request that runs: its row's, and with EXEC those of its queue.
+  bool has_unknown_keys_ = false;        // The request reaches keys that only running it can tell.
+  bool runs_alone_ = false;              // RunAlone was called.
+  uint64_t ticks_ = 0;                   // When the request that runs began.
+  uint64_t slowlog_ticks_ = UINT64_MAX;  // Durations from here on are logged.
+  uint64_t latency_ticks_ = UINT64_MAX;  // Durations from here on are latency spikes.
+  bool tracks_latency_ = false;
+  bool clients_track_ = false;  // Some client wants to hear of keys it has read.
+};
+
+}  // namespace cachenode
