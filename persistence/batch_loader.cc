@@ -37,7 +37,7 @@ Status CheckDeadline(const RdbRecord& record) {
 BatchLoader::BatchLoader(Keyspace& keyspace, const LoadRules& rules, EmptyKeyObserver on_empty_key)
     : keyspace_(keyspace), rules_(rules), on_empty_key_(std::move(on_empty_key)), gates_(keyspace.shard_count()) {
   context_.SetNow(rules.now_ms);
-  context_.lfu = rules.lfu;
+  context_.recency = rules.recency;
   context_.touch = false;
   context_.expired = ExpiredKeys::kShow;
 }
@@ -155,8 +155,8 @@ Status BatchLoader::PutRecord(const RdbRecord& record, KeyHash hash, Shard& shar
   if (Status status = put(slot, expires ? Expiry::At(record.expire_at_ms) : Expiry::kClear); !status.ok()) {
     return status;
   }
-  if (rules_.lfu && record.lfu_counter >= 0) slot.SetLfuCounter(static_cast<uint8_t>(record.lfu_counter));
-  if (!rules_.lfu && record.idle_seconds >= 0) {
+  if (rules_.recency == Recency::kFrequency && record.lfu_counter >= 0) slot.SetLfuCounter(static_cast<uint8_t>(record.lfu_counter));
+  if (rules_.recency == Recency::kTime && record.idle_seconds >= 0) {
     slot.SetIdleSeconds(static_cast<uint32_t>(std::min<int64_t>(record.idle_seconds, UINT32_MAX)));
   }
   return Status::Ok();

@@ -26,7 +26,7 @@ struct LoadRules {
   int64_t now_ms = 0;             // Keys whose deadline is before it are dropped.
   bool drop_expired = true;       // False for a replica.
   bool replace_existing = false;  // Otherwise a key that is there already is an error.
-  bool lfu = false;               // The eviction policy counts frequency; else recency.
+  Recency recency = Recency::kTime;  // What the eviction policy goes by.
   // key-load-delay, for tests that need a load to last: so many microseconds for each key; negative: keys for each one.
   int64_t key_delay_us = 0;
   // Bytes the keyspace may take; 0: no limit.

@@ -10,10 +10,6 @@
 namespace cachenode {
 namespace {
 
-bool CountsFrequency(MaxmemoryPolicy policy) {
-  return policy == MaxmemoryPolicy::kAllkeysLfu || policy == MaxmemoryPolicy::kVolatileLfu;
-}
-
 uint64_t KernelSeed() {
   std::array<unsigned char, 8> bytes{};
   FillWithKernelRandom(bytes);
@@ -37,7 +33,7 @@ void CommandContext::BeginTurn(int64_t now_ms) {
   access_.SetNow(now_ms);
   const bool paused = parts_.control != nullptr && parts_.control->WritesArePausedAt(now_ms);
   access_.expired = paused ? ExpiredKeys::kHide : ExpiredKeys::kErase;
-  access_.lfu = CountsFrequency(config_->maxmemory_policy);
+  access_.recency = RecencyOf(config_->maxmemory_policy);
   access_.lfu_options = {static_cast<int>(config_->lfu_log_factor), static_cast<int>(config_->lfu_decay_time)};
   inspect_access_ = access_;
   inspect_access_.touch = false;

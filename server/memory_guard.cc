@@ -12,28 +12,6 @@
 namespace cachenode {
 namespace {
 
-EvictionPolicy PolicyOf(MaxmemoryPolicy policy) {
-  switch (policy) {
-    case MaxmemoryPolicy::kVolatileLru:
-      return EvictionPolicy::kVolatileLru;
-    case MaxmemoryPolicy::kVolatileLfu:
-      return EvictionPolicy::kVolatileLfu;
-    case MaxmemoryPolicy::kVolatileRandom:
-      return EvictionPolicy::kVolatileRandom;
-    case MaxmemoryPolicy::kVolatileTtl:
-      return EvictionPolicy::kVolatileTtl;
-    case MaxmemoryPolicy::kAllkeysLru:
-      return EvictionPolicy::kAllKeysLru;
-    case MaxmemoryPolicy::kAllkeysLfu:
-      return EvictionPolicy::kAllKeysLfu;
-    case MaxmemoryPolicy::kAllkeysRandom:
-      return EvictionPolicy::kAllKeysRandom;
-    case MaxmemoryPolicy::kNoEviction:
-      return EvictionPolicy::kNoEviction;
-  }
-  return EvictionPolicy::kNoEviction;
-}
-
 // The smaller of maxmemory and the ceiling, of those that are set.
 uint64_t LimitOf(const ServerParts& parts, const Config& config) {
   const uint64_t ceiling = parts.state->memory_ceiling_bytes;
@@ -45,7 +23,7 @@ uint64_t LimitOf(const ServerParts& parts, const Config& config) {
 
 EvictionOptions EvictionOptionsOf(const CommandContext& context) {
   const Config& config = context.config();
-  return {.policy = PolicyOf(config.maxmemory_policy), .samples = static_cast<uint32_t>(config.maxmemory_samples)};
+  return {.policy = config.maxmemory_policy, .samples = static_cast<uint32_t>(config.maxmemory_samples)};
 }
 
 uint64_t MemoryGuard::CountedBytes(const ServerParts& parts) {

@@ -19,13 +19,13 @@ namespace {
 // Threads that encode and write a snapshot, and threads that decode a load: one for each processor, within reason.
 unsigned HelperThreads() { return std::clamp(std::thread::hardware_concurrency(), 2U, 8U); }
 
-RdbRecency RecencyOf(const Config& config) {
+RdbRecency SavedRecencyOf(const Config& config) {
   switch (config.maxmemory_policy) {
-    case MaxmemoryPolicy::kAllkeysLru:
-    case MaxmemoryPolicy::kVolatileLru:
+    case EvictionPolicy::kAllKeysLru:
+    case EvictionPolicy::kVolatileLru:
       return RdbRecency::kIdleSeconds;
-    case MaxmemoryPolicy::kAllkeysLfu:
-    case MaxmemoryPolicy::kVolatileLfu:
+    case EvictionPolicy::kAllKeysLfu:
+    case EvictionPolicy::kVolatileLfu:
       return RdbRecency::kLfuCounter;
     default:
       return RdbRecency::kNone;
@@ -44,7 +44,7 @@ SnapshotSettings SettingsOf(const Config& config) {
   settings.compression = config.rdbcompression;
   settings.checksum = config.rdbchecksum;
   settings.incremental_sync = config.rdb_save_incremental_fsync;
-  settings.recency = RecencyOf(config);
+  settings.recency = SavedRecencyOf(config);
   settings.thread_count = HelperThreads();
   settings.walker_count = static_cast<unsigned>(config.io_threads);
   settings.seconds_max = config.snapshot_max_seconds;
@@ -127,7 +127,7 @@ RestoreOptions PersistenceService::RestoreOptionsOf(const Config& config) const 
   options.verify_checksum = config.rdbchecksum && !parts_.state->skip_checksums.load(std::memory_order_relaxed);
   options.thread_count = HelperThreads();
   options.rules.key_delay_us = config.key_load_delay;
-  options.rules.lfu = RecencyOf(config) == RdbRecency::kLfuCounter;
+  options.rules.recency = RecencyOf(config.maxmemory_policy);
   // A load may go beyond maxmemory, as Redis' may; eviction sees to that afterwards. It may not go beyond the node.
   const uint64_t ceiling = parts_.state->memory_ceiling_bytes;
   options.rules.memory_bytes_max = ceiling != 0 ? ceiling : MachineMemoryBytes();

@@ -12,20 +12,38 @@ namespace cachenode {
 class KeyObserver;
 class Random;
 
-// maxmemory-policy, in the order of its names: noeviction, allkeys-lru, ...
+// maxmemory-policy; the volatile ones last.
 enum class EvictionPolicy : uint8_t {
   kNoEviction,
   kAllKeysLru,
   kAllKeysLfu,
   kAllKeysRandom,
+  kAllKeysS3Fifo,
   kVolatileLru,
   kVolatileLfu,
   kVolatileRandom,
   kVolatileTtl,
+  kVolatileS3Fifo,
 };
 
-[[nodiscard]] constexpr bool IsLfu(EvictionPolicy policy) noexcept {
-  return policy == EvictionPolicy::kAllKeysLfu || policy == EvictionPolicy::kVolatileLfu;
+// What the 24 access bits of an entry hold.
+enum class Recency : uint8_t {
+  kTime,       // Unix seconds of the last access: all policies but those below.
+  kFrequency,  // LFU: minutes and a logarithmic counter.
+  kFifo,       // S3-FIFO: see storage/fifo_queues.h.
+};
+
+[[nodiscard]] constexpr Recency RecencyOf(EvictionPolicy policy) noexcept {
+  switch (policy) {
+    case EvictionPolicy::kAllKeysLfu:
+    case EvictionPolicy::kVolatileLfu:
+      return Recency::kFrequency;
+    case EvictionPolicy::kAllKeysS3Fifo:
+    case EvictionPolicy::kVolatileS3Fifo:
+      return Recency::kFifo;
+    default:
+      return Recency::kTime;
+  }
 }
 [[nodiscard]] constexpr bool IsVolatileOnly(EvictionPolicy policy) noexcept {
   return policy >= EvictionPolicy::kVolatileLru;
@@ -47,12 +65,12 @@ struct AccessContext {
   int64_t now_ms = 0;      // Unix milliseconds; frozen for the length of a command.
   uint32_t lru_clock = 0;  // 24 bits: Unix seconds.
   uint32_t lfu_clock = 0;  // 16 bits: Unix minutes.
-  bool lfu = false;        // The policy counts frequency, not recency.
+  Recency recency = Recency::kTime;
   bool touch = true;       // False for CLIENT NO-TOUCH and for commands that only look (OBJECT, TYPE, TTL).
   ExpiredKeys expired = ExpiredKeys::kErase;
   LfuOptions lfu_options;
   KeyObserver* observer = nullptr;  // Not owned; may be null.
-  Random* random = nullptr;         // The thread's own; needed when lfu is set.
+  Random* random = nullptr;         // The thread's own; needed for Recency::kFrequency.
 
   // Sets the three clocks from one reading.
   void SetNow(int64_t unix_ms) noexcept {

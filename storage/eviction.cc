@@ -9,6 +9,9 @@ namespace cachenode {
 
 namespace {
 
+// How much one sampled key moves the estimate of the small queue's share.
+constexpr double kShareStep = 1.0 / 512;
+
 bool IsRandom(EvictionPolicy policy) noexcept {
   return policy == EvictionPolicy::kAllKeysRandom || policy == EvictionPolicy::kVolatileRandom;
 }
@@ -30,108 +33,152 @@ uint64_t Eligible(const Shard& shard, uint32_t db, bool volatile_only) noexcept 
   return volatile_only ? shard.VolatileCount(db) : shard.KeyCount(db);
 }
 
-}  // namespace
-
-// Whether a lock is taken depends on `locking`: beyond the analysis.
-Evicted Evictor::EvictOne(Keyspace& keyspace, const EvictionOptions& options, const AccessContext& context,
-                          Random& random, Locking locking) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
-  if (options.policy == EvictionPolicy::kNoEviction) return Evicted::kNothing;
-  if (pool_policy_ != options.policy) Reset();
-  pool_policy_ = options.policy;
-  if (IsRandom(options.policy)) Reset();  // Old candidates would only be less random.
-
-  const bool volatile_only = IsVolatileOnly(options.policy);
-  const uint32_t shards = keyspace.shard_count();
-  uint32_t looked_at = 0;
-  uint32_t locked = 0;
-  bool any = false;
-  // Random shards first; when the keys that qualify are few, one after the other until one has some.
-  const auto first = static_cast<uint32_t>(random.Below(shards));
-  for (uint32_t i = 0; i < kShardTries + shards && looked_at < options.samples; ++i) {
-    const bool at_random = i < kShardTries;
-    if (!at_random && any) break;
-    Shard& shard = keyspace.shard(at_random ? static_cast<uint32_t>(random.Below(shards)) : (first + i) % shards);
-    if (!HasEligible(keyspace, shard, volatile_only)) continue;
-    any = true;
-    if (locking == Locking::kTakeShardLocks && !shard.TryLock()) {
-      // Every lock is taken: wait for this one.
-      if (++locked < kShardTries) continue;
-      shard.Lock();
-    }
-    looked_at += Sample(keyspace, shard, options, context, random);
-    if (locking == Locking::kTakeShardLocks) shard.Unlock();
-  }
-  if (pool_size_ == 0) return any ? Evicted::kBusy : Evicted::kNothing;
-  return EraseBest(keyspace, context, locking);
-}
-
-bool Evictor::HasEligible(const Keyspace& keyspace, const Shard& shard, bool volatile_only) noexcept {
+bool HasEligible(const Keyspace& keyspace, const Shard& shard, bool volatile_only) noexcept {
   for (uint32_t db = 0; db < keyspace.database_count(); ++db) {
     if (Eligible(shard, db, volatile_only) != 0) return true;
   }
   return false;
 }
 
+}  // namespace
+
+void Evictor::Reset() noexcept {
+  pool_.Clear();
+  small_pool_.Clear();
+}
+
+Evicted Evictor::EvictOne(Keyspace& keyspace, const EvictionOptions& options, const AccessContext& context,
+                          Random& random, Locking locking) {
+  if (options.policy == EvictionPolicy::kNoEviction) return Evicted::kNothing;
+  if (pool_policy_ != options.policy) Reset();
+  pool_policy_ = options.policy;
+  if (IsRandom(options.policy)) Reset();  // Old candidates would only be less random.
+  AccessContext quiet = context;
+  quiet.touch = false;
+  quiet.expired = ExpiredKeys::kShow;
+  const Search search{keyspace, options, quiet, random, locking};
+  if (RecencyOf(options.policy) == Recency::kFifo) return EvictFromQueues(search);
+  return EvictFromPool(search, Gather(search));
+}
+
+// Looks at `samples` keys. False when no key qualifies. Whether a lock is taken depends on `locking`: beyond the
+// analysis.
+bool Evictor::Gather(const Search& search) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
+  Keyspace& keyspace = search.keyspace;
+  const bool takes_locks = search.locking == Locking::kTakeShardLocks;
+  const uint32_t shards = keyspace.shard_count();
+  uint32_t looked_at = 0;
+  uint32_t locked = 0;
+  bool any = false;
+  // Random shards first; when the keys that qualify are few, one after the other until one has some.
+  const auto first = static_cast<uint32_t>(search.random.Below(shards));
+  for (uint32_t i = 0; i < kShardTries + shards && looked_at < search.options.samples; ++i) {
+    const bool at_random = i < kShardTries;
+    if (!at_random && any) break;
+    Shard& shard =
+        keyspace.shard(at_random ? static_cast<uint32_t>(search.random.Below(shards)) : (first + i) % shards);
+    if (!HasEligible(keyspace, shard, search.volatile_only())) continue;
+    any = true;
+    if (takes_locks && !shard.TryLock()) {
+      // Every lock is taken: wait for this one.
+      if (++locked < kShardTries) continue;
+      shard.Lock();
+    }
+    looked_at += Sample(search, shard);
+    if (takes_locks) shard.Unlock();
+  }
+  return any;
+}
+
 // Looks at whole buckets of one database, chosen in proportion to its keys that qualify. Returns the entries seen.
-uint32_t Evictor::Sample(const Keyspace& keyspace, Shard& shard, const EvictionOptions& options,
-                         const AccessContext& context, Random& random) {
-  const bool volatile_only = IsVolatileOnly(options.policy);
+uint32_t Evictor::Sample(const Search& search, Shard& shard) {
+  const bool volatile_only = search.volatile_only();
   uint64_t total = 0;
-  for (uint32_t db = 0; db < keyspace.database_count(); ++db) total += Eligible(shard, db, volatile_only);
+  for (uint32_t db = 0; db < search.keyspace.database_count(); ++db) total += Eligible(shard, db, volatile_only);
   if (total == 0) return 0;
-  uint64_t number = random.Below(total);
+  uint64_t number = search.random.Below(total);
   uint32_t db = 0;
   while (number >= Eligible(shard, db, volatile_only)) number -= Eligible(shard, db++, volatile_only);
 
+  const EvictionPolicy policy = search.options.policy;
+  const FifoQueues* const fifo = RecencyOf(policy) == Recency::kFifo ? &shard.fifo() : nullptr;
   uint32_t seen = 0;
-  shard.SampleBucket(db, volatile_only, random, [&](const EntryView& view) {
+  shard.SampleBucket(db, volatile_only, search.random, [&](const EntryView& view) {
     ++seen;
-    const uint64_t score = IsRandom(options.policy) ? random.Next() | 1 : Score(options.policy, view, context);
-    Offer(score, db, view.key);
+    if (fifo != nullptr) {
+      const bool in_main = FifoQueues::IsInMain(view.access);
+      small_share_ += ((in_main ? 0.0 : 1.0) - small_share_) * kShareStep;
+      (in_main ? pool_ : small_pool_).Offer(fifo->Age(view.access), db, view.key);
+      return;
+    }
+    const uint64_t score = IsRandom(policy) ? search.random.Next() | 1 : Score(policy, view, search.context);
+    pool_.Offer(score, db, view.key);
   });
   return seen;
 }
 
-void Evictor::Offer(uint64_t score, uint32_t db, std::string_view key) {
-  uint32_t at = 0;
-  while (at < pool_size_ && (pool_[at].db != db || pool_[at].key != key)) ++at;
-  if (at == pool_size_) {  // New: takes the next free place, or the weakest one's when it is better.
-    if (pool_size_ == kPoolSize) {
-      if (score <= pool_[0].score) return;
-      at = 0;
-    } else {
-      ++pool_size_;
+// Looks the candidate up again and, unless `judge(shard, hash, slot)` spares it, erases it. As Gather for the analysis.
+template <typename Judge>
+Evictor::Fate Evictor::Settle(const Search& search, const CandidatePool::Candidate& candidate,
+                              Judge&& judge) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
+  const KeyHash hash = Keyspace::Hash(candidate.key);
+  Shard& shard = search.keyspace.ShardOf(hash);
+  const bool takes_locks = search.locking == Locking::kTakeShardLocks;
+  if (takes_locks && !shard.TryLockSpinning()) return Fate::kPassedOver;
+  Fate fate = Fate::kPassedOver;
+  if (shard.MayErase(candidate.db, hash)) {
+    KeySlot slot = shard.Find(candidate.db, hash, candidate.key, search.context);
+    if (slot.Exists()) fate = judge(shard, hash, slot);
+    if (fate == Fate::kErased) {
+      slot.Erase();
+      if (search.context.observer != nullptr) search.context.observer->OnEvicted(candidate.db, candidate.key);
     }
-    pool_[at].db = db;
-    pool_[at].key.assign(key);
   }
-  pool_[at].score = score;
-  for (; at + 1 < pool_size_ && pool_[at].score > pool_[at + 1].score; ++at) std::swap(pool_[at], pool_[at + 1]);
-  for (; at > 0 && pool_[at].score < pool_[at - 1].score; --at) std::swap(pool_[at], pool_[at - 1]);
+  if (takes_locks) shard.Unlock();
+  return fate;
 }
 
-// As EvictOne for the analysis.
-Evicted Evictor::EraseBest(Keyspace& keyspace, const AccessContext& context,
-                           Locking locking) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
-  AccessContext quiet = context;
-  quiet.touch = false;
-  quiet.expired = ExpiredKeys::kShow;
-  while (pool_size_ > 0) {
-    const Candidate& best = pool_[--pool_size_];
-    const KeyHash hash = Keyspace::Hash(best.key);
-    Shard& shard = keyspace.ShardOf(hash);
-    if (locking == Locking::kTakeShardLocks && !shard.TryLockSpinning()) continue;
-    bool erased = false;
-    if (shard.MayErase(best.db, hash)) {
-      KeySlot slot = shard.Find(best.db, hash, best.key, quiet);
-      if (slot.Exists()) {
-        slot.Erase();
-        if (context.observer != nullptr) context.observer->OnEvicted(best.db, best.key);
-        erased = true;
+Evicted Evictor::EvictFromPool(const Search& search, bool any) {
+  if (pool_.empty()) return any ? Evicted::kBusy : Evicted::kNothing;
+  while (!pool_.empty()) {
+    const auto take = [](Shard&, KeyHash, KeySlot&) { return Fate::kErased; };
+    if (Settle(search, pool_.TakeBest(), take) == Fate::kErased) return Evicted::kOne;
+  }
+  return Evicted::kBusy;
+}
+
+// --- S3-FIFO --------------------------------------------------------------------------------------------------------
+
+// The queue that is to give a key, of those that have candidates.
+CandidatePool& Evictor::NextQueue() noexcept {
+  if (small_pool_.empty()) return pool_;
+  if (pool_.empty()) return small_pool_;
+  return small_share_ > kSmallShare ? small_pool_ : pool_;
+}
+
+Evicted Evictor::EvictFromQueues(const Search& search) {
+  uint32_t spared = 0;
+  // What is neither erased nor spared left the pool meanwhile, or its shard is taken: rounds have a limit of their own.
+  for (uint32_t round = 0; round < 2 * kSecondChancesMax; ++round) {
+    if (!Gather(search)) return Evicted::kNothing;
+    CandidatePool& queue = NextQueue();
+    const bool is_main = &queue == &pool_;
+    const auto judge = [&](Shard& shard, KeyHash hash, KeySlot& slot) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
+      const uint32_t access = slot.access();
+      const uint32_t uses = FifoQueues::Uses(access);
+      if (FifoQueues::IsInMain(access) != is_main) return Fate::kPassedOver;
+      if (uses >= (is_main ? 1 : FifoQueues::kUsesToStay) && spared < kSecondChancesMax) {
+        slot.SetAccess(shard.fifo().EnterMain(is_main ? uses - 1 : 0));
+        return Fate::kSpared;
       }
+      if (!is_main) shard.fifo().Remember(hash, shard.KeyCount(slot.db()));
+      return Fate::kErased;
+    };
+    while (!queue.empty()) {
+      const Fate fate = Settle(search, queue.TakeBest(), judge);
+      if (fate == Fate::kErased) return Evicted::kOne;
+      if (fate == Fate::kSpared) ++spared;
     }
-    if (locking == Locking::kTakeShardLocks) shard.Unlock();
-    if (erased) return Evicted::kOne;
   }
   return Evicted::kBusy;
 }

@@ -1,16 +1,16 @@
-// Frees memory by erasing keys as maxmemory-policy says: sampled whole buckets, a small pool of the best candidates.
+// Frees memory by erasing keys as maxmemory-policy says: sampled whole buckets, small pools of the best candidates.
 //
+// The S3-FIFO policies keep two pools, one for each queue (storage/fifo_queues.h). How many of the keys are in the small
+// queue is estimated from the samples; while it is more than kSmallShare, the small queue gives a key.
 // Thread-safety: an Evictor belongs to one worker, which holds no shard lock when it calls EvictOne.
-// Invariants: the pool keeps copies of keys, never references; a candidate is looked up again before it is erased.
+// Invariants: a candidate is looked up again, and judged by what it is then, before it is erased.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <string>
-#include <string_view>
 
 #include "storage/access_context.h"
 #include "storage/base/random.h"
+#include "storage/candidate_pool.h"
 #include "storage/keyspace.h"
 
 namespace cachenode {
@@ -29,31 +29,43 @@ enum class Evicted : uint8_t {
 
 class Evictor {
  public:
-  // Erases the best candidate. `context` gives time, clocks and observer; its policy flag `lfu` must fit the options.
+  // Erases the best candidate. `context` gives time, clocks and observer; its recency must fit the policy.
   // Tries the locks of random shards; when all are taken it waits for one. With `Locking::kWorldHeld` takes no locks.
   [[nodiscard]] Evicted EvictOne(Keyspace& keyspace, const EvictionOptions& options, const AccessContext& context,
                                  Random& random, Locking locking = Locking::kTakeShardLocks);
   // Forgets the candidates: after a flush, a swap or a change of policy.
-  void Reset() noexcept { pool_size_ = 0; }
+  void Reset() noexcept;
 
-  static constexpr uint32_t kPoolSize = 16;
   static constexpr uint32_t kShardTries = 8;
+  // The part of the keys that the small queue of S3-FIFO may be.
+  static constexpr double kSmallShare = 0.1;
+  // Keys that one eviction lets come round again before it takes one although it was used.
+  static constexpr uint32_t kSecondChancesMax = 64;
 
  private:
-  struct Candidate {
-    uint64_t score = 0;  // Higher is evicted first.
-    uint32_t db = 0;
-    std::string key;
+  // One call's arguments.
+  struct Search {
+    Keyspace& keyspace;
+    const EvictionOptions& options;
+    const AccessContext& context;
+    Random& random;
+    Locking locking;
+    [[nodiscard]] bool volatile_only() const noexcept { return IsVolatileOnly(options.policy); }
   };
+  // What became of a candidate.
+  enum class Fate : uint8_t { kErased, kSpared, kPassedOver };
 
-  [[nodiscard]] static bool HasEligible(const Keyspace& keyspace, const Shard& shard, bool volatile_only) noexcept;
-  uint32_t Sample(const Keyspace& keyspace, Shard& shard, const EvictionOptions& options, const AccessContext& context,
-                  Random& random) CACHENODE_REQUIRES(shard);
-  void Offer(uint64_t score, uint32_t db, std::string_view key);
-  [[nodiscard]] Evicted EraseBest(Keyspace& keyspace, const AccessContext& context, Locking locking);
+  [[nodiscard]] bool Gather(const Search& search);
+  uint32_t Sample(const Search& search, Shard& shard) CACHENODE_REQUIRES(shard);
+  [[nodiscard]] Evicted EvictFromPool(const Search& search, bool any);
+  [[nodiscard]] Evicted EvictFromQueues(const Search& search);
+  [[nodiscard]] CandidatePool& NextQueue() noexcept;
+  template <typename Judge>
+  [[nodiscard]] Fate Settle(const Search& search, const CandidatePool::Candidate& candidate, Judge&& judge);
 
-  std::array<Candidate, kPoolSize> pool_;  // Ascending by score.
-  uint32_t pool_size_ = 0;
+  CandidatePool pool_;        // Of the main queue under S3-FIFO.
+  CandidatePool small_pool_;  // S3-FIFO only.
+  double small_share_ = kSmallShare;
   EvictionPolicy pool_policy_ = EvictionPolicy::kNoEviction;
 };
 

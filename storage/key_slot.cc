@@ -61,6 +61,7 @@ uint32_t KeySlot::IdleSeconds() const noexcept {
 }
 
 uint8_t KeySlot::LfuCounter() const noexcept {
+  if (context_->recency == Recency::kFifo) return static_cast<uint8_t>(FifoQueues::Uses(access()));
   return static_cast<uint8_t>(
       recency::DecayedCounter(entry::Access(Entry()), context_->lfu_clock, context_->lfu_options.decay_minutes));
 }
@@ -132,8 +133,10 @@ Result<char*> KeySlot::Insert(ValueType type, Encoding encoding, size_t total_by
   if (ref != SlabHeap::kNull) [[likely]] {
     table_ = &own.CreateTable(db_);
     if (context_->observer != nullptr) context_->observer->BeforeChange(db_, key_);
-    char* const value = entry::WriteHeader(own.heap().Address(ref), type, encoding, recency::Fresh(*context_),
-                                           expire_at_ms, key_, long_key);
+    const uint32_t access = context_->recency == Recency::kFifo ? own.fifo().Enter(hash_, table_->entry_count())
+                                                                : recency::Fresh(*context_);
+    char* const value =
+        entry::WriteHeader(own.heap().Address(ref), type, encoding, access, expire_at_ms, key_, long_key);
     if (table_->Insert(hash_, ref, expire_at_ms, context_->now_ms)) [[likely]] {
       Commit(true);
       return value;
@@ -189,8 +192,8 @@ Result<char*> KeySlot::ReplaceValue(ValueType type, Encoding encoding, size_t si
   if (at == nullptr) return Insert(type, encoding, total_bytes, after);
 
   ShardStore& own = store();
-  // Overwriting counts as making the key anew for LRU; for LFU the key keeps its standing.
-  const uint32_t access = context_->lfu ? entry::Access(at) : recency::Fresh(*context_);
+  // Overwriting counts as making the key anew for LRU; otherwise the key keeps its standing.
+  const uint32_t access = context_->recency == Recency::kTime ? recency::Fresh(*context_) : entry::Access(at);
   if (own.heap().SlotBytes(bucket_->refs[slot_]) == SlabHeap::SlotBytesFor(total_bytes)) {
     Announce();
     own.ForgetFieldDeadline(db_, hash_, at);
@@ -361,7 +364,14 @@ void KeySlot::SetIdleSeconds(uint32_t seconds) noexcept {
   entry::SetAccess(Entry(), (context_->lru_clock - seconds) & 0xFFFFFFU);
 }
 
-void KeySlot::SetLfuCounter(uint8_t counter) noexcept { entry::SetAccess(Entry(), context_->lfu_clock << 8 | counter); }
+void KeySlot::SetLfuCounter(uint8_t counter) noexcept {
+  SetAccess(context_->recency == Recency::kFifo ? FifoQueues::WithUses(access(), counter)
+                                                : context_->lfu_clock << 8 | counter);
+}
+
+uint32_t KeySlot::access() const noexcept { return entry::Access(Entry()); }
+
+void KeySlot::SetAccess(uint32_t access) noexcept { entry::SetAccess(Entry(), access); }
 
 void KeySlot::Touch() noexcept {
   char* const at = Entry();

@@ -97,9 +97,12 @@ class KeySlot {
   [[nodiscard]] Status MoveTo(KeySlot& destination);
   // Writes an independent copy of value and deadline to `destination` (COPY). Requires that the two differ.
   [[nodiscard]] Status CopyTo(KeySlot& destination) const;
-  // Recency as RESTORE IDLETIME / FREQ and the RDB loader give it.
+  // Recency as RESTORE IDLETIME / FREQ and the RDB loader give it. Under S3-FIFO the counter stops at kUsesMax.
   void SetIdleSeconds(uint32_t seconds) noexcept;
   void SetLfuCounter(uint8_t counter) noexcept;
+  // The 24 access bits as they are. For eviction.
+  [[nodiscard]] uint32_t access() const noexcept;
+  void SetAccess(uint32_t access) noexcept;
   // Records an access, as Find with ctx.touch does (TOUCH, and reads after a Find without touch).
   void Touch() noexcept;
 

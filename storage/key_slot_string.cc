@@ -51,7 +51,7 @@ bool KeySlot::OverwriteSameSize(std::string_view bytes) noexcept {
   if (static_cast<uint8_t>(*value) != bytes.size()) return false;
   Announce();
   CopyShort(value + 1, bytes.data(), bytes.size());
-  if (!context_->lfu) entry::SetAccess(at, recency::Fresh(*context_));
+  if (context_->recency == Recency::kTime) entry::SetAccess(at, recency::Fresh(*context_));
   shard_->CountChange();
   return true;
 }

@@ -1,7 +1,8 @@
 // The 24 bits in each entry that say how recently or how often it was used.
 //
-// Under an LRU policy: Unix seconds modulo 2^24. Under an LFU policy: Unix minutes modulo 2^16 of the last decay, then
+// Under most policies: Unix seconds modulo 2^24. Under an LFU policy: Unix minutes modulo 2^16 of the last decay, then
 // an 8-bit counter that grows with the logarithm of the number of accesses and shrinks by one per lfu-decay-time.
+// Under an S3-FIFO policy: what FifoQueues says.
 // Thread-safety: pure functions, but for the random generator in the context, which is the thread's own.
 #pragma once
 
@@ -10,6 +11,7 @@
 
 #include "storage/access_context.h"
 #include "storage/base/random.h"
+#include "storage/fifo_queues.h"
 
 namespace cachenode::recency {
 
@@ -31,15 +33,16 @@ inline constexpr uint32_t kLfuMax = 255;
   return counter + (context.random->Unit() < chance ? 1U : 0U);
 }
 
-// The bits of a key just made.
+// The bits of a key just made; under S3-FIFO FifoQueues::Enter says them.
 [[nodiscard]] inline uint32_t Fresh(const AccessContext& context) noexcept {
-  return context.lfu ? context.lfu_clock << 8 | kLfuInitial : context.lru_clock;
+  return context.recency == Recency::kFrequency ? context.lfu_clock << 8 | kLfuInitial : context.lru_clock;
 }
 
 // The bits after one more access.
 [[nodiscard]] inline uint32_t Touched(uint32_t access, const AccessContext& context) noexcept {
-  if (!context.lfu) [[likely]]
+  if (context.recency == Recency::kTime) [[likely]]
     return context.lru_clock;
+  if (context.recency == Recency::kFifo) return FifoQueues::Used(access);
   const uint32_t counter = DecayedCounter(access, context.lfu_clock, context.lfu_options.decay_minutes);
   return context.lfu_clock << 8 | LogIncremented(counter, context);
 }

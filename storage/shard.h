@@ -67,6 +67,9 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
   void SampleBucket(uint32_t db, bool volatile_only, Random& random, FunctionRef<void(const EntryView&)> visit) const
       CACHENODE_REQUIRES(this);
 
+  // The queues of the S3-FIFO policies.
+  [[nodiscard]] FifoQueues& fifo() noexcept CACHENODE_REQUIRES(this) { return store_->fifo(); }
+
   // --- Prefetching; no lock, but inside the world flag --------------------------------------------------------------
 
   // Stage 1: the key's bucket. Stage 2, a few hundred cycles later: the entry its tag points at.

@@ -13,6 +13,7 @@
 
 #include "storage/entry.h"
 #include "storage/field_deadlines.h"
+#include "storage/fifo_queues.h"
 #include "storage/memory_account.h"
 #include "storage/retire_list.h"
 #include "storage/shard_router.h"
@@ -87,6 +88,8 @@ class ShardStore final : private TableOwner {
       return;
     FreeOutside(at);
   }
+  // The queues of the S3-FIFO policies.
+  [[nodiscard]] FifoQueues& fifo() noexcept { return fifo_; }
   // Which hashes have fields with deadlines.
   [[nodiscard]] FieldDeadlines& field_deadlines() noexcept { return field_deadlines_; }
   [[nodiscard]] const FieldDeadlines& field_deadlines() const noexcept { return field_deadlines_; }
@@ -187,6 +190,7 @@ class ShardStore final : private TableOwner {
   const SnapshotState* snapshot_;
   SlabHeap heap_;
   FieldDeadlines field_deadlines_;
+  FifoQueues fifo_;
   std::unique_ptr<std::atomic<Table*>[]> tables_;  // Owns what it points at.
   std::atomic<uint32_t> table_end_{0};
   std::vector<DetachedTable> detached_;

@@ -106,10 +106,12 @@ Status Restore(CommandContext& context, Args args) {
     if (!why.empty()) CN_LOG(*context.parts().log, kWarning, "RESTORE refused a payload: {}", why);
     return status;
   }
-  if (options.idle_seconds >= 0 && !context.access().lfu) {
+  if (options.idle_seconds >= 0 && context.access().recency == Recency::kTime) {
     slot.SetIdleSeconds(static_cast<uint32_t>(std::min<int64_t>(options.idle_seconds, UINT32_MAX)));
   }
-  if (options.frequency >= 0 && context.access().lfu) slot.SetLfuCounter(static_cast<uint8_t>(options.frequency));
+  if (options.frequency >= 0 && context.access().recency != Recency::kTime) {
+    slot.SetLfuCounter(static_cast<uint8_t>(options.frequency));
+  }
   context.Notify(kNotifyGeneric, "restore", args[1]);
   context.reply().Ok();
   return Status::Ok();

@@ -147,10 +147,12 @@ Status ObjectEncoding(CommandContext& context, Args args) {
 bool TracksUse(const Config& config) {
   if (config.maxmemory == 0) return false;
   switch (config.maxmemory_policy) {
-    case MaxmemoryPolicy::kVolatileLru:
-    case MaxmemoryPolicy::kVolatileLfu:
-    case MaxmemoryPolicy::kAllkeysLru:
-    case MaxmemoryPolicy::kAllkeysLfu:
+    case EvictionPolicy::kVolatileLru:
+    case EvictionPolicy::kVolatileLfu:
+    case EvictionPolicy::kAllKeysLru:
+    case EvictionPolicy::kAllKeysLfu:
+    case EvictionPolicy::kAllKeysS3Fifo:
+    case EvictionPolicy::kVolatileS3Fifo:
       return true;
     default:
       return false;
@@ -183,7 +185,12 @@ Status ObjectIdletime(CommandContext& context, Args args) {
     context.reply().Null();
     return Status::Ok();
   }
-  if (context.access().lfu) {
+  if (context.access().recency == Recency::kFifo) {
+    return Status::Text(
+        "ERR An S3-FIFO maxmemory policy is selected, idle time not tracked. Please note that when switching between "
+        "policies at runtime LRU and S3-FIFO data will take some time to adjust.");
+  }
+  if (context.access().recency == Recency::kFrequency) {
     return Status::Text(
         "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between "
         "policies at runtime LRU and LFU data will take some time to adjust.");
@@ -192,14 +199,15 @@ Status ObjectIdletime(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
-// OBJECT FREQ key -> the logarithmic access counter.
+// OBJECT FREQ key -> the logarithmic access counter; under S3-FIFO the uses since the key was last looked at for
+// eviction, 0 to 3.
 Status ObjectFreq(CommandContext& context, Args args) {
   const KeySlot slot = context.FindUntouched(args[2]);
   if (!slot.Exists()) {
     context.reply().Null();
     return Status::Ok();
   }
-  if (!context.access().lfu) {
+  if (context.access().recency == Recency::kTime) {
     return Status::Text(
         "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching "
         "between policies at runtime LRU and LFU data will take some time to adjust.");
@@ -211,7 +219,7 @@ Status ObjectFreq(CommandContext& context, Args args) {
 Status ObjectHelp(CommandContext& context, Args /*args*/) {
   constexpr std::string_view kLines[] = {
       "ENCODING <key>", "    Tell how the value of <key> is stored.",
-      "FREQ <key>",     "    Tell how often <key> is used, as a logarithmic counter (LFU policies).",
+      "FREQ <key>",     "    Tell how often <key> is used, as a logarithmic counter (LFU policies), or 0 to 3 (S3-FIFO).",
       "IDLETIME <key>", "    Tell how many seconds ago <key> was used last (LRU policies).",
       "REFCOUNT <key>", "    Tell how many references the value of <key> has.",
   };

@@ -107,7 +107,7 @@ struct KeyspaceDirectives {
   int64_t hz = 0;  // 1 to 500.
   bool dynamic_hz = false;
   uint64_t maxmemory = 0;  // Bytes; 0: none.
-  MaxmemoryPolicy maxmemory_policy{};
+  EvictionPolicy maxmemory_policy{};
   int64_t maxmemory_samples = 0;
   int64_t maxmemory_eviction_tenacity = 0;
   int64_t lfu_log_factor = 0;

@@ -18,10 +18,11 @@ inline constexpr EnumName kLogLevelNames[] = {
     Word("warning", LogLevel::kWarning), Word("nothing", LogLevel::kNothing),
 };
 inline constexpr EnumName kPolicyNames[] = {
-    Word("volatile-lru", MaxmemoryPolicy::kVolatileLru),       Word("volatile-lfu", MaxmemoryPolicy::kVolatileLfu),
-    Word("volatile-random", MaxmemoryPolicy::kVolatileRandom), Word("volatile-ttl", MaxmemoryPolicy::kVolatileTtl),
-    Word("allkeys-lru", MaxmemoryPolicy::kAllkeysLru),         Word("allkeys-lfu", MaxmemoryPolicy::kAllkeysLfu),
-    Word("allkeys-random", MaxmemoryPolicy::kAllkeysRandom),   Word("noeviction", MaxmemoryPolicy::kNoEviction),
+    Word("volatile-lru", EvictionPolicy::kVolatileLru),       Word("volatile-lfu", EvictionPolicy::kVolatileLfu),
+    Word("volatile-random", EvictionPolicy::kVolatileRandom), Word("volatile-ttl", EvictionPolicy::kVolatileTtl),
+    Word("allkeys-lru", EvictionPolicy::kAllKeysLru),         Word("allkeys-lfu", EvictionPolicy::kAllKeysLfu),
+    Word("allkeys-random", EvictionPolicy::kAllKeysRandom),   Word("noeviction", EvictionPolicy::kNoEviction),
+    Word("allkeys-s3fifo", EvictionPolicy::kAllKeysS3Fifo),   Word("volatile-s3fifo", EvictionPolicy::kVolatileS3Fifo),
 };
 inline constexpr EnumName kAccessNames[] = {Word("no", DangerousAccess::kNo), Word("yes", DangerousAccess::kYes),
                                             Word("local", DangerousAccess::kLocalOnly)};

@@ -8,19 +8,9 @@
 #include <string>
 
 #include "persistence/snapshot_choices.h"
+#include "storage/access_context.h"
 
 namespace cachenode {
-
-enum class MaxmemoryPolicy : uint8_t {
-  kVolatileLru,
-  kVolatileLfu,
-  kVolatileRandom,
-  kVolatileTtl,
-  kAllkeysLru,
-  kAllkeysLfu,
-  kAllkeysRandom,
-  kNoEviction,
-};
 
 // Who may use what is dangerous: DEBUG, MODULE, protected options.
 enum class DangerousAccess : uint8_t { kNo, kYes, kLocalOnly };

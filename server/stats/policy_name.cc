@@ -2,24 +2,28 @@
 
 namespace cachenode {
 
-std::string_view PolicyName(MaxmemoryPolicy policy) {
+std::string_view PolicyName(EvictionPolicy policy) {
   switch (policy) {
-    case MaxmemoryPolicy::kVolatileLru:
+    case EvictionPolicy::kVolatileLru:
       return "volatile-lru";
-    case MaxmemoryPolicy::kVolatileLfu:
+    case EvictionPolicy::kVolatileLfu:
       return "volatile-lfu";
-    case MaxmemoryPolicy::kVolatileRandom:
+    case EvictionPolicy::kVolatileRandom:
       return "volatile-random";
-    case MaxmemoryPolicy::kVolatileTtl:
+    case EvictionPolicy::kVolatileTtl:
       return "volatile-ttl";
-    case MaxmemoryPolicy::kAllkeysLru:
+    case EvictionPolicy::kAllKeysLru:
       return "allkeys-lru";
-    case MaxmemoryPolicy::kAllkeysLfu:
+    case EvictionPolicy::kAllKeysLfu:
       return "allkeys-lfu";
-    case MaxmemoryPolicy::kAllkeysRandom:
+    case EvictionPolicy::kAllKeysRandom:
       return "allkeys-random";
-    case MaxmemoryPolicy::kNoEviction:
+    case EvictionPolicy::kNoEviction:
       return "noeviction";
+    case EvictionPolicy::kAllKeysS3Fifo:
+      return "allkeys-s3fifo";
+    case EvictionPolicy::kVolatileS3Fifo:
+      return "volatile-s3fifo";
   }
   return "noeviction";
 }

@@ -8,6 +8,6 @@
 namespace cachenode {
 
 // "allkeys-lru", "noeviction"; as CONFIG GET writes it.
-[[nodiscard]] std::string_view PolicyName(MaxmemoryPolicy policy);
+[[nodiscard]] std::string_view PolicyName(EvictionPolicy policy);
 
 }  // namespace cachenode

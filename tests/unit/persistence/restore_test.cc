@@ -140,10 +140,10 @@ TEST_F(RestoreTest, KeepsRecencyByPolicy) {
   now.touch = false;
   EXPECT_NEAR(lru.keyspace.Locate(0, "a", now).IdleSeconds(), 100, 2);
   LoadRules lfu_rules;
-  lfu_rules.lfu = true;
+  lfu_rules.recency = Recency::kFrequency;
   SnapshotRig lfu(false);
   ASSERT_TRUE(LoadInto(lfu, 1, lfu_rules).ok());
-  now.lfu = true;
+  now.recency = Recency::kFrequency;
   EXPECT_EQ(lfu.keyspace.Locate(0, "b", now).LfuCounter(), 200);
 }
 

@@ -20,7 +20,7 @@ class EvictionTest : public ::testing::Test {
     ASSERT_TRUE(keyspace_.Locate(0, key, context_).WriteString("value", expiry).ok());
   }
   Evicted Evict(EvictionPolicy policy) {
-    context_.lfu = IsLfu(policy);
+    context_.recency = RecencyOf(policy);
     return evictor_.EvictOne(keyspace_, {policy, 5}, context_, random_);
   }
   bool Exists(const std::string& key) {
@@ -57,7 +57,7 @@ TEST_F(EvictionTest, EveryPolicyCanEmptyTheKeyspace) {
 
 TEST_F(EvictionTest, LruSparesRecentKeysAndLfuFrequentOnes) {
   for (const bool lfu : {false, true}) {
-    context_.lfu = lfu;
+    context_.recency = lfu ? Recency::kFrequency : Recency::kTime;
     for (int i = 0; i < 2000; ++i) Put("key:" + std::to_string(i));
     context_.SetNow(context_.now_ms + 50'000);
     for (int i = 0; i < 1000; ++i) {

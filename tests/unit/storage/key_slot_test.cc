@@ -244,7 +244,7 @@ TEST_F(KeySlotTest, RecencyFollowsThePolicy) {
   EXPECT_EQ(At("k").IdleSeconds(), 100U);
 
   Random random(1);
-  context_.lfu = true;
+  context_.recency = Recency::kFrequency;
   context_.random = &random;
   At("k").SetLfuCounter(10);
   EXPECT_EQ(At("k").LfuCounter(), 10);

@@ -78,7 +78,7 @@ TEST(ClientPause, KeepsExpiredKeysButDoesNotShowThem) {
 }
 
 TEST(ClientPause, EvictsNothing) {
-  CommandHarness redis([](Config& config) { config.maxmemory_policy = MaxmemoryPolicy::kAllkeysRandom; });
+  CommandHarness redis([](Config& config) { config.maxmemory_policy = EvictionPolicy::kAllKeysRandom; });
   EXPECT_EQ(redis.Run("set k v"), "+OK");
   EXPECT_EQ(redis.Run("client pause 100000 write"), "+OK");
   EXPECT_EQ(redis.Run("config set maxmemory 1"), "+OK");

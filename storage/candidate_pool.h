@@ -1,0 +1,38 @@
+// The best keys to evict among those looked at so far, carried from one eviction to the next.
+//
+// Thread-safety: belongs to an Evictor, and so to one thread.
+// Invariants: holds copies of keys, never references; a key is in it at most once, with the score it was last offered
+//   at.
+// Limits: kSize keys.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace cachenode {
+
+class CandidatePool {
+ public:
+  static constexpr uint32_t kSize = 16;
+
+  struct Candidate {
+    uint64_t score = 0;  // Higher is evicted first.
+    uint32_t db = 0;
+    std::string key;
+  };
+
+  // Takes the key in if there is room or something worse to give up.
+  void Offer(uint64_t score, uint32_t db, std::string_view key);
+  // Requires that there is one. The reference lives until the next call.
+  [[nodiscard]] const Candidate& TakeBest() noexcept { return candidates_[--size_]; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  void Clear() noexcept { size_ = 0; }
+
+ private:
+  std::array<Candidate, kSize> candidates_;  // Ascending by score.
+  uint32_t size_ = 0;
+};
+
+}  // namespace cachenode
