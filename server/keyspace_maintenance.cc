@@ -12,6 +12,7 @@ void KeyspaceMaintenance::Run(Worker& worker) {
   if (state_.loading.load(std::memory_order_relaxed)) return;
   const bool may_expire = !worker.dispatcher().context().writes_are_paused();
   if (may_expire && state_.active_expire.load(std::memory_order_relaxed)) RunExpiry(worker);
+  if (may_expire && MemoryGuard::IsOverLimit(worker.parts(), worker.config())) worker.AddIdleWork(eviction_);
   RunSlices(worker.now_ms());
   if (worker.config().activedefrag) RunDefrag(worker);
 }

@@ -1,5 +1,5 @@
-// A worker's share of the keyspace's background work: expiring due keys, going on with resizes, giving pages back, and
-// with activedefrag moving entries out of sparsely used pages.
+// A worker's share of the keyspace's background work: expiring due keys, evicting, going on with resizes, giving pages
+// back, and with activedefrag moving entries out of sparsely used pages.
 //
 // Thread-safety: its worker's thread, inside the world lock, holding no shard lock. Worker i of n looks after shards
 //   i, i + n, i + 2n, ...
@@ -10,7 +10,9 @@
 
 #include <cstdint>
 
+#include "server/eviction_work.h"
 #include "server/node_state.h"
+#include "server/server_parts.h"
 #include "storage/expiry_cycle.h"
 
 namespace cachenode {
@@ -30,10 +32,12 @@ class KeyspaceMaintenance {
   // Buckets looked at per hold of a shard's lock when entries are moved.
   static constexpr uint32_t kDefragBucketsPerSlice = 32;
 
-  KeyspaceMaintenance(Keyspace& keyspace, NodeState& state, uint32_t worker_index, uint32_t worker_count)
-      : keyspace_(keyspace),
-        state_(state),
-        expiry_(keyspace, worker_index, worker_count),
+  // `parts` outlives this.
+  KeyspaceMaintenance(const ServerParts& parts, uint32_t worker_index, uint32_t worker_count)
+      : keyspace_(*parts.keyspace),
+        state_(*parts.state),
+        expiry_(keyspace_, worker_index, worker_count),
+        eviction_(parts),
         first_(worker_index),
         step_(worker_count),
         next_(worker_index),
@@ -53,6 +57,7 @@ class KeyspaceMaintenance {
   Keyspace& keyspace_;
   NodeState& state_;
   ExpiryCycle expiry_;
+  EvictionWork eviction_;
   const uint32_t first_;
   const uint32_t step_;
   uint32_t next_;

@@ -1,11 +1,31 @@
 #include "server/lazy_free.h"
 
+#include <cstring>
 #include <utility>
 
 #include "server/background_pool.h"
 #include "server/node_state.h"
+#include "storage/value/value.h"
 
 namespace cachenode {
+namespace {
+
+// Bytes on their way out, for as long as this lives in a job that waits or runs.
+class PendingBytes {
+ public:
+  PendingBytes(NodeState& state, uint64_t bytes) : state_(state), bytes_(bytes) {
+    state_.lazily_pending_bytes.fetch_add(bytes_, std::memory_order_relaxed);
+  }
+  ~PendingBytes() { state_.lazily_pending_bytes.fetch_sub(bytes_, std::memory_order_relaxed); }
+  PendingBytes(const PendingBytes&) = delete;
+  PendingBytes& operator=(const PendingBytes&) = delete;
+
+ private:
+  NodeState& state_;
+  const uint64_t bytes_;
+};
+
+}  // namespace
 
 void EraseKey(const ServerParts& parts, KeySlot& slot, FreeWhere where) {
   if (where == FreeWhere::kHere || parts.background == nullptr) {
@@ -15,9 +35,11 @@ void EraseKey(const ServerParts& parts, KeySlot& slot, FreeWhere where) {
   ByteBlockRef block = slot.EraseAndTakeBlock();
   if (!block || block->MemoryBytes() < kBackgroundBytesMin) return;
   // The job holds the last reference and drops it; a refused job drops it here.
-  static_cast<void>(
-      parts.background->Submit(BackgroundPool::Lane::kLazyFree,
-                               [held = std::move(block), state = parts.state] { state->lazily_freed.fetch_add(1); }));
+  // std::function wants copyable jobs, hence the shared owner of the figure; the job is its last user.
+  auto pending = std::make_shared<PendingBytes>(*parts.state, block->MemoryBytes());
+  static_cast<void>(parts.background->Submit(
+      BackgroundPool::Lane::kLazyFree,
+      [pending, held = std::move(block), state = parts.state] { state->lazily_freed.fetch_add(1); }));
 }
 
 void FreeDetached(const ServerParts& parts, std::vector<std::unique_ptr<DetachedShard>> detached, FreeWhere where) {
@@ -31,7 +53,10 @@ void FreeDetached(const ServerParts& parts, std::vector<std::unique_ptr<Detached
 }
 
 void BackgroundReclaimer::Reclaim(const RemovedValue& removed) noexcept {
-  const auto job = [removed, state = &state_] {
+  char value[sizeof(removed.value)];
+  std::memcpy(value, removed.value, sizeof(value));
+  auto pending = std::make_shared<PendingBytes>(state_, OpsOf(removed.type).external_bytes(removed.encoding, value));
+  const auto job = [removed, pending, state = &state_] {
     removed.Free();
     state->lazily_freed.fetch_add(1);
   };

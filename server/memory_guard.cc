@@ -1,12 +1,16 @@
 #include "server/memory_guard.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "server/command_context.h"
 #include "server/config/config.h"
 #include "server/node_state.h"
+#include "server/persistence_service.h"
+#include "server/stats/latency_monitor.h"
 #include "server/stats/stats_hub.h"
 #include "storage/base/clock.h"
+#include "storage/base/cycle_clock.h"
 #include "storage/base/memory.h"
 
 namespace cachenode {
@@ -19,20 +23,44 @@ uint64_t LimitOf(const ServerParts& parts, const Config& config) {
   return ceiling == 0 ? config.maxmemory : std::min(config.maxmemory, ceiling);
 }
 
-}  // namespace
-
-EvictionOptions EvictionOptionsOf(const CommandContext& context) {
-  const Config& config = context.config();
-  return {.policy = config.maxmemory_policy, .samples = static_cast<uint32_t>(config.maxmemory_samples)};
+// What is in use and not on its way out is at most `limit_bytes`. The second figure is asked for only when it matters.
+bool Fits(const ServerParts& parts, uint64_t limit_bytes) {
+  const uint64_t used = MemoryGuard::UsedBytes(parts);
+  return used <= limit_bytes || used <= limit_bytes + MemoryGuard::UncountedBytes(parts);
 }
 
-uint64_t MemoryGuard::CountedBytes(const ServerParts& parts) {
+}  // namespace
+
+uint64_t MemoryGuard::UsedBytes(const ServerParts& parts) {
   return memory::UsedBytes() + parts.keyspace->MappedBytes();
+}
+
+uint64_t MemoryGuard::UncountedBytes(const ServerParts& parts) {
+  uint64_t bytes = parts.state->lazily_pending_bytes.load(std::memory_order_relaxed);
+  if (parts.persistence != nullptr && parts.persistence->SnapshotRunning()) {
+    bytes += parts.persistence->Snapshots().buffer_bytes;
+  }
+  return bytes;
 }
 
 bool MemoryGuard::IsNearCeiling(const ServerParts& parts) {
   const uint64_t ceiling = parts.state->memory_ceiling_bytes;
-  return ceiling != 0 && CountedBytes(parts) > ceiling - ceiling / 4;
+  return ceiling != 0 && UsedBytes(parts) > ceiling - ceiling / 4;
+}
+
+bool MemoryGuard::IsOverLimit(const ServerParts& parts, const Config& config) {
+  const uint64_t limit = LimitOf(parts, config);
+  return limit != 0 && !Fits(parts, limit);
+}
+
+uint64_t MemoryGuard::TimeLimitUs(int64_t tenacity) noexcept {
+  constexpr int64_t kLinearMax = 10;
+  constexpr uint64_t kStepUs = 50;
+  constexpr double kGrowth = 1.15;
+  if (tenacity >= 100) return UINT64_MAX;
+  const auto linear = kStepUs * static_cast<uint64_t>(std::clamp<int64_t>(tenacity, 0, kLinearMax));
+  if (tenacity <= kLinearMax) return linear;
+  return static_cast<uint64_t>(static_cast<double>(linear) * std::pow(kGrowth, tenacity - kLinearMax));
 }
 
 bool MemoryGuard::MakeRoom(CommandContext& context) {
@@ -40,31 +68,51 @@ bool MemoryGuard::MakeRoom(CommandContext& context) {
     --requests_left_;
     return true;
   }
-  const bool fits = MeasureAndEvict(context);
+  const Config& config = context.config();
+  const uint64_t limit = LimitOf(parts_, config);
   ConditionTimer& over_limit = parts_.stats->over_limit;
-  if (!fits) {
+  if (Fits(parts_, limit)) {
+    if (over_limit.Runs()) over_limit.End(parts_.clock->MonotonicUs());
+    // Far from the limit a few requests cannot cross it by more than their own size.
+    requests_left_ = UsedBytes(parts_) + limit / 64 > limit ? 0 : kRequestsPerMeasure;
+    return true;
+  }
+  const Outcome outcome = Evict(context, limit, TimeLimitUs(config.maxmemory_eviction_tenacity));
+  if (outcome != Outcome::kFits) {
     over_limit.Begin(parts_.clock->MonotonicUs());
   } else if (over_limit.Runs()) {
     over_limit.End(parts_.clock->MonotonicUs());
   }
-  return fits;
+  return outcome != Outcome::kNothingToEvict;
 }
 
-bool MemoryGuard::MeasureAndEvict(CommandContext& context) {
+MemoryGuard::Outcome MemoryGuard::Evict(CommandContext& context, uint64_t limit_bytes, uint64_t time_us) {
+  const Config& config = context.config();
+  const EvictionOptions options{.policy = config.maxmemory_policy,
+                                .samples = static_cast<uint32_t>(config.maxmemory_samples)};
+  if (options.policy == EvictionPolicy::kNoEviction) return Outcome::kNothingToEvict;
+  const uint64_t begin = CycleClock::Ticks();
+  Outcome outcome = Outcome::kBehind;
+  for (uint32_t evicted = 0; outcome == Outcome::kBehind;) {
+    const Evicted result = evictor_.EvictOne(*parts_.keyspace, options, context.access(), context.random());
+    if (result == Evicted::kNothing) outcome = Outcome::kNothingToEvict;
+    if (result == Evicted::kBusy) outcome = Outcome::kBusy;
+    if (Fits(parts_, limit_bytes)) outcome = Outcome::kFits;
+    if (++evicted % kEvictionsPerLook != 0 || time_us == UINT64_MAX) continue;
+    if (CycleClock::ToMicroseconds(CycleClock::Ticks() - begin) >= time_us) break;
+  }
+  const uint64_t spent_us = CycleClock::ToMicroseconds(CycleClock::Ticks() - begin);
+  const int64_t threshold_ms = config.latency_monitor_threshold;
+  if (threshold_ms > 0 && parts_.latency != nullptr && spent_us >= static_cast<uint64_t>(threshold_ms) * 1000) {
+    parts_.latency->Add("eviction-cycle", context.now_ms() / 1000, static_cast<uint32_t>(spent_us / 1000));
+  }
+  return outcome;
+}
+
+bool MemoryGuard::EvictForAWhile(CommandContext& context, uint64_t time_us) {
   const uint64_t limit = LimitOf(parts_, context.config());
-  if (CountedBytes(parts_) <= limit) {
-    // Far from the limit a few requests cannot cross it by more than their own size.
-    const bool near = CountedBytes(parts_) + limit / 64 > limit;
-    requests_left_ = near ? 0 : kRequestsPerMeasure;
-    return true;
-  }
-  const EvictionOptions options = EvictionOptionsOf(context);
-  if (options.policy == EvictionPolicy::kNoEviction) return false;
-  for (uint32_t evicted = 0; evicted < kEvictionsPerRequest; ++evicted) {
-    if (evictor_.EvictOne(*parts_.keyspace, options, context.access(), context.random()) != Evicted::kOne) break;
-    if (CountedBytes(parts_) <= limit) return true;
-  }
-  return CountedBytes(parts_) <= limit;
+  if (limit == 0 || Fits(parts_, limit)) return false;
+  return Evict(context, limit, time_us) == Outcome::kBehind;
 }
 
 }  // namespace cachenode

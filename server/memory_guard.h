@@ -2,8 +2,9 @@
 // fits.
 //
 // Thread-safety: one object per worker, used by its thread, which holds no shard lock.
-// Limits: kEvictionsPerRequest keys a request; a request that finds the node still over the limit is refused if it
-//   would use more.
+// Limits: a request evicts for at most what maxmemory-eviction-tenacity allows (TimeLimitUs). What is left then is done
+//   by EvictionWork in the idle time of the loops and by the next requests; only a request that finds nothing to evict
+//   is refused.
 #pragma once
 
 #include <cstdint>
@@ -14,34 +15,44 @@
 namespace cachenode {
 
 class CommandContext;
+struct Config;
 
 class MemoryGuard {
  public:
-  static constexpr uint32_t kEvictionsPerRequest = 1024;
+  // Keys evicted between two looks at the clock.
+  static constexpr uint32_t kEvictionsPerLook = 16;
   // Requests between two measurements while the node is not near its limit.
   static constexpr uint32_t kRequestsPerMeasure = 16;
 
   explicit MemoryGuard(const ServerParts& parts) : parts_(parts) {}
 
-  // True when the node is within its limit, after evicting if need be. Keeps the time it is not.
+  // False when the node is over its limit and nothing can be evicted. Keeps the time it is over the limit.
   [[nodiscard]] bool MakeRoom(CommandContext& context);
+  // Evicts for about `time_us`. True when there is more to do that can be done now.
+  [[nodiscard]] bool EvictForAWhile(CommandContext& context, uint64_t time_us);
 
   // Whether memory comes close to what the control group allows. Asked once per turn, in which a few MB may come in.
   [[nodiscard]] static bool IsNearCeiling(const ServerParts& parts);
+  // Whether more is in use than the limit allows.
+  [[nodiscard]] static bool IsOverLimit(const ServerParts& parts, const Config& config);
 
-  // Bytes that count against maxmemory: all allocations and entries, without what only a snapshot or replies to
-  // replicas hold.
-  [[nodiscard]] static uint64_t CountedBytes(const ServerParts& parts);
+  // Bytes in use: all allocations and entries.
+  [[nodiscard]] static uint64_t UsedBytes(const ServerParts& parts);
+  // Of them, what does not count against maxmemory: what only a running snapshot holds, and what the background is
+  // about to free.
+  [[nodiscard]] static uint64_t UncountedBytes(const ServerParts& parts);
+
+  // How long one request may evict: tenacity 0 to 10 in steps of 50 us, beyond growing by 15 % a step, about 2 minutes
+  // at 99 and without limit (UINT64_MAX) at 100.
+  [[nodiscard]] static uint64_t TimeLimitUs(int64_t tenacity) noexcept;
 
  private:
-  [[nodiscard]] bool MeasureAndEvict(CommandContext& context);
+  enum class Outcome : uint8_t { kFits, kBehind, kBusy, kNothingToEvict };
+  [[nodiscard]] Outcome Evict(CommandContext& context, uint64_t limit_bytes, uint64_t time_us);
 
   const ServerParts& parts_;
   Evictor evictor_;
   uint32_t requests_left_ = 0;
 };
-
-// The keyspace's name for the configured policy.
-[[nodiscard]] EvictionOptions EvictionOptionsOf(const CommandContext& context);
 
 }  // namespace cachenode

@@ -22,17 +22,18 @@ struct NodeIdentity {
 struct NodeState {
   // Beyond it the kernel may end the process (control group); 0: no such limit. Constant once the node serves.
   uint64_t memory_ceiling_bytes = 0;
-  KeyInterest key_interest;                    // Watchers, waiters, trackers and notifications.
-  NodeIdentity identity;                       // Filled before the workers start.
-  std::atomic<bool> loading{false};            // A data set is being loaded. Written by the persistence service.
-  std::atomic<bool> snapshots_failing{false};  // The last snapshot failed and writes must stop. The same.
-  std::atomic<bool> active_expire{true};       // DEBUG SET-ACTIVE-EXPIRE.
-  std::atomic<bool> skip_checksums{false};     // DEBUG SET-SKIP-CHECKSUM-VALIDATION.
-  std::atomic<bool> defrag_running{false};     // The keyspace maintenance.
-  std::atomic<uint64_t> defrag_moved{0};       // Entries moved so far. The same.
-  std::atomic<uint64_t> defrag_us{0};          // Time spent on it. The same.
-  std::atomic<uint64_t> lazily_freed{0};       // Objects freed in the background. The background pool's jobs.
-  std::atomic<int64_t> clients_blocked{0};     // Clients that wait for a key. The blocking commands.
+  KeyInterest key_interest;                       // Watchers, waiters, trackers and notifications.
+  NodeIdentity identity;                          // Filled before the workers start.
+  std::atomic<bool> loading{false};               // A data set is being loaded. Written by the persistence service.
+  std::atomic<bool> snapshots_failing{false};     // The last snapshot failed and writes must stop. The same.
+  std::atomic<bool> active_expire{true};          // DEBUG SET-ACTIVE-EXPIRE.
+  std::atomic<bool> skip_checksums{false};        // DEBUG SET-SKIP-CHECKSUM-VALIDATION.
+  std::atomic<bool> defrag_running{false};        // The keyspace maintenance.
+  std::atomic<uint64_t> defrag_moved{0};          // Entries moved so far. The same.
+  std::atomic<uint64_t> defrag_us{0};             // Time spent on it. The same.
+  std::atomic<uint64_t> lazily_freed{0};          // Objects freed in the background. The background pool's jobs.
+  std::atomic<uint64_t> lazily_pending_bytes{0};  // In objects that wait to be freed so. The same, and who submits.
+  std::atomic<int64_t> clients_blocked{0};        // Clients that wait for a key. The blocking commands.
 };
 
 // A fresh identity for the process that calls.

@@ -138,7 +138,7 @@ bool Server::MakeWorkers() {
             .background = &background_};
   client_services_ = std::make_unique<ClientServices>(parts_);
   for (uint32_t i = 0; i < worker_count(); ++i) {
-    maintenance_.push_back(std::make_unique<KeyspaceMaintenance>(*keyspace_, state_, i, worker_count()));
+    maintenance_.push_back(std::make_unique<KeyspaceMaintenance>(parts_, i, worker_count()));
     workers_.push_back(std::make_unique<Worker>(WorkerSetup{i, &log_, &clock_}, parts_, stats_.worker(i)));
     if (Status failed = workers_.back()->Open(); !failed.ok()) {
       CN_LOG(log_, kWarning, "Cannot make an event loop: {}", failed.text());

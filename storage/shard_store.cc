@@ -76,7 +76,8 @@ void ShardStore::FreeOutside(char* at) noexcept {
   if (bytes == 0) return;
   AddExternal(-static_cast<int64_t>(bytes));
   const Encoding encoding = entry::EncodingOf(at);
-  if (reclaimer_ != nullptr && ops.external_blocks(encoding, value) >= kReclaimBlocksMin) {
+  if (reclaimer_ != nullptr &&
+      (bytes >= kReclaimBytesMin || ops.external_blocks(encoding, value) >= kReclaimBlocksMin)) {
     RemovedValue removed{.type = entry::TypeOf(at), .encoding = encoding};
     std::memcpy(removed.value, value, sizeof(removed.value));
     reclaimer_->Reclaim(removed);

@@ -12,7 +12,7 @@
 namespace cachenode {
 namespace {
 
-uint64_t UsedNow(const ServerParts& parts) { return MemoryGuard::CountedBytes(parts); }
+uint64_t UsedNow(const ServerParts& parts) { return MemoryGuard::UsedBytes(parts); }
 
 uint64_t MachineBytes() {
   const long pages = sysconf(_SC_PHYS_PAGES);

@@ -31,5 +31,7 @@ class ValueReclaimer {
 
 // A value of at least so many heap blocks is handed to the reclaimer.
 inline constexpr size_t kReclaimBlocksMin = 64;
+// And so is one of few but large blocks: a long string.
+inline constexpr size_t kReclaimBytesMin = size_t{1} << 20;
 
 }  // namespace cachenode

@@ -35,8 +35,8 @@ class Maintenance : public testing::Test {
   uint64_t Count(StatsHub::CounterMember member) const { return node.stats->Sum(member); }
 
   TestNode node;
-  NodeState state;
-  KeyspaceMaintenance maintenance{*node.parts.keyspace, state, 0, 1};
+  NodeState& state = *node.parts.state;
+  KeyspaceMaintenance maintenance{node.parts, 0, 1};
 };
 
 TEST_F(Maintenance, ErasesDueKeysAndTellsHowManyWereStale) {

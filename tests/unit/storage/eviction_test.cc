@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <string>
+#include <vector>
 
 #include "storage/key_observer.h"
 
@@ -47,7 +50,7 @@ TEST_F(EvictionTest, EveryPolicyCanEmptyTheKeyspace) {
   for (const EvictionPolicy policy :
        {EvictionPolicy::kAllKeysLru, EvictionPolicy::kAllKeysLfu, EvictionPolicy::kAllKeysRandom,
         EvictionPolicy::kVolatileLru, EvictionPolicy::kVolatileLfu, EvictionPolicy::kVolatileRandom,
-        EvictionPolicy::kVolatileTtl}) {
+        EvictionPolicy::kVolatileTtl, EvictionPolicy::kAllKeysS3Fifo, EvictionPolicy::kVolatileS3Fifo}) {
     for (int i = 0; i < 300; ++i) Put("key:" + std::to_string(i), Expiry::At(context_.now_ms + 100'000 + i));
     for (int i = 0; i < 300; ++i) ASSERT_EQ(Evict(policy), Evicted::kOne) << static_cast<int>(policy) << " " << i;
     EXPECT_EQ(Evict(policy), Evicted::kNothing);
@@ -84,6 +87,61 @@ TEST_F(EvictionTest, TtlPolicyTakesTheNearestDeadlinesFirst) {
   int far_lost = 0;
   for (int i = 1000; i < 2000; ++i) far_lost += !Exists("key:" + std::to_string(i));
   EXPECT_LT(far_lost, 10);
+}
+
+// Hits of 200,000 reads with a write on each miss, keys drawn as by a Zipf law, room for 1000 of 50,000.
+int HitsUnder(EvictionPolicy policy) {
+  constexpr int kKeys = 50'000;
+  constexpr int kReads = 200'000;
+  constexpr uint64_t kRoom = 1000;
+  Keyspace keyspace{KeyspaceOptions{}};
+  Random random(11);
+  Evictor evictor;
+  AccessContext context;
+  context.random = &random;
+  context.recency = RecencyOf(policy);
+  std::vector<double> sums(kKeys);
+  double sum = 0;
+  for (int i = 0; i < kKeys; ++i) sums[static_cast<size_t>(i)] = sum += std::pow(i + 1, -0.99);
+  int hits = 0;
+  for (int i = 0; i < kReads; ++i) {
+    context.SetNow(1'700'000'000'000 + i);  // A thousand reads a second: idle times are fine enough.
+    const auto drawn = std::lower_bound(sums.begin(), sums.end(), random.Unit() * sum) - sums.begin();
+    const std::string key = "key:" + std::to_string(drawn);
+    if (keyspace.Locate(0, key, context).Exists()) {
+      ++hits;
+      continue;
+    }
+    while (keyspace.KeyCount(0) >= kRoom) {
+      if (evictor.EvictOne(keyspace, {policy, 5}, context, random) != Evicted::kOne) return -1;
+    }
+    if (!keyspace.Locate(0, key, context).WriteString("value", Expiry::kClear).ok()) return -1;
+  }
+  return hits;
+}
+
+TEST_F(EvictionTest, S3FifoKeepsMoreOfWhatIsReadThanLru) {
+  const int lru = HitsUnder(EvictionPolicy::kAllKeysLru);
+  const int fifo = HitsUnder(EvictionPolicy::kAllKeysS3Fifo);
+  EXPECT_GT(lru, 200'000 * 4 / 10);
+  EXPECT_GT(fifo, lru + 200'000 * 5 / 100);
+}
+
+TEST_F(EvictionTest, S3FifoLetsKeysReadOnceGoBeforeThoseReadAgain) {
+  context_.recency = Recency::kFifo;
+  for (int i = 0; i < 500; ++i) Put("hot:" + std::to_string(i));
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 500; ++i) ASSERT_TRUE(keyspace_.Locate(0, "hot:" + std::to_string(i), context_).Exists());
+  }
+  // A scan of 20 times as many keys passes by; room for 1000.
+  for (int i = 0; i < 10'000; ++i) {
+    Put("scan:" + std::to_string(i));
+    if (keyspace_.KeyCount(0) <= 1000) continue;
+    ASSERT_EQ(Evict(EvictionPolicy::kAllKeysS3Fifo), Evicted::kOne);
+  }
+  int kept = 0;
+  for (int i = 0; i < 500; ++i) kept += Exists("hot:" + std::to_string(i));
+  EXPECT_GT(kept, 450);
 }
 
 TEST_F(EvictionTest, OneVolatileKeyAmongManyIsFoundAtOnce) {
