@@ -66,7 +66,7 @@ struct AccessContext {
   uint32_t lru_clock = 0;  // 24 bits: Unix seconds.
   uint32_t lfu_clock = 0;  // 16 bits: Unix minutes.
   Recency recency = Recency::kTime;
-  bool touch = true;       // False for CLIENT NO-TOUCH and for commands that only look (OBJECT, TYPE, TTL).
+  bool touch = true;  // False for CLIENT NO-TOUCH and for commands that only look (OBJECT, TYPE, TTL).
   ExpiredKeys expired = ExpiredKeys::kErase;
   LfuOptions lfu_options;
   KeyObserver* observer = nullptr;  // Not owned; may be null.

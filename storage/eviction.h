@@ -1,7 +1,7 @@
 // Frees memory by erasing keys as maxmemory-policy says: sampled whole buckets, small pools of the best candidates.
 //
-// The S3-FIFO policies keep two pools, one for each queue (storage/fifo_queues.h). How many of the keys are in the small
-// queue is estimated from the samples; while it is more than kSmallShare, the small queue gives a key.
+// The S3-FIFO policies keep two pools, one for each queue (storage/fifo_queues.h). How many of the keys are in the
+// small queue is estimated from the samples; while it is more than kSmallShare, the small queue gives a key.
 // Thread-safety: an Evictor belongs to one worker, which holds no shard lock when it calls EvictOne.
 // Invariants: a candidate is looked up again, and judged by what it is then, before it is erased.
 #pragma once

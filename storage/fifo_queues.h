@@ -2,15 +2,14 @@
 // evicted from the small one.
 //
 // Published as "FIFO queues are all you need for cache eviction" (Yang, Zhang, Qiu, Yue, Rashmi, SOSP 2023). A key
-// begins in the small queue; when it reaches the tail there, it moves to main if it was used again, else it goes and the
-// ghost keeps its fingerprint. A key the ghost knows begins in main. At the tail of main a key that was used since comes
-// round again, with one use less.
-// Here no queue is linked: an entry's 24 access bits are `ticket:21 in_main:1 uses:2`. The ticket is the number of keys
-// its queue had taken before it, in units of 2^shift keys, so that of any sample of entries the one with the oldest
-// ticket is nearest to the tail. Tickets are compared modulo 2^21: a shard's queue may take kTicketsMax / 8 units a
-// round. Changing shift, or the policy, spoils the order of the keys that are there until each was met once.
-// Thread-safety: guarded by the shard's lock; the static functions are pure.
-// Limits: 2 bytes of ghost for each key of the shard, at most kGhostBytesMax, from the memory facade. Without memory
+// begins in the small queue; when it reaches the tail there, it moves to main if it was used again, else it goes and
+// the ghost keeps its fingerprint. A key the ghost knows begins in main. At the tail of main a key that was used since
+// comes round again, with one use less. Here no queue is linked: an entry's 24 access bits are `ticket:21 in_main:1
+// uses:2`. The ticket is the number of keys its queue had taken before it, in units of 2^shift keys, so that of any
+// sample of entries the one with the oldest ticket is nearest to the tail. Tickets are compared modulo 2^21: a shard's
+// queue may take kTicketsMax / 8 units a round. Changing shift, or the policy, spoils the order of the keys that are
+// there until each was met once. Thread-safety: guarded by the shard's lock; the static functions are pure. Limits: 2
+// bytes of ghost for each key of the shard, at most kGhostBytesMax, from the memory facade. Without memory
 //   there is no ghost.
 #pragma once
 

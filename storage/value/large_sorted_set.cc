@@ -14,9 +14,6 @@ namespace {
 // How many elements ahead the index is asked for while going through a range.
 constexpr unsigned kPrefetchAhead = 8;
 
-// Room ahead in a leaf of `count` elements.
-constexpr unsigned SpareFor(unsigned count) noexcept { return 2 + count / 8; }
-
 }  // namespace
 
 LargeSortedSet* LargeSortedSet::Create() noexcept {
@@ -69,10 +66,13 @@ void LargeSortedSet::CountMemory() noexcept {
 
 std::string_view LargeSortedSet::MemberOf(const ScoreLeaf::Element& element) const noexcept {
   const auto twin = static_cast<uint8_t>(element.handle >> kTwinShift);
-  const PackedRecord found = index_->FindIf(element.handle, [&](const PackedRecord& record) {
-    return std::bit_cast<uint64_t>(RecordScore(record)) == std::bit_cast<uint64_t>(element.score) &&
-           RecordTwin(record) == twin && ((HashKey(record.key) ^ element.handle) & ~kTwinMask) == 0;
-  });
+  const PackedRecord found = index_->FindKnown(
+      element.handle,
+      [&](const PackedRecord& record) {
+        return std::bit_cast<uint64_t>(RecordScore(record)) == std::bit_cast<uint64_t>(element.score) &&
+               RecordTwin(record) == twin;
+      },
+      [&](const PackedRecord& record) { return ((HashKey(record.key) ^ element.handle) & ~kTwinMask) == 0; });
   return found.key;
 }
 
@@ -106,27 +106,44 @@ void LargeSortedSet::Previous(Position& position) const noexcept {
   if (!position.IsEnd()) position.index = position.path.leaf().count() - 1;
 }
 
-LargeSortedSet::Position LargeSortedSet::PositionOf(double score, std::string_view member) const noexcept {
-  return LowerBound([&](const ScoreLeaf::Element& element) { return ComesBefore(element, score, member); });
+LargeSortedSet::Position LargeSortedSet::PositionOf(const PackedRecord& record, uint64_t hash) const noexcept {
+  return PlaceOf({{RecordScore(record), HandleOf(hash, RecordTwin(record))}, record.key});
 }
 
-// As LowerBound, but at the end of a leaf rather than at the start of the next one.
-LargeSortedSet::Position LargeSortedSet::PlaceOf(double score, std::string_view member) const noexcept {
+// At the end of a leaf rather than at the start of the next one.
+LargeSortedSet::Position LargeSortedSet::PlaceOf(const Newcomer& newcomer) const noexcept {
   Position position;
-  position.path = tree_.Seek(
-      [&](const ScoreLeaf::Element& first, const ScoreTree::FirstLeaf&) { return !ComesBefore(first, score, member); });
-  if (position.IsEnd()) return position;
-  const ScoreLeaf& leaf = position.path.leaf();
-  unsigned high = leaf.count();
-  while (position.index < high) {
-    const unsigned middle = (position.index + high) / 2;
-    if (ComesBefore(leaf.At(middle), score, member)) {
-      position.index = middle + 1;
+  const auto [score, handle] = newcomer.element;
+  position.path = tree_.Seek([&](const ScoreLeaf::Element& first, const ScoreTree::FirstLeaf&) {
+    if (first.score != score) [[likely]]
+      return first.score > score;
+    return first.handle != handle && MemberOf(first) >= newcomer.member;
+  });
+  if (!position.IsEnd()) position.index = PlaceIn(position.path.leaf(), newcomer);
+  return position;
+}
+
+unsigned LargeSortedSet::PlaceIn(const ScoreLeaf& leaf, const Newcomer& newcomer) const noexcept {
+  // By score alone, without a branch that cannot be foretold; then by member among equal scores.
+  unsigned low = 0;
+  for (unsigned left = leaf.count(); left > 0;) {
+    const unsigned half = left / 2;
+    const bool is_before = leaf.score(low + half) < newcomer.element.score;
+    low = is_before ? low + half + 1 : low;
+    left = is_before ? left - half - 1 : half;
+  }
+  if (low == leaf.count() || leaf.score(low) != newcomer.element.score) return low;
+  unsigned high = low + 1;
+  while (high < leaf.count() && leaf.score(high) == newcomer.element.score) ++high;
+  while (low < high) {
+    const unsigned middle = (low + high) / 2;
+    if (ComesBefore(leaf.At(middle), newcomer)) {
+      low = middle + 1;
     } else {
       high = middle;
     }
   }
-  return position;
+  return low;
 }
 
 // --- Adding -------------------------------------------------------------------------------------------------------
@@ -154,7 +171,7 @@ Status LargeSortedSet::Insert(std::string_view member, uint64_t hash, double sco
     is_done = ChooseTwin(member, hash, twin);
     PutRecordScore(payload, score);
     PutRecordTwin(payload, twin);
-    is_done = is_done && InsertIntoTree(score, member, HandleOf(hash, twin));
+    is_done = is_done && InsertIntoTree({{score, HandleOf(hash, twin)}, member});
     // The record's block is not shared any more, so this cannot fail.
     if (!is_done) static_cast<void>(index_->Erase(member, hash));
   }
@@ -162,13 +179,16 @@ Status LargeSortedSet::Insert(std::string_view member, uint64_t hash, double sco
   return is_done ? Status::Ok() : Status(Err::kOutOfMemory);
 }
 
-bool LargeSortedSet::InsertIntoTree(double score, std::string_view member, MemberHandle handle) noexcept {
-  const ScoreLeaf::Element element{score, handle};
-  Position place = PlaceOf(score, member);
+unsigned LargeSortedSet::SpareFor(unsigned count) const noexcept {
+  return tree_.leaf_count() >= kWideLeavesFrom ? ScoreLeaf::kCountMax - count : 2 + count / 8;
+}
+
+bool LargeSortedSet::InsertIntoTree(const Newcomer& newcomer) noexcept {
+  Position place = PlaceOf(newcomer);
   if (place.IsEnd()) {
     ScoreLeaf* const leaf = ScoreLeaf::Create(4);
     if (leaf == nullptr) return false;
-    leaf->Insert(0, element);
+    leaf->Insert(0, newcomer.element);
     if (tree_.Append(leaf)) return true;
     ScoreLeaf::Destroy(leaf);
     return false;
@@ -176,11 +196,16 @@ bool LargeSortedSet::InsertIntoTree(double score, std::string_view member, Membe
   ScoreLeaf* leaf = tree_.EditLeaf(place.path);
   if (leaf == nullptr) return false;
   if (leaf->count() == ScoreLeaf::kCountMax) {
-    if (!SplitLeaf(place.path, *leaf, place.index)) return false;
-    place = PlaceOf(score, member);
+    if (!MakeSpace(place)) return false;
+    place = PlaceOf(newcomer);
     leaf = tree_.EditLeaf(place.path);
     if (leaf == nullptr) return false;
   }
+  return InsertAt(place, leaf, newcomer.element);
+}
+
+// Requires that `leaf`, the place's, is this set's own and has fewer than kCountMax elements. No other path dies.
+bool LargeSortedSet::InsertAt(Position& place, ScoreLeaf* leaf, const ScoreLeaf::Element& element) noexcept {
   if (leaf->count() < leaf->capacity()) {
     leaf->Insert(place.index, element);
     tree_.LeafChanged(place.path);
@@ -194,11 +219,73 @@ bool LargeSortedSet::InsertIntoTree(double score, std::string_view member, Membe
   return true;
 }
 
-// Makes two of a full leaf. A set that grows at one end gets full leaves: the new element's place tells.
-bool LargeSortedSet::SplitLeaf(ScoreTree::Path& path, const ScoreLeaf& leaf, unsigned at) noexcept {
+// Makes space in or beside a full leaf, this set's own, which need not be where the place was afterwards. A neighbour
+// takes some if it can; else the two become three. A set that grows at one end gets full leaves.
+bool LargeSortedSet::MakeSpace(Position& place) noexcept {
   constexpr unsigned kNarrow = 2;
+  const ScoreLeaf& leaf = place.path.leaf();
   const unsigned count = leaf.count();
-  const unsigned cut = at == count ? count - kNarrow : at == 0 ? kNarrow : count / 2;
+  ScoreTree::Path right = place.path;
+  ScoreTree::Path left = place.path;
+  tree_.Next(right);
+  tree_.Previous(left);
+  if (right.IsEnd() && place.index == count) return SplitLeaf(place.path, leaf, count - kNarrow);
+  if (left.IsEnd() && place.index == 0) return SplitLeaf(place.path, leaf, kNarrow);
+  if (!right.IsEnd() && right.leaf().count() <= kTakesMoreMax) return ShiftBetween(place.path, right);
+  if (!left.IsEnd() && left.leaf().count() <= kTakesMoreMax) return ShiftBetween(left, place.path);
+  if (!right.IsEnd()) return SplitTwo(place.path, right);
+  if (!left.IsEnd()) return SplitTwo(left, place.path);
+  return SplitLeaf(place.path, leaf, count / 2);
+}
+
+// Spreads the elements of two neighbouring leaves, one of them full, evenly.
+bool LargeSortedSet::ShiftBetween(ScoreTree::Path& left, ScoreTree::Path& right) noexcept {
+  const ScoreLeaf& first = left.leaf();
+  const ScoreLeaf& second = right.leaf();
+  const unsigned total = first.count() + second.count();
+  const unsigned kept = total / 2;
+  ScoreLeaf* const new_first = first.Copy(0, std::min(kept, first.count()), ScoreLeaf::kCountMax);
+  ScoreLeaf* const new_second = first.Copy(std::min(kept, first.count()), first.count(), ScoreLeaf::kCountMax);
+  if (new_first == nullptr || new_second == nullptr || !tree_.EditPath(right) || !tree_.EditPath(left)) {
+    if (new_first != nullptr) ScoreLeaf::Destroy(new_first);
+    if (new_second != nullptr) ScoreLeaf::Destroy(new_second);
+    return false;
+  }
+  // Of the second leaf, what the first one gets, and the rest.
+  const unsigned given = kept > first.count() ? kept - first.count() : 0;
+  new_first->AppendFrom(second, 0, given);
+  new_second->AppendFrom(second, given, second.count());
+  // Both ways are unique now, so neither fails, and neither ends the other.
+  return tree_.ReplaceLeaf(right, new_second) && tree_.ReplaceLeaf(left, new_first);
+}
+
+// Makes three of two neighbouring leaves, both nearly full.
+bool LargeSortedSet::SplitTwo(ScoreTree::Path& left, ScoreTree::Path& right) noexcept {
+  const ScoreLeaf& first = left.leaf();
+  const ScoreLeaf& second = right.leaf();
+  const unsigned third = (first.count() + second.count()) / 3;
+  ScoreLeaf* const new_first = first.Copy(0, third, ScoreLeaf::kCountMax);
+  ScoreLeaf* const middle = first.Copy(third, first.count(), ScoreLeaf::kCountMax);
+  const unsigned given = third - std::min(third, first.count() - third);
+  ScoreLeaf* const new_second = second.Copy(given, second.count(), ScoreLeaf::kCountMax);
+  const bool has_all = new_first != nullptr && middle != nullptr && new_second != nullptr;
+  if (has_all) middle->AppendFrom(second, 0, given);
+  if (!has_all || !tree_.EditPath(right) || !tree_.EditPath(left) || !tree_.InsertAfter(left, middle)) {
+    for (ScoreLeaf* const leaf : {new_first, middle, new_second}) {
+      if (leaf != nullptr) ScoreLeaf::Destroy(leaf);
+    }
+    return false;
+  }
+  // The new leaf ended the other path; all nodes on both ways are unique, so that nothing below fails.
+  right = left;
+  tree_.Next(right);
+  tree_.Next(right);
+  return tree_.ReplaceLeaf(right, new_second) && tree_.ReplaceLeaf(left, new_first);
+}
+
+// Makes two of a full leaf, this set's own.
+bool LargeSortedSet::SplitLeaf(ScoreTree::Path& path, const ScoreLeaf& leaf, unsigned cut) noexcept {
+  const unsigned count = leaf.count();
   ScoreLeaf* const left = leaf.Copy(0, cut, SpareFor(cut));
   ScoreLeaf* const right = leaf.Copy(cut, count, SpareFor(count - cut));
   if (left == nullptr || right == nullptr || !tree_.InsertAfter(path, right)) {
@@ -206,36 +293,54 @@ bool LargeSortedSet::SplitLeaf(ScoreTree::Path& path, const ScoreLeaf& leaf, uns
     if (right != nullptr) ScoreLeaf::Destroy(right);
     return false;
   }
+  // InsertAfter keeps the path at the leaf it was at.
   return tree_.ReplaceLeaf(path, left);  // Cannot fail: the path is unique since InsertAfter.
 }
 
-Status LargeSortedSet::SetScore(std::string_view member, uint64_t hash, double old_score, double score) noexcept {
+Status LargeSortedSet::SetScore(std::string_view member, uint64_t hash, double score) noexcept {
   if (!EditIndex()) return Err::kOutOfMemory;
   // First everything that can fail: the record and the old element become this set's own.
-  bool existed = false;
-  char* const payload = index_->Put(member, hash, kRecordScoreBytes, existed);
-  Position old = PositionOf(old_score, member);
-  bool is_done = payload != nullptr && EditForErase(old.path);
-  if (is_done) {
-    const PackedRecord record{member, payload};
-    const MemberHandle handle = HandleOf(hash, RecordTwin(record));
-    ScoreLeaf* const leaf = tree_.EditLeaf(old.path);
-    const bool stays = (old.index == 0 || leaf->score(old.index - 1) < score) &&
-                       (old.index + 1 == leaf->count() || leaf->score(old.index + 1) > score) && old.index > 0 &&
-                       old.index + 1 < leaf->count();
-    if (stays) {
-      leaf->Set(old.index, {score, handle});
-    } else {
-      is_done = InsertIntoTree(score, member, handle);
-      if (is_done) {
-        old = PositionOf(old_score, member);
-        EraseFromLeaf(old.path, old.index, old.index + 1);
-      }
-    }
-    if (is_done) PutRecordScore(payload, score);
+  const PackedRecord found = index_->Find(member, hash);
+  const MemberHandle handle = HandleOf(hash, RecordTwin(found));
+  Position old = PositionOf(found, hash);
+  char* payload = index_->PayloadInPlace(found, hash);
+  if (payload == nullptr) {
+    bool existed = false;
+    payload = index_->Put(member, hash, kRecordScoreBytes, existed);
   }
+  const bool is_done = payload != nullptr && EditForErase(old.path) && MoveElement(old, {{score, handle}, member});
+  if (is_done) PutRecordScore(payload, score);
   CountMemory();
   return is_done ? Status::Ok() : Status(Err::kOutOfMemory);
+}
+
+// Requires EditForErase of the old position. Its record still has the old score.
+bool LargeSortedSet::MoveElement(Position& old, const Newcomer& newcomer) noexcept {
+  ScoreLeaf* const leaf = tree_.EditLeaf(old.path);
+  const double score = newcomer.element.score;
+  if (old.index > 0 && old.index + 1 < leaf->count() && leaf->score(old.index - 1) < score &&
+      leaf->score(old.index + 1) > score) {
+    leaf->Set(old.index, newcomer.element);
+    return true;
+  }
+  const ScoreLeaf::Element old_element = leaf->At(old.index);
+  Position place = PlaceOf(newcomer);
+  ScoreLeaf* const target = tree_.EditLeaf(place.path);
+  if (target == nullptr) return false;
+  if (target->count() == ScoreLeaf::kCountMax && target != leaf) {
+    if (!InsertIntoTree(newcomer)) return false;
+    old = PlaceOf({old_element, newcomer.member});
+    EraseFromLeaf(old.path, old.index, old.index + 1);
+    return true;
+  }
+  if (target == leaf) {
+    leaf->Rotate(old.index, place.index, newcomer.element);
+    tree_.LeafChanged(old.path);
+    return true;
+  }
+  if (!InsertAt(place, target, newcomer.element)) return false;
+  EraseFromLeaf(old.path, old.index, old.index + 1);
+  return true;
 }
 
 // --- Removing -----------------------------------------------------------------------------------------------------
@@ -243,9 +348,9 @@ Status LargeSortedSet::SetScore(std::string_view member, uint64_t hash, double o
 // Makes the leaf this set's own, so that erasing from it cannot fail.
 bool LargeSortedSet::EditForErase(ScoreTree::Path& path) noexcept { return tree_.EditLeaf(path) != nullptr; }
 
-Status LargeSortedSet::Remove(std::string_view member, uint64_t hash, double score) noexcept {
+Status LargeSortedSet::Remove(std::string_view member, uint64_t hash) noexcept {
   if (!EditIndex()) return Err::kOutOfMemory;
-  Position position = PositionOf(score, member);
+  Position position = PositionOf(index_->Find(member, hash), hash);
   const bool is_done = EditForErase(position.path) && index_->Erase(member, hash) == PackedTable::Change::kDone;
   if (is_done) EraseFromLeaf(position.path, position.index, position.index + 1);
   CountMemory();

@@ -59,17 +59,17 @@ class LargeSortedSet final : public SharedRoot {
   // The first element for which `is_before(const ScoreLeaf::Element&)` is false; it is true for a run at the start.
   template <typename IsBefore>
   [[nodiscard]] Position LowerBound(const IsBefore& is_before) const noexcept;
-  // The first element not before this one.
-  [[nodiscard]] Position PositionOf(double score, std::string_view member) const noexcept;
+  // Where the element of a record is that Find answered for the member.
+  [[nodiscard]] Position PositionOf(const PackedRecord& record, uint64_t hash) const noexcept;
 
   // --- Changing; requires IsUnique() ----------------------------------------------------------------------------
 
   // Requires that `member`, which lies elsewhere, is missing; `hash` is its HashKey.
   [[nodiscard]] Status Insert(std::string_view member, uint64_t hash, double score) noexcept;
-  // Requires that `member`, which lies elsewhere, has `old_score`.
-  [[nodiscard]] Status SetScore(std::string_view member, uint64_t hash, double old_score, double score) noexcept;
-  // Requires that `member`, which lies elsewhere, has `score`.
-  [[nodiscard]] Status Remove(std::string_view member, uint64_t hash, double score) noexcept;
+  // Requires that `member`, which lies elsewhere, is there.
+  [[nodiscard]] Status SetScore(std::string_view member, uint64_t hash, double score) noexcept;
+  // The same.
+  [[nodiscard]] Status Remove(std::string_view member, uint64_t hash) noexcept;
   // Requires that the ranks exist. `removed` is how many are gone, also on failure.
   [[nodiscard]] Status RemoveRange(const RankRange& range, uint64_t& removed) noexcept;
 
@@ -83,6 +83,11 @@ class LargeSortedSet final : public SharedRoot {
   // A leaf with fewer elements is joined with a neighbour when both fit into kJoinedMax.
   static constexpr unsigned kLeafCountMin = 16;
   static constexpr unsigned kJoinedMax = 48;
+  // A full leaf gives elements to a neighbour with at most this many before it is made two.
+  static constexpr unsigned kTakesMoreMax = ScoreLeaf::kCountMax - 8;
+  // From so many leaves on each has room for kCountMax: leaves that grow through the allocator's classes leave holes in
+  // every class behind, which cost more than the room.
+  static constexpr unsigned kWideLeavesFrom = 8;
 
   LargeSortedSet() noexcept = default;
   ~LargeSortedSet() { PackedTable::Drop(index_); }
@@ -92,16 +97,30 @@ class LargeSortedSet final : public SharedRoot {
   }
   [[nodiscard]] bool EditIndex() noexcept;
   void CountMemory() noexcept;
-  [[nodiscard]] bool ComesBefore(const ScoreLeaf::Element& element, double score,
-                                 std::string_view member) const noexcept {
-    return element.score < score || (element.score == score && MemberOf(element) < member);
-  }
   // Chooses the twin of a record just put, whose payload is not written yet; false when 256 are taken.
   [[nodiscard]] bool ChooseTwin(std::string_view member, uint64_t hash, uint8_t& twin) const noexcept;
+  // An element on its way into the order.
+  struct Newcomer {
+    ScoreLeaf::Element element;
+    std::string_view member;
+  };
+  [[nodiscard]] bool ComesBefore(const ScoreLeaf::Element& element, const Newcomer& newcomer) const noexcept {
+    // A handle is exact, so that the element itself is told without a look at its member.
+    if (element.score != newcomer.element.score) return element.score < newcomer.element.score;
+    return element.handle != newcomer.element.handle && MemberOf(element) < newcomer.member;
+  }
   // To the leaf that does or would hold the element, and the place in it.
-  [[nodiscard]] Position PlaceOf(double score, std::string_view member) const noexcept;
-  [[nodiscard]] bool InsertIntoTree(double score, std::string_view member, MemberHandle handle) noexcept;
-  [[nodiscard]] bool SplitLeaf(ScoreTree::Path& path, const ScoreLeaf& leaf, unsigned at) noexcept;
+  [[nodiscard]] Position PlaceOf(const Newcomer& newcomer) const noexcept;
+  [[nodiscard]] unsigned PlaceIn(const ScoreLeaf& leaf, const Newcomer& newcomer) const noexcept;
+  // How much room a leaf of `count` elements is made with beyond them.
+  [[nodiscard]] unsigned SpareFor(unsigned count) const noexcept;
+  [[nodiscard]] bool InsertIntoTree(const Newcomer& newcomer) noexcept;
+  [[nodiscard]] bool InsertAt(Position& place, ScoreLeaf* leaf, const ScoreLeaf::Element& element) noexcept;
+  [[nodiscard]] bool MakeSpace(Position& place) noexcept;
+  [[nodiscard]] bool ShiftBetween(ScoreTree::Path& left, ScoreTree::Path& right) noexcept;
+  [[nodiscard]] bool SplitTwo(ScoreTree::Path& left, ScoreTree::Path& right) noexcept;
+  [[nodiscard]] bool SplitLeaf(ScoreTree::Path& path, const ScoreLeaf& leaf, unsigned cut) noexcept;
+  [[nodiscard]] bool MoveElement(Position& old, const Newcomer& newcomer) noexcept;
   [[nodiscard]] bool EditForErase(ScoreTree::Path& path) noexcept;
   void EraseFromLeaf(ScoreTree::Path& path, unsigned from, unsigned to) noexcept;
   void JoinWithNeighbour(ScoreTree::Path& path) noexcept;

@@ -144,6 +144,8 @@ class PackedBlock {
   // Makes a record longer or shorter, for the caller to write anew. Requires HasRoom for what it grows by.
   char* Resize(size_t slot, size_t old_bytes, size_t new_bytes) noexcept;
   void NoteExternal() noexcept { has_external_ = true; }
+  // The payload of a record in this block, for writing. Requires that the record is not external.
+  [[nodiscard]] char* PayloadOf(const PackedRecord& record) noexcept { return Bytes() + (record.payload - Bytes()); }
   // How many slots a block of `count` records is made with.
   [[nodiscard]] static size_t SlotsFor(size_t count) noexcept {
     return (count + kSlotStep - 1) / kSlotStep * kSlotStep;

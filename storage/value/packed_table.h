@@ -56,6 +56,22 @@ class PackedTable final : public SharedRoot {
     const size_t slot = block->FindSlot(TagOf(hash), match);
     return slot == PackedBlock::kNoSlot ? PackedRecord{} : block->At(slot);
   }
+  // The record that `confirms` accepts, of which the caller knows that it is there: when only one has the tag of `hash`
+  // and `resembles` the one sought, the dearer question is not asked.
+  template <typename Resembles, typename Confirms>
+  [[nodiscard]] PackedRecord FindKnown(uint64_t hash, Resembles&& resembles, Confirms&& confirms) const noexcept {
+    const PackedBlock* const block = BlockAt(BucketOf(hash));
+    PackedRecord only;
+    const auto is_second = [&](const PackedRecord& record) {
+      if (!resembles(record)) return false;
+      if (only) return true;
+      only = record;
+      return false;
+    };
+    if (block == nullptr || block->FindSlot(TagOf(hash), is_second) == PackedBlock::kNoSlot) [[likely]]
+      return only;
+    return FindIf(hash, [&](const PackedRecord& record) { return resembles(record) && confirms(record); });
+  }
   // Asks the processor for the memory Find will look at; `hash` of a later lookup.
   void Prefetch(uint64_t hash) const noexcept { __builtin_prefetch(BlockAt(BucketOf(hash))); }
 
@@ -72,6 +88,14 @@ class PackedTable final : public SharedRoot {
   // The payload of `key`, `payload_bytes` long, for the caller to write whole before anything else: of the record that
   // is there, keeping the payload's common prefix (`existed`), or of a new one. Null when there is no memory.
   [[nodiscard]] char* Put(std::string_view key, uint64_t hash, size_t payload_bytes, bool& existed) noexcept;
+  // The payload of a record that Find answered for this hash, for writing; null when it is shared or lies outside: Put
+  // knows what to do then.
+  [[nodiscard]] char* PayloadInPlace(const PackedRecord& record, uint64_t hash) noexcept {
+    const uint64_t bucket = BucketOf(hash);
+    PackedBlock* const block = BlockAt(bucket);
+    const bool is_own = segments_[bucket >> kSegmentBits]->refs.IsUnique() && block->IsUnique();
+    return is_own && !block->has_external() ? block->PayloadOf(record) : nullptr;
+  }
   // kNone when there is no such key. kNoMemory can happen only while nodes are shared. `key` may lie in this table.
   [[nodiscard]] Change Erase(std::string_view key, uint64_t hash) noexcept;
 

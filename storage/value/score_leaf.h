@@ -71,6 +71,13 @@ class ScoreLeaf : public NodeRefs {
     Move(to, from);
     count_ = static_cast<uint16_t>(count_ - (to - from));
   }
+  // Takes the element at `from` out and puts `element` before what stands at `to`.
+  void Rotate(unsigned from, unsigned to, const Element& element) noexcept {
+    if (to > from) --to;
+    for (unsigned at = from; at < to; ++at) Set(at, At(at + 1));
+    for (unsigned at = from; at > to; --at) Set(at, At(at - 1));
+    Set(to, element);
+  }
   void Truncate(unsigned count) noexcept { count_ = static_cast<uint16_t>(count); }
   // Requires room.
   void AppendFrom(const ScoreLeaf& other, unsigned from, unsigned to) noexcept {

@@ -151,10 +151,8 @@ Result<Added> SortedSetValue::PutLarge(std::string_view member, double score, co
   const uint64_t hash = HashKey(member);
   const PackedRecord found = static_cast<const LargeSortedSet*>(slot_->ReadRoot())->Find(member, hash);
   Added added{Outcome::kAdded, score};
-  double old_score = 0;
   if (found) {
-    old_score = RecordScore(found);
-    Result<Added> decided = Decide(old_score, score, update);
+    Result<Added> decided = Decide(RecordScore(found), score, update);
     if (!decided || decided->outcome != Outcome::kUpdated) return decided;
     added = *decided;
   } else if (update.only_existing) {
@@ -164,7 +162,7 @@ Result<Added> SortedSetValue::PutLarge(std::string_view member, double score, co
   if (large == nullptr) return Err::kOutOfMemory;
   const auto before_bytes = static_cast<int64_t>(large->memory_bytes());
   Status status = added.outcome == Outcome::kAdded ? large->Insert(member, hash, added.score)
-                                                   : large->SetScore(member, hash, old_score, added.score);
+                                                   : large->SetScore(member, hash, added.score);
   slot_->AdjustExternal(static_cast<int64_t>(large->memory_bytes()) - before_bytes);
   if (!status.ok()) return status;
   return added;
@@ -185,7 +183,6 @@ Result<bool> SortedSetValue::Remove(std::string_view member) {
   const auto& shared = *static_cast<const LargeSortedSet*>(slot_->ReadRoot());
   const PackedRecord found = shared.Find(member, hash);
   if (!found) return false;
-  const double score = RecordScore(found);
   if (shared.count() == 1) {
     slot_->Erase();
     return true;
@@ -193,7 +190,7 @@ Result<bool> SortedSetValue::Remove(std::string_view member) {
   auto* const large = slot_->EditRoot<LargeSortedSet>();
   if (large == nullptr) return Err::kOutOfMemory;
   const auto before_bytes = static_cast<int64_t>(large->memory_bytes());
-  Status status = large->Remove(member, hash, score);
+  Status status = large->Remove(member, hash);
   slot_->AdjustExternal(static_cast<int64_t>(large->memory_bytes()) - before_bytes);
   if (!status.ok()) return status;
   return true;

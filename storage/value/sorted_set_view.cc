@@ -62,9 +62,10 @@ std::optional<double> SortedSetView::Score(std::string_view member) const noexce
 
 std::optional<SortedSetView::Ranked> SortedSetView::Rank(std::string_view member) const noexcept {
   if (!is_packed()) {
-    const std::optional<double> score = Score(member);
-    if (!score) return std::nullopt;
-    return Ranked{large_->RankOf(large_->PositionOf(*score, member)), *score};
+    const uint64_t hash = HashKey(member);
+    const PackedRecord record = large_->Find(member, hash);
+    if (!record) return std::nullopt;
+    return Ranked{large_->RankOf(large_->PositionOf(record, hash)), RecordScore(record)};
   }
   const PackedSortedSet set(packed_);
   const PackedSortedSet::Offset at = set.Find(member);
