@@ -155,7 +155,9 @@ Status BatchLoader::PutRecord(const RdbRecord& record, KeyHash hash, Shard& shar
   if (Status status = put(slot, expires ? Expiry::At(record.expire_at_ms) : Expiry::kClear); !status.ok()) {
     return status;
   }
-  if (rules_.recency == Recency::kFrequency && record.lfu_counter >= 0) slot.SetLfuCounter(static_cast<uint8_t>(record.lfu_counter));
+  if (rules_.recency == Recency::kFrequency && record.lfu_counter >= 0) {
+    slot.SetLfuCounter(static_cast<uint8_t>(record.lfu_counter));
+  }
   if (rules_.recency == Recency::kTime && record.idle_seconds >= 0) {
     slot.SetIdleSeconds(static_cast<uint32_t>(std::min<int64_t>(record.idle_seconds, UINT32_MAX)));
   }

@@ -23,9 +23,9 @@
 namespace cachenode {
 
 struct LoadRules {
-  int64_t now_ms = 0;             // Keys whose deadline is before it are dropped.
-  bool drop_expired = true;       // False for a replica.
-  bool replace_existing = false;  // Otherwise a key that is there already is an error.
+  int64_t now_ms = 0;                // Keys whose deadline is before it are dropped.
+  bool drop_expired = true;          // False for a replica.
+  bool replace_existing = false;     // Otherwise a key that is there already is an error.
   Recency recency = Recency::kTime;  // What the eviction policy goes by.
   // key-load-delay, for tests that need a load to last: so many microseconds for each key; negative: keys for each one.
   int64_t key_delay_us = 0;

@@ -218,10 +218,14 @@ Status ObjectFreq(CommandContext& context, Args args) {
 
 Status ObjectHelp(CommandContext& context, Args /*args*/) {
   constexpr std::string_view kLines[] = {
-      "ENCODING <key>", "    Tell how the value of <key> is stored.",
-      "FREQ <key>",     "    Tell how often <key> is used, as a logarithmic counter (LFU policies), or 0 to 3 (S3-FIFO).",
-      "IDLETIME <key>", "    Tell how many seconds ago <key> was used last (LRU policies).",
-      "REFCOUNT <key>", "    Tell how many references the value of <key> has.",
+      "ENCODING <key>",
+      "    Tell how the value of <key> is stored.",
+      "FREQ <key>",
+      "    Tell how often <key> is used, as a logarithmic counter (LFU policies), or 0 to 3 (S3-FIFO).",
+      "IDLETIME <key>",
+      "    Tell how many seconds ago <key> was used last (LRU policies).",
+      "REFCOUNT <key>",
+      "    Tell how many references the value of <key> has.",
   };
   WriteHelp(context.reply(), "OBJECT", kLines);
   return Status::Ok();
