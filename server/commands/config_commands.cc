@@ -47,6 +47,7 @@ bool IsConfigSetSecret(Args args, size_t index) {
 // CONFIG RESETSTAT -> OK; the counters INFO shows start again at 0.
 Status ConfigResetstat(CommandContext& context, Args /*args*/) {
   context.parts().stats->Reset();
+  context.parts().state->lazily_freed.store(0, std::memory_order_relaxed);
   context.reply().Ok();
   return Status::Ok();
 }

@@ -55,6 +55,7 @@ int64_t Total(const MemoryReport& report) { return Whole(report.used); }
 int64_t Startup(const MemoryReport& report) { return Whole(report.startup); }
 // Of features that hold no memory here.
 int64_t Nothing(const MemoryReport&) { return 0; }
+int64_t ClientsNormal(const MemoryReport& report) { return Whole(report.client_bytes); }
 int64_t Overhead(const MemoryReport& report) { return Whole(report.overhead); }
 int64_t Keys(const MemoryReport& report) { return Whole(report.key_count); }
 int64_t BytesPerKey(const MemoryReport& report) {
@@ -91,7 +92,7 @@ double PeakPercent(const MemoryReport& report) { return report.PeakPercent(); }
 // The order is Redis'.
 constexpr WholeFigure kBeforeDatabases[] = {
     {"peak.allocated", Peak},         {"total.allocated", Total},  {"startup.allocated", Startup},
-    {"replication.backlog", Nothing}, {"clients.slaves", Nothing}, {"clients.normal", Nothing},
+    {"replication.backlog", Nothing}, {"clients.slaves", Nothing}, {"clients.normal", ClientsNormal},
     {"cluster.links", Nothing},       {"aof.buffer", Nothing},     {"lua.caches", Nothing},
     {"functions.caches", Nothing},
 };
@@ -134,12 +135,13 @@ class FigureWriter {
     reply_.Double(figure.get(report_));
     ++count_;
   }
-  // The index is one for all databases of a shard; entries carry their deadlines themselves.
-  void WriteDatabase(uint32_t db) {
+  // A database's part of the buckets, by its keys; entries carry their deadlines themselves.
+  void WriteDatabase(uint32_t db, uint64_t key_count) {
+    const double share = MemoryReport::Ratio(key_count, report_.key_count);
     reply_.Bulk("db." + std::to_string(db));
     reply_.MapHeader(3);
     reply_.Bulk("overhead.hashtable.main");
-    reply_.Integer(Whole(report_.keyspace.index_bytes));
+    reply_.Integer(static_cast<int64_t>(static_cast<double>(report_.keyspace.index_bytes) * share));
     reply_.Bulk("overhead.hashtable.expires");
     reply_.Integer(0);
     reply_.Bulk("overhead.hashtable.slot-to-keys");
@@ -161,7 +163,8 @@ Status MemoryStats(CommandContext& context, Args /*args*/) {
   FigureWriter writer(context.reply(), report);
   for (const WholeFigure& figure : kBeforeDatabases) writer.Write(figure);
   for (uint32_t db = 0; db < context.keyspace().database_count(); ++db) {
-    if (context.keyspace().KeyCount(db) != 0) writer.WriteDatabase(db);
+    const uint64_t key_count = context.keyspace().KeyCount(db);
+    if (key_count != 0) writer.WriteDatabase(db, key_count);
   }
   for (const WholeFigure& figure : kAfterDatabases) writer.Write(figure);
   for (const RatioFigure& figure : kPercentages) writer.Write(figure);

@@ -48,6 +48,8 @@ MemoryReport GatherMemory(const ServerParts& parts) {
   report.system_total = MachineBytes();
   for (uint32_t db = 0; db < parts.keyspace->database_count(); ++db) report.key_count += parts.keyspace->KeyCount(db);
   if (parts.persistence != nullptr) report.snapshot_buffers = parts.persistence->Snapshots().buffer_bytes;
+  report.uncounted = MemoryGuard::UncountedBytes(parts);
+  report.client_bytes = parts.stats->Sum(&WorkerStats::client_bytes);
   // The index is overhead, entries with their values are data.
   const uint64_t data = report.keyspace.UsedBytes() - report.keyspace.index_bytes - report.keyspace.overflow_bytes;
   report.dataset = std::min(report.used, data);

@@ -22,6 +22,8 @@ struct MemoryReport {
   uint64_t system_total = 0;  // Memory of the machine.
   uint64_t key_count = 0;
   uint64_t snapshot_buffers = 0;
+  uint64_t uncounted = 0;     // Of `used`, what does not count against maxmemory.
+  uint64_t client_bytes = 0;  // Buffers and state of the clients.
   MemoryFigures keyspace;
   memory::AllocatorStats allocator;
 

@@ -1,7 +1,11 @@
 // hit_ratio: reads keys drawn by a Zipf law from a server and writes those that are missing, as a cache in front of a
 // database is used. Prints "reads hits".
 //
-//   hit_ratio --port P  [--keys N]  [--exponent S]  [--reads N]  [--value-size BYTES]  [--pipeline N]  [--rate N]
+// With `--value-size-max` the values have all sizes from `--value-size` up to it, small ones more often, and of the
+// keys found one in 8 is overwritten by a value of another size and one in 32 deleted: a load that churns the memory.
+//
+//   hit_ratio --port P  [--keys N]  [--exponent S]  [--reads N]  [--value-size BYTES]  [--value-size-max BYTES]
+//             [--pipeline N]  [--rate N]
 //             [--seed N]
 //
 // Reads go out in batches of `--pipeline`; the misses of a batch are written before the next one is read. `--rate`
@@ -17,6 +21,7 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -34,6 +39,7 @@ struct Options {
   uint64_t keys = 1'000'000;
   uint64_t reads = 3'000'000;
   uint64_t value_size = 100;
+  uint64_t value_size_max = 0;  // 0: all values are of value_size.
   uint64_t pipeline = 16;
   uint64_t rate = 0;  // Reads a second; 0: as fast as it goes.
   uint64_t seed = 1;
@@ -132,12 +138,34 @@ class Client {
   size_t at_ = 0;
 };
 
+// The sizes of values: with a maximum, as many between 1 and 2 times any size as between 2 and 4 times it.
+class Sizes {
+ public:
+  explicit Sizes(const Options& options)
+      : smallest_(static_cast<double>(options.value_size)),
+        octaves_(options.value_size_max <= options.value_size
+                     ? 0
+                     : std::log2(static_cast<double>(options.value_size_max) / smallest_)) {}
+  [[nodiscard]] bool vary() const { return octaves_ > 0; }
+  template <typename Generator>
+  size_t Draw(Generator& random) {
+    if (!vary()) return static_cast<size_t>(smallest_);
+    return static_cast<size_t>(smallest_ * std::exp2(std::uniform_real_distribution<double>(0, octaves_)(random)));
+  }
+
+ private:
+  double smallest_;
+  double octaves_;
+};
+
 uint64_t CountHits(const Options& options) {
   using Clock = std::chrono::steady_clock;
   Zipf zipf(options.keys, options.exponent);
   std::mt19937_64 random(options.seed);
   Client client(options.port);
-  const std::string value(options.value_size, 'v');
+  Sizes sizes(options);
+  const std::string value(std::max(options.value_size, options.value_size_max), 'v');
+  const auto some_value = [&] { return std::string_view(value).substr(0, sizes.Draw(random)); };
   std::vector<std::string> keys(options.pipeline);
   const Clock::time_point begin = Clock::now();
   uint64_t hits = 0;
@@ -148,15 +176,24 @@ uint64_t CountHits(const Options& options) {
       client.Add({"GET", keys[i]});
     }
     client.Send();
-    uint64_t missing = 0;
+    uint64_t writes = 0;
     for (uint64_t i = 0; i < batch; ++i) {
-      if (client.Receive()) continue;
-      client.Add({"SET", keys[i], value});
-      ++missing;
+      if (client.Receive()) {
+        ++hits;
+        const uint64_t chance = sizes.vary() ? random() % 32 : 31;
+        if (chance > 4) continue;
+        if (chance == 0) {
+          client.Add({"DEL", keys[i]});
+        } else {
+          client.Add({"SET", keys[i], some_value()});
+        }
+      } else {
+        client.Add({"SET", keys[i], some_value()});
+      }
+      ++writes;
     }
     client.Send();
-    for (uint64_t i = 0; i < missing; ++i) static_cast<void>(client.Receive());
-    hits += batch - missing;
+    for (uint64_t i = 0; i < writes; ++i) static_cast<void>(client.Receive());
     done += batch;
     if (options.rate != 0)
       std::this_thread::sleep_until(begin + std::chrono::microseconds(done * 1'000'000 / options.rate));
@@ -168,9 +205,13 @@ bool Parse(int count, char** words, Options& options) {
   const struct {
     std::string_view name;
     uint64_t* value;
-  } numbers[] = {{"--port", &options.port},         {"--keys", &options.keys},
-                 {"--reads", &options.reads},       {"--value-size", &options.value_size},
-                 {"--pipeline", &options.pipeline}, {"--rate", &options.rate},
+  } numbers[] = {{"--port", &options.port},
+                 {"--keys", &options.keys},
+                 {"--reads", &options.reads},
+                 {"--value-size", &options.value_size},
+                 {"--value-size-max", &options.value_size_max},
+                 {"--pipeline", &options.pipeline},
+                 {"--rate", &options.rate},
                  {"--seed", &options.seed}};
   for (int i = 1; i + 1 < count; i += 2) {
     const std::string_view name(words[i]);

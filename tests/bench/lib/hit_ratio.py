@@ -25,10 +25,10 @@ def tool() -> str:
     return str(built)
 
 
-def reads(context: Context, server: Server, count: int, seed: int, rate: int = 0) -> float:
+def reads(context: Context, server: Server, count: int, seed: int, **options: int) -> float:
     """Per cent of the reads that found their key."""
-    words = [tool(), "--port", server.port, "--reads", count, "--keys", context.arguments.keys, "--seed", seed,
-             "--rate", rate]
+    words = [tool(), "--port", server.port, "--reads", count, "--keys", context.arguments.keys, "--seed", seed]
+    words += [word for name, value in options.items() for word in ("--" + name.replace("_", "-"), value)]
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=True)
     total, hits = map(int, done.stdout.split())
     return 100 * hits / total
@@ -55,7 +55,7 @@ def measure(context: Context, candidate: Candidate, policy: str, size: int) -> t
     server = context.fleet.make(candidate, context.server_cpus, io_threads="1")
     server.start()
     settle(context, server, policy, size)
-    share = reads(context, server, context.arguments.reads, 7, READS_PER_S)
+    share = reads(context, server, context.arguments.reads, 7, rate=READS_PER_S)
     with server.client() as client:
         keys = client.call("DBSIZE")
     context.fleet.drop(server)
