@@ -4,6 +4,7 @@
 #include <string>
 
 #include "protocol/reply_buffer.h"
+#include "server/arg_parser.h"
 #include "storage/base/bytes.h"
 
 namespace cachenode {
@@ -73,6 +74,34 @@ Status MoveListElement(CommandContext& context, KeySlot& from, KeySlot& to, List
   Status status = ListValue(from).Pop(move.from);
   if (status.ok()) TellRemoval(context, from, PopEvent(move.from));
   return status;
+}
+
+Status MoveListElementTo(CommandContext& context, KeySlot& from, std::string_view destination, ListMove move) {
+  KeySlot to = context.FindForWrite(destination);
+  if (Status error = to.Require(ValueType::kList); !error.ok()) return error;
+  return MoveListElement(context, from, to, move, context.reply());
+}
+
+Status ParseListMultiPop(Args args, ListMultiPop& pop) {
+  int64_t key_count = 0;
+  if (!TryParseInt64(args[1], key_count) || key_count < 1) {
+    return Status::Text("ERR numkeys should be greater than 0");
+  }
+  if (static_cast<uint64_t>(key_count) > args.size() - 3) return Err::kSyntax;
+  const size_t where = static_cast<size_t>(key_count) + 2;
+  pop.keys = args.subspan(2, static_cast<size_t>(key_count));
+  const std::optional<ListEnd> end = ParseListEnd(args[where]);
+  if (!end) return Err::kSyntax;
+  pop.end = *end;
+  ArgParser parser(args, where + 1);
+  if (parser.Match("count", 1)) {
+    int64_t count = 0;
+    if (!TryParseInt64(parser.NextString(), count) || count < 1) {
+      return Status::Text("ERR count should be greater than 0");
+    }
+    pop.count = static_cast<uint64_t>(count);
+  }
+  return parser.Finish();
 }
 
 }  // namespace cachenode

@@ -37,5 +37,17 @@ struct ListMove {
 };
 [[nodiscard]] Status MoveListElement(CommandContext& context, KeySlot& from, KeySlot& to, ListMove move,
                                      RespWriter& reply);
+// The same with `destination` by name, replying to the client: Err::kWrongType when it is something else than a list.
+[[nodiscard]] Status MoveListElementTo(CommandContext& context, KeySlot& from, std::string_view destination,
+                                       ListMove move);
+
+// What LMPOP and BLMPOP ask for.
+struct ListMultiPop {
+  Args keys;
+  ListEnd end = ListEnd::kFront;
+  uint64_t count = 1;
+};
+// numkeys key [key ...] LEFT | RIGHT [COUNT count], from args[1] on.
+[[nodiscard]] Status ParseListMultiPop(Args args, ListMultiPop& pop);
 
 }  // namespace cachenode

@@ -4,7 +4,6 @@
 #include <string_view>
 
 #include "protocol/resp_writer.h"
-#include "server/arg_parser.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"
@@ -20,9 +19,7 @@ Status MoveBetween(CommandContext& context, Args args, ListMove move) {
     context.reply().Null();
     return Status::Ok();
   }
-  KeySlot to = context.FindForWrite(args[2]);
-  if (Status error = to.Require(ValueType::kList); !error.ok()) return error;
-  return MoveListElement(context, from, to, move, context.reply());
+  return MoveListElementTo(context, from, args[2], move);
 }
 
 // LMOVE source destination LEFT | RIGHT LEFT | RIGHT -> the element, nil when source is missing.
@@ -38,40 +35,11 @@ Status Rpoplpush(CommandContext& context, Args args) {
   return MoveBetween(context, args, {ListEnd::kBack, ListEnd::kFront});
 }
 
-struct MultiPop {
-  Args keys;
-  ListEnd end = ListEnd::kFront;
-  uint64_t count = 1;
-};
-
-// numkeys key [key ...] LEFT | RIGHT [COUNT count], from args[1] on.
-Status ParseMultiPop(Args args, MultiPop& pop) {
-  int64_t key_count = 0;
-  if (!TryParseInt64(args[1], key_count) || key_count < 1) {
-    return Status::Text("ERR numkeys should be greater than 0");
-  }
-  if (static_cast<uint64_t>(key_count) > args.size() - 3) return Err::kSyntax;
-  const size_t where = static_cast<size_t>(key_count) + 2;
-  pop.keys = args.subspan(2, static_cast<size_t>(key_count));
-  const std::optional<ListEnd> end = ParseListEnd(args[where]);
-  if (!end) return Err::kSyntax;
-  pop.end = *end;
-  ArgParser parser(args, where + 1);
-  if (parser.Match("count", 1)) {
-    int64_t count = 0;
-    if (!TryParseInt64(parser.NextString(), count) || count < 1) {
-      return Status::Text("ERR count should be greater than 0");
-    }
-    pop.count = static_cast<uint64_t>(count);
-  }
-  return parser.Finish();
-}
-
 // LMPOP numkeys key [key ...] LEFT | RIGHT [COUNT count] -> the first key that is a list and the elements taken from
 // it, nil when none is.
 Status Lmpop(CommandContext& context, Args args) {
-  MultiPop pop;
-  if (Status error = ParseMultiPop(args, pop); !error.ok()) return error;
+  ListMultiPop pop;
+  if (Status error = ParseListMultiPop(args, pop); !error.ok()) return error;
   for (const std::string_view key : pop.keys) {
     KeySlot slot = context.FindForWrite(key);
     if (Status error = slot.Require(ValueType::kList); !error.ok()) return error;

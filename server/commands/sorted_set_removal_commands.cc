@@ -2,7 +2,6 @@
 #include <string_view>
 
 #include "protocol/resp_writer.h"
-#include "server/arg_parser.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"
@@ -64,51 +63,18 @@ Status Zpopmin(CommandContext& context, Args args) { return Pop(context, args, P
 // ZPOPMAX key [count] -> the elements of the highest scores, the highest first, which are removed.
 Status Zpopmax(CommandContext& context, Args args) { return Pop(context, args, PopEnd::kMax); }
 
-// Reads MIN | MAX [COUNT count] from args[at] on.
-Status ParseMultiPop(Args args, size_t at, PopRequest& request) {
-  ArgParser parser(args, at);
-  if (parser.Match("max")) {
-    request.end = PopEnd::kMax;
-  } else if (!parser.Match("min")) {
-    return Err::kSyntax;
-  }
-  bool has_count = false;
-  while (parser.HasNext()) {
-    if (has_count || !parser.Match("count", 1)) return Err::kSyntax;
-    has_count = true;
-    int64_t count = 0;
-    if (!TryParseInt64(parser.NextString(), count) || count < 1) {
-      return Status::Text("ERR count should be greater than 0");
-    }
-    request.count = static_cast<uint64_t>(count);
-  }
-  return parser.Finish();
-}
-
 // ZMPOP numkeys key [key ...] MIN | MAX [COUNT count] -> the first key that exists and elements from one of its ends,
 // which are removed; nil when no key exists.
 Status Zmpop(CommandContext& context, Args args) {
-  int64_t key_count = 0;
-  if (!TryParseInt64(args[1], key_count) || key_count < 1) {
-    return Status::Text("ERR numkeys should be greater than 0");
-  }
-  if (static_cast<uint64_t>(key_count) >= args.size() - 2) return Err::kSyntax;
-  const Args keys = args.subspan(2, static_cast<size_t>(key_count));
-  PopRequest request{.nests_pairs = true};
-  if (Status error = ParseMultiPop(args, 2 + keys.size(), request); !error.ok()) return error;
-  RespWriter& reply = context.reply();
-  for (const std::string_view key : keys) {
+  SortedSetMultiPop pop;
+  if (Status error = ParseSortedSetMultiPop(args, pop); !error.ok()) return error;
+  for (const std::string_view key : pop.keys) {
     KeySlot slot = context.FindForWrite(key);
     if (Status error = slot.Require(ValueType::kSortedSet); !error.ok()) return error;
     if (!slot.Exists()) continue;
-    const ReplyBuffer::Mark mark = reply.MarkHere();
-    reply.ArrayHeader(2);
-    reply.Bulk(key);
-    Status status = PopInto(context, slot, request);
-    if (!status.ok()) reply.RollbackTo(mark);
-    return status;
+    return PopWithName(context, slot, pop.request);
   }
-  reply.NullArray();
+  context.reply().NullArray();
   return Status::Ok();
 }
 

@@ -32,5 +32,15 @@ struct PopRequest {
 // Takes up to request.count elements from one end of the sorted set of an existing key, writes them to the reply as one
 // array, and tells of it. On failure nothing was replied.
 [[nodiscard]] Status PopInto(CommandContext& context, KeySlot& slot, const PopRequest& request);
+// The same within an array of two: the key, and what PopInto writes.
+[[nodiscard]] Status PopWithName(CommandContext& context, KeySlot& slot, const PopRequest& request);
+
+// What ZMPOP and BZMPOP ask for.
+struct SortedSetMultiPop {
+  Args keys;
+  PopRequest request{.nests_pairs = true};
+};
+// numkeys key [key ...] MIN | MAX [COUNT count], from args[1] on.
+[[nodiscard]] Status ParseSortedSetMultiPop(Args args, SortedSetMultiPop& pop);
 
 }  // namespace cachenode
