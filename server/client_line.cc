@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "server/blocking/blocked_client.h"
 #include "server/command_table.h"
 #include "server/tracking/tracking_state.h"
 #include "server/transaction/transaction_state.h"
@@ -171,7 +172,7 @@ std::string ClientFlagsOf(const Session& session) {
   if (session.client_class == ClientClass::kPrimary) flags.push_back('M');
   if (session.client_class == ClientClass::kPubSub) flags.push_back('P');
   if ((session.conditions & kInTransaction) != 0) flags.push_back('x');
-  if (session.paused) flags.push_back('b');
+  if (session.paused || session.blocked != nullptr) flags.push_back('b');
   if (session.tracking != nullptr) {
     flags.push_back('t');
     if (session.tracking->redirect_broken) flags.push_back('R');

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/blocking/blocked_client.h"
 #include "server/mailbox.h"
 #include "server/session.h"
 #include "server/worker.h"
@@ -49,6 +50,8 @@ void ClientRegistry::ForEach(const std::function<void(Session&)>& visit) {
 
 void ClientRegistry::Kill(Session& session) {
   session.closing = Closing::kNow;
+  // From now on no key serves it.
+  if (session.blocked != nullptr) static_cast<void>(session.blocked->Claim());
   Post(session.id, [](Session& own) {
     if (own.connection != nullptr) own.connection->ScheduleClose();
   });

@@ -130,7 +130,7 @@ size_t Dispatcher::ExecuteFrom(Session& session, const RequestBatch& batch, size
     const bool is_tracked = state.runner.clients_track();
     const RequestRunner::Outcome outcome = state.Run(session, batch.args(i), state.requests[i]);
     const bool is_done = outcome == RequestRunner::Outcome::kDone;
-    if (is_done && session.reply_mode != ReplyMode::kOn) [[unlikely]]
+    if (is_done && session.blocked == nullptr && session.reply_mode != ReplyMode::kOn) [[unlikely]]
       ApplyReplyMode(session, mark);
     if (is_tracked) [[unlikely]]
       state.parts.tracking->EndRequest(session, batch.args(i)[0]);
@@ -158,7 +158,7 @@ void Dispatcher::ExecuteOne(Session& session, Args args) {
   const ReplyBuffer::Mark mark = session.replies.MarkHere();
   const bool is_tracked = state.runner.clients_track();
   const bool is_done = state.Run(session, args, ready) == RequestRunner::Outcome::kDone;
-  if (is_done && session.reply_mode != ReplyMode::kOn) ApplyReplyMode(session, mark);
+  if (is_done && session.blocked == nullptr && session.reply_mode != ReplyMode::kOn) ApplyReplyMode(session, mark);
   if (is_tracked) state.parts.tracking->EndRequest(session, args[0]);
 }
 

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "protocol/error_text.h"
+#include "server/blocking/blocked_client.h"
+#include "server/blocking/wait_table.h"
 #include "server/config/config.h"
 #include "server/persistence_service.h"
 #include "server/stats/latency_monitor.h"
@@ -189,7 +191,9 @@ Status RequestRunner::Handle(Session& session, const Command& command, Args args
 std::optional<Status> RequestRunner::CallHolding(const Command& command, Args args, std::span<const HashedKey> keys) {
   if (MustWaitForSnapshot(request_flags_, keys)) [[unlikely]]
     return std::nullopt;
-  return Handle(context_.session(), command, args);
+  Status status = Handle(context_.session(), command, args);
+  ServeWaiting();
+  return status;
 }
 
 // A command that runs alone may have changed options, a pause or what else this turn's later requests are judged by.
@@ -214,11 +218,45 @@ std::optional<Status> RequestRunner::CallLocked(const Command& command, Args arg
   locks_->Clear();
   for (const HashedKey& key : keys) locks_->Add(key.hash);
   locks_->Acquire(*seat_);
+  if (parts_.waits != nullptr && parts_.waits->AnyMoves() && (request_flags_ & (kWrite | kRunsScript)) != 0)
+      [[unlikely]] {
+    if (!LockDestinations(command, args, keys)) {
+      locks_->Release();
+      return CallAlone(command, args, keys);
+    }
+  }
   std::optional<Status> status = CallHolding(command, args, keys);
   if (runs_alone_) [[unlikely]]
     EndRunAlone();
   locks_->Release();
   return status;
+}
+
+// Locks what waiting moves from the request's keys will reach. False when that is too much: the world is needed.
+bool RequestRunner::LockDestinations(const Command& command, Args args, std::span<const HashedKey> keys) {
+  std::vector<KeyHash> hashes;
+  std::vector<KeyHash> missing;
+  hashes.reserve(keys.size());
+  for (const HashedKey& key : keys) hashes.push_back(key.hash);
+  // A push, or a move, gives at most as many elements as it has arguments.
+  const size_t served_max = command.spec->group == CommandGroup::kList ? args.size() : SIZE_MAX;
+  for (int round = 0; round < WaitTable::kClosureRounds; ++round) {
+    const WaitTable::Closure closure = parts_.waits->CloseOver(hashes, served_max, *locks_, missing);
+    if (closure == WaitTable::Closure::kComplete) return true;
+    if (closure == WaitTable::Closure::kTooWide) return false;
+    locks_->Release();
+    for (const KeyHash hash : missing) locks_->Add(hash);
+    locks_->Acquire(*seat_);
+  }
+  return false;
+}
+
+// Whoever waits for keys that the request changed is served, under the request's locks.
+void RequestRunner::ServeWaiting() {
+  if (parts_.waits == nullptr || !parts_.waits->HasWork(context_.worker_index())) [[likely]]
+    return;
+  const bool holds_all = !locks_ || context_.locking() == Locking::kWorldHeld;
+  parts_.waits->Serve(context_, &context_.session(), holds_all ? nullptr : &*locks_);
 }
 
 void RequestRunner::RunAlone() {
@@ -286,8 +324,22 @@ RequestRunner::Outcome RequestRunner::Call(Session& session, const Command& comm
     if (context_.TakeTurnGivenBack()) return Outcome::kGivenBack;
     AnswerError(command, *status);
   }
+  if (session.blocked != nullptr) [[unlikely]] {
+    NoteBlocked(session);
+    return Outcome::kDone;
+  }
   Account(session, command, args, !status->ok());
+  if (parts_.waits != nullptr && parts_.waits->HasWork(context_.worker_index())) [[unlikely]]
+    parts_.waits->Deliver(context_, &session);
   return Outcome::kDone;
+}
+
+// The request goes on when something comes for its client, or its time is up.
+void RequestRunner::NoteBlocked(Session& session) {
+  const uint64_t now = CycleClock::Ticks();
+  parts_.waits->NoteBlocked(context_, session, now - ticks_);
+  ticks_ = now;
+  if (session.connection != nullptr) session.connection->Park();
 }
 
 // --- Inside another request ------------------------------------------------------------------------------------------

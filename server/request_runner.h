@@ -76,6 +76,9 @@ class RequestRunner final : public NestedRunner {
   [[nodiscard]] std::optional<Status> CallLocked(const Command& command, Args args, std::span<const HashedKey> keys);
   [[nodiscard]] std::optional<Status> CallHolding(const Command& command, Args args, std::span<const HashedKey> keys);
   [[nodiscard]] Status Handle(Session& session, const Command& command, Args args);
+  [[nodiscard]] bool LockDestinations(const Command& command, Args args, std::span<const HashedKey> keys);
+  void ServeWaiting();
+  void NoteBlocked(Session& session);
   void EndRunAlone();
   [[nodiscard]] bool MustWaitForSnapshot(uint32_t flags, std::span<const HashedKey> keys) const;
   [[nodiscard]] std::span<const HashedKey> KeysFor(const Command& command, Args args, const Prepared& prepared);

@@ -25,6 +25,7 @@ class ShardLockSet {
   void Release() CACHENODE_NO_THREAD_SAFETY_ANALYSIS;
   // Whether the set, once acquired, has the lock of the key's shard.
   [[nodiscard]] bool Holds(KeyHash hash) const;
+  [[nodiscard]] size_t size() const { return shards_.size(); }
 
  private:
   // The position of the first lock that was taken by somebody else for too long, or the count when all are held.

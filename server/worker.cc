@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/blocking/wait_table.h"
 #include "server/client_registry.h"
 #include "server/config/config.h"
 #include "server/config/config_store.h"
@@ -71,6 +72,7 @@ Worker::~Worker() {
   }
   // Letters may hold sockets; they go before the loop that could not take them any more.
   mailbox_.reset();
+  wait_timer_.reset();
   cron_timer_.reset();
   wake_.reset();
   loop_.reset();
@@ -90,6 +92,7 @@ Status Worker::Open() {
   // Without other threads commands lock nothing, which saves them even the branches.
   WorldLock::Seat* command_seat = parts_.world->elided() ? nullptr : seat_;
   dispatcher_ = std::make_unique<Dispatcher>(parts_, stats_, setup_.index, command_seat);
+  AttachWaits(command_seat);
   read_buffer_ = std::make_unique<char[]>(kReadBufferBytes);
   turn_budget_ticks_ = CycleClock::FromMicroseconds(static_cast<uint64_t>(config().client_turn_us));
   return Status::Ok();
@@ -99,6 +102,14 @@ Status Worker::Open() {
 void Worker::BeforeSleep() noexcept { parts_.world->Leave(*seat_); }
 
 void Worker::AfterSleep() noexcept { parts_.world->Enter(*seat_); }
+void Worker::AttachWaits(WorldLock::Seat* command_seat) {
+  if (parts_.waits == nullptr) return;
+  wait_timer_ =
+      std::make_unique<Timer>(*loop_, [this] { parts_.waits->ExpireDue(setup_.index, setup_.clock->NowUs() / 1000); });
+  parts_.waits->Attach(setup_.index, command_seat, [this](int64_t due_ms) {
+    wait_timer_->Start(static_cast<uint64_t>(std::max<int64_t>(due_ms - setup_.clock->NowUs() / 1000, 0)));
+  });
+}
 
 void Worker::Run() {
   SetThreadLockWaitHook(this);
@@ -291,6 +302,14 @@ void Worker::RunCron() {
     YieldToWriter();
     task(*this, now_ms());
   }
+  LookAfterWaits();
+}
+
+// Keys that maintenance touched, and deadlines that a moved clock brought nearer.
+void Worker::LookAfterWaits() {
+  if (parts_.waits == nullptr) return;
+  if (parts_.waits->HasWork(setup_.index)) parts_.waits->Deliver(dispatcher_->context(), nullptr);
+  parts_.waits->ExpireDue(setup_.index, setup_.clock->NowUs() / 1000);
 }
 
 void Worker::HurryCron() { cron_timer_->Start(kHurryMs); }

@@ -138,6 +138,8 @@ class Worker final : private TurnObserver, private LockWaitHook {
   void RunQueuedTurns();
   void FlushQueued();
   void Destroy(Connection* connection);
+  void AttachWaits(WorldLock::Seat* command_seat);
+  void LookAfterWaits();
   void RunCron();
   void ClientsCron(int64_t hz);
   void NoteBufferPeaks(const Connection& connection);
@@ -160,6 +162,7 @@ class Worker final : private TurnObserver, private LockWaitHook {
   std::atomic<uint64_t> busy_since_ticks_{0};  // 0 while the loop sleeps.
   // Own thread.
   std::unique_ptr<Timer> cron_timer_;
+  std::unique_ptr<Timer> wait_timer_;  // The next waiting client's time is up.
   std::unique_ptr<char[]> read_buffer_;
   PollCoalescer coalescer_;
   ChunkPool chunks_;

@@ -7,6 +7,7 @@
 #include "protocol/error_text.h"
 #include "protocol/resp_writer.h"
 #include "server/arg_parser.h"
+#include "server/blocking/wait_table.h"
 #include "server/client_filter.h"
 #include "server/client_identity.h"
 #include "server/client_line.h"
@@ -241,15 +242,19 @@ Status ClientUnpause(CommandContext& context, Args /*args*/) {
   return Status::Ok();
 }
 
-// CLIENT UNBLOCK id [TIMEOUT|ERROR] -> 1 when the client waited for a key; none here ever does, so 0.
+// CLIENT UNBLOCK id [TIMEOUT|ERROR] -> 1 when the client waited and does no more, else 0.
 Status ClientUnblock(CommandContext& context, Args args) {
   if (args.size() > 4) return RefuseArguments(args);
-  if (args.size() == 4 && !EqualsIgnoreCase(args[3], "timeout") && !EqualsIgnoreCase(args[3], "error")) {
+  const bool with_error = args.size() == 4 && EqualsIgnoreCase(args[3], "error");
+  if (args.size() == 4 && !with_error && !EqualsIgnoreCase(args[3], "timeout")) {
     return Status::Text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
   }
   Result<int64_t> id = ParseInt64(args[2]);
   if (!id) return id.error();
-  context.reply().Integer(0);
+  Session* const session = context.parts().clients->Find(static_cast<uint64_t>(*id));
+  const bool ended =
+      session != nullptr && context.parts().waits != nullptr && context.parts().waits->Unblock(*session, with_error);
+  context.reply().Integer(ended ? 1 : 0);
   return Status::Ok();
 }
 
@@ -489,7 +494,7 @@ constexpr CommandSpec kClientSubcommands[] = {
      .doc = {.summary = "Shows how the connection tracks keys.", .since = "6.2.0", .complexity = "O(1)"}},
     {.name = "unblock",
      .arity = -3,
-     .flags = kAdmin | kLoading | kNoScript | kStale,
+     .flags = kAdmin | kLoading | kNoScript | kStale | kExclusive,
      .acl = kAclConnection,
      .handler = ClientUnblock,
      .group = CommandGroup::kConnection,

@@ -11,6 +11,8 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
       BitfieldCommands(),
       BitmapCommands(),
       BitopCommands(),
+      BlockingListCommands(),
+      BlockingSortedSetCommands(),
       ClientCommands(),
       CommandCommands(),
       ConfigCommands(),
@@ -53,6 +55,7 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
       StringCommands(),
       StringEditCommands(),
       TransactionCommands(),
+      WaitCommands(),
       // clang-format on
   };
   return kFamilies;

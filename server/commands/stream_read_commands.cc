@@ -1,11 +1,16 @@
 // XREAD and XREADGROUP: entries of several streams.
+#include <algorithm>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "protocol/resp_writer.h"
 #include "server/arg_parser.h"
+#include "server/blocking/timeout.h"
+#include "server/blocking/wait_table.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"
@@ -20,14 +25,19 @@ struct ReadOptions {
   bool is_group = false;  // XREADGROUP.
   StreamReader reader;
   bool blocks = false;
+  int64_t deadline_ms = 0;  // Unix milliseconds; 0: none.
   size_t streams_at = 0;
   size_t stream_count = 0;
 };
 
-void ParseBlock(ArgParser& parser, ReadOptions& options) {
-  const int64_t timeout_ms = parser.NextInt64();
+void ParseBlock(const CommandContext& context, ArgParser& parser, ReadOptions& options) {
+  Result<int64_t> deadline_ms = ParseDeadlineMs(context, parser.NextString());
   options.blocks = true;
-  if (timeout_ms < 0) parser.Fail(Status::Text("ERR timeout is negative"));
+  if (deadline_ms) {
+    options.deadline_ms = *deadline_ms;
+  } else {
+    parser.Fail(deadline_ms.error());
+  }
 }
 
 void ParseCount(ArgParser& parser, ReadOptions& options) {
@@ -65,8 +75,7 @@ Status ParseRead(const CommandContext& context, Args args, ReadOptions& options)
   ArgParser parser(args, 1);
   while (parser.HasNext()) {
     if (parser.Match("block", 1)) {
-      if (!ParseInt64(parser.Peek())) return Status::Text("ERR timeout is not an integer or out of range");
-      ParseBlock(parser, options);
+      ParseBlock(context, parser, options);
     } else if (parser.Match("count", 1)) {
       ParseCount(parser, options);
     } else if (parser.Match("streams", 1)) {
@@ -170,6 +179,90 @@ Status ServeOne(CommandContext& context, const StreamRequest& request, const Rea
   return WriteStreamForConsumer(context, slot, request, options.reader);
 }
 
+// --- Waiting for entries ---------------------------------------------------------------------------------------------
+
+class StreamWait final : public KeyWait {
+ public:
+  StreamWait(const ReadOptions& options, std::span<const StreamRequest> requests)
+      : is_group_(options.is_group),
+        group_(options.reader.group),
+        consumer_(options.reader.consumer),
+        count_max_(options.reader.count_max),
+        acknowledges_(options.reader.acknowledges) {
+    streams_.reserve(requests.size());
+    for (const StreamRequest& request : requests) {
+      streams_.push_back({std::string(request.key), request.kind, request.after});
+    }
+  }
+
+  [[nodiscard]] ValueType type() const override { return ValueType::kStream; }
+  [[nodiscard]] bool EndsWithKey() const override { return is_group_; }
+  [[nodiscard]] Prospect LookAt(const KeySlot& slot) const override {
+    const bool is_stream = slot.Exists() && slot.type() == ValueType::kStream;
+    const bool has_group = is_stream && is_group_ && StreamView::Of(slot).FindGroup(group_) != nullptr;
+    if (is_group_ && !has_group) return Prospect::kLost;
+    if (!is_stream || !HasStreamAnswer(slot, RequestOf(slot.key()), Reader())) return Prospect::kNothing;
+    return Prospect::kServe;
+  }
+  [[nodiscard]] Status Serve(CommandContext& context, KeySlot& slot) override;
+  [[nodiscard]] Status Loss(const CommandContext& context, const KeySlot& slot) const override;
+
+ private:
+  struct Stream {
+    std::string key;
+    StreamRequest::Kind kind;
+    StreamId after;
+  };
+
+  [[nodiscard]] StreamReader Reader() const {
+    StreamReader reader;
+    reader.count_max = count_max_;
+    reader.acknowledges = acknowledges_;
+    if (is_group_) {
+      reader.group = group_;
+      reader.consumer = consumer_;
+    }
+    return reader;
+  }
+  // The first that names the key counts.
+  [[nodiscard]] StreamRequest RequestOf(std::string_view key) const {
+    const auto found =
+        std::find_if(streams_.begin(), streams_.end(), [key](const Stream& stream) { return stream.key == key; });
+    return {.key = found->key, .kind = found->kind, .after = found->after};
+  }
+
+  const bool is_group_;
+  const std::string group_;
+  const std::string consumer_;
+  const uint64_t count_max_;
+  const bool acknowledges_;
+  std::vector<Stream> streams_;
+};
+
+Status StreamWait::Serve(CommandContext& context, KeySlot& slot) {
+  RespWriter& reply = context.reply();
+  const StreamRequest request = RequestOf(slot.key());
+  if (reply.IsResp3()) {
+    reply.MapHeader(1);
+  } else {
+    reply.ArrayHeader(1);
+  }
+  WriteKey(reply, request.key);
+  if (is_group_) return WriteStreamForConsumer(context, slot, request, Reader());
+  WriteStreamAfter(context, slot, request, Reader());
+  return Status::Ok();
+}
+
+Status StreamWait::Loss(const CommandContext& context, const KeySlot& slot) const {
+  const bool is_stream = slot.Exists() && slot.type() == ValueType::kStream;
+  if (context.config().engine_version.AtLeast(7, 2)) {
+    if (slot.Exists() && !is_stream) return Err::kWrongType;
+    return NoSuchKeyOrGroup(slot.key(), group_, " in XREADGROUP with GROUP option");
+  }
+  return Status::Text(is_stream ? "NOGROUP the consumer group this client was blocked on no longer exists"
+                                : "UNBLOCKED the stream key no longer exists");
+}
+
 // All of a request: a map from keys to entries, without the streams that have none to give; nil when none has.
 Status Read(CommandContext& context, Args args, bool is_group) {
   ReadOptions options;
@@ -195,10 +288,15 @@ Status Read(CommandContext& context, Args args, bool is_group) {
   }
   if (map) {
     reply.Close(*map, answered);
-  } else {
-    reply.NullArray();  // Also with BLOCK: as when the time is up.
+    return Status::Ok();
   }
-  return Status::Ok();
+  if (!options.blocks) {
+    reply.NullArray();
+    return Status::Ok();
+  }
+  const Args keys = args.subspan(options.streams_at, options.stream_count);
+  return WaitTable::BlockOrNullArray(
+      context, {args, keys, std::make_unique<StreamWait>(options, requests), options.deadline_ms});
 }
 
 // XREAD [COUNT n] [BLOCK ms] STREAMS key... id... -> entries above each id.

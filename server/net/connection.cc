@@ -175,7 +175,8 @@ size_t Connection::ExecuteInput(std::string_view input) {
       const size_t finished = worker_.dispatcher().Execute(session_, batch, deadline);
       requests_total_ += finished;
       executed += finished;
-      if (finished < batch.size()) return done + Rewind(batch, finished);
+      // A client that waits now goes on at the next request, whatever came behind it.
+      if (finished < batch.size() || parked_) return done + Rewind(batch, finished);
     }
     done += progress.consumed_bytes;
     if (session_.closing != Closing::kNo) return input.size();

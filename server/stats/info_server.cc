@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "server/blocking/wait_table.h"
 #include "server/client_registry.h"
 #include "server/config/config.h"
 #include "server/config/config_store.h"
@@ -108,11 +109,13 @@ constexpr InfoField kClients[] = {
     {"pubsub_clients", [](T& text, N name, const S&) { text.Line(name, 0); }},
     {"watching_clients",
      [](T& text, N name, const S& source) { text.Line(name, source.parts.watches->client_count()); }},
-    {"clients_in_timeout_table", [](T& text, N name, const S&) { text.Line(name, 0); }},
+    {"clients_in_timeout_table",
+     [](T& text, N name, const S& source) { text.Line(name, source.parts.waits->DeadlineCount()); }},
     {"total_watched_keys",
      [](T& text, N name, const S& source) { text.Line(name, source.parts.watches->key_count()); }},
-    {"total_blocking_keys", [](T& text, N name, const S&) { text.Line(name, 0); }},
-    {"total_blocking_keys_on_nokey", [](T& text, N name, const S&) { text.Line(name, 0); }},
+    {"total_blocking_keys", [](T& text, N name, const S& source) { text.Line(name, source.parts.waits->KeyCount()); }},
+    {"total_blocking_keys_on_nokey",
+     [](T& text, N name, const S& source) { text.Line(name, source.parts.waits->KeyCountOnNoKey()); }},
 };
 
 // A primary without replicas, as every node is until replication is built.
