@@ -5,6 +5,7 @@
 
 #include "server/blocking/blocked_client.h"
 #include "server/command_table.h"
+#include "server/pubsub/subscriptions.h"
 #include "server/tracking/tracking_state.h"
 #include "server/transaction/transaction_state.h"
 #include "storage/base/numbers.h"
@@ -75,10 +76,13 @@ uint64_t RespVersionOf(const Source& from) { return from.session.resp_version; }
 uint64_t InputTotal(const Source& from) { return from.usage.input_total; }
 uint64_t OutputTotal(const Source& from) { return from.usage.output_total; }
 uint64_t CommandsTotal(const Source& from) { return from.usage.commands_total; }
-// Channels and patterns: no client has any.
-uint64_t Zero(const Source&) { return 0; }
 uint64_t WatchedKeys(const Source& from) {
   return from.session.transaction == nullptr ? 0 : from.session.transaction->watched.size();
+}
+
+template <ChannelKind kKind>
+uint64_t SubscriptionsOf(const Source& from) {
+  return from.session.subscriptions == nullptr ? 0 : from.session.subscriptions->Count(kKind);
 }
 
 std::string Address(const Source& from) { return from.session.peer_address; }
@@ -137,9 +141,9 @@ constexpr Field kFields[] = {
     {"flags", kAlways, Text<Flags>},
     {"capa", {kNotInRedis, 0, 8, 1}, Text<Capabilities>},
     {"db", kAlways, Number<Database>},
-    {"sub", kAlways, Number<Zero>},
-    {"psub", kAlways, Number<Zero>},
-    {"ssub", {7, 0}, Number<Zero>},
+    {"sub", kAlways, Number<SubscriptionsOf<ChannelKind::kChannel>>},
+    {"psub", kAlways, Number<SubscriptionsOf<ChannelKind::kPattern>>},
+    {"ssub", {7, 0}, Number<SubscriptionsOf<ChannelKind::kShard>>},
     {"multi", kAlways, Text<QueuedCommands>},
     {"watch", {7, 4, 8, 0}, Number<WatchedKeys>},
     {"qbuf", kAlways, Number<InputUsed>},
@@ -168,6 +172,7 @@ constexpr Field kFields[] = {
 
 std::string ClientFlagsOf(const Session& session) {
   std::string flags;
+  if ((session.conditions & kIsMonitor) != 0) flags.push_back('O');
   if (session.client_class == ClientClass::kReplica) flags.push_back('S');
   if (session.client_class == ClientClass::kPrimary) flags.push_back('M');
   if (session.client_class == ClientClass::kPubSub) flags.push_back('P');

@@ -2,22 +2,45 @@
 
 #include "server/blocking/wait_table.h"
 #include "server/client_registry.h"
+#include "server/monitor/monitor_feed.h"
 #include "server/node_state.h"
+#include "server/pubsub/keyspace_notifier.h"
+#include "server/pubsub/pubsub.h"
 #include "server/server_parts.h"
+#include "server/session.h"
+#include "server/stats/stats_hub.h"
 #include "server/tracking/client_tracking.h"
 #include "server/transaction/watch_table.h"
+#include "storage/base/log.h"
 
 namespace cachenode {
+namespace {
+
+void NoteLoss(const ServerParts& parts, const Session& session) {
+  parts.stats->worker(session.worker_index).output_buffer_limit_disconnections.Increment();
+  if (parts.log == nullptr) return;
+  CN_LOG(*parts.log, kWarning,
+         "Client id={} addr={} scheduled to be closed ASAP: more than {} bytes of messages wait for its worker.",
+         session.id, session.peer_address, WorkerInbox::kBytesMax);
+}
+
+}  // namespace
 
 struct ClientServices::Services {
   explicit Services(ServerParts& parts)
       : watches(*parts.keyspace, parts.state->key_interest),
         waits(parts, parts.clients->worker_count()),
-        tracking(parts) {}
+        tracking(parts),
+        pubsub(parts.clients->worker_count(), [&parts](const Session& session) { NoteLoss(parts, session); }),
+        notifier(parts, pubsub),
+        monitors(parts, pubsub) {}
 
   WatchTable watches;
   WaitTable waits;
   ClientTracking tracking;
+  PubSub pubsub;
+  KeyspaceNotifier notifier;
+  MonitorFeed monitors;
 };
 
 ClientServices::ClientServices(ServerParts& parts) : services_(std::make_unique<Services>(parts)) {
@@ -25,8 +48,10 @@ ClientServices::ClientServices(ServerParts& parts) : services_(std::make_unique<
   parts.watches = &services.watches;
   parts.waits = &services.waits;
   parts.tracking = &services.tracking;
-  parts.key_listeners = {&services.watches, &services.waits, &services.tracking};
-  parts.session_listeners = {&services.watches, &services.waits, &services.tracking};
+  parts.pubsub = &services.pubsub;
+  parts.monitors = &services.monitors;
+  parts.key_listeners = {&services.watches, &services.waits, &services.tracking, &services.notifier};
+  parts.session_listeners = {&services.watches, &services.waits, &services.tracking, &services.pubsub};
 }
 
 ClientServices::~ClientServices() = default;

@@ -50,10 +50,12 @@ void CommandContext::Bind(Session& session) {
 CommandContext::Suspended CommandContext::Suspend(Session& session) {
   const Suspended outer{session_, command_, keys_, key_cursor_, *reply_};
   Bind(session);
+  ++depth_;
   return outer;
 }
 
 void CommandContext::Restore(const Suspended& outer) {
+  --depth_;
   Bind(*outer.session);
   command_ = outer.command;
   keys_ = outer.keys;

@@ -104,6 +104,8 @@ class CommandContext {
 
   // For commands that run others: EXEC, scripts.
   [[nodiscard]] NestedRunner& nested() { return *nested_; }
+  // Whether the command runs inside such a one.
+  [[nodiscard]] bool is_nested() const { return depth_ != 0; }
 
   // --- For the dispatcher --------------------------------------------------------------------------------------------
 
@@ -166,6 +168,7 @@ class CommandContext {
   NestedRunner* nested_ = nullptr;
   std::span<const HashedKey> keys_;
   size_t key_cursor_ = 0;
+  uint32_t depth_ = 0;  // Commands around the one that runs.
   bool holds_world_ = false;
   bool turn_given_back_ = false;
 };

@@ -7,6 +7,7 @@
 #include "protocol/resp_parser.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
+#include "server/pubsub/pubsub.h"
 #include "server/request_runner.h"
 #include "server/tracking/client_tracking.h"
 
@@ -105,10 +106,11 @@ class ContextUnbinder {
   CommandContext& context_;
 };
 
-// Replies of a client that asked for silence are dropped once written; the mode moves on by one request.
-void ApplyReplyMode(Session& session, ReplyBuffer::Mark mark) {
+// Replies of a client that asked for silence are dropped once written, but for confirmations of subscriptions; the mode
+// moves on by one request.
+void ApplyReplyMode(Session& session, ReplyBuffer::Mark mark, bool is_push) {
   if (session.reply_mode == ReplyMode::kOff || session.reply_mode == ReplyMode::kSkipping) {
-    session.replies.RollbackTo(mark);
+    if (!is_push) session.replies.RollbackTo(mark);
     if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kOn;
   } else if (session.reply_mode == ReplyMode::kSkipNext) {
     session.replies.RollbackTo(mark);  // CLIENT REPLY SKIP itself is silent too.
@@ -131,9 +133,11 @@ size_t Dispatcher::ExecuteFrom(Session& session, const RequestBatch& batch, size
     const RequestRunner::Outcome outcome = state.Run(session, batch.args(i), state.requests[i]);
     const bool is_done = outcome == RequestRunner::Outcome::kDone;
     if (is_done && session.blocked == nullptr && session.reply_mode != ReplyMode::kOn) [[unlikely]]
-      ApplyReplyMode(session, mark);
+      ApplyReplyMode(session, mark, state.runner.reply_is_push());
     if (is_tracked) [[unlikely]]
       state.parts.tracking->EndRequest(session, batch.args(i)[0]);
+    if (session.subscriptions != nullptr) [[unlikely]]
+      PubSub::EndRequest(session);
     if (!is_done) [[unlikely]] {
       if (outcome == RequestRunner::Outcome::kGivenBack) return i;
       session.paused = true;
@@ -158,8 +162,11 @@ void Dispatcher::ExecuteOne(Session& session, Args args) {
   const ReplyBuffer::Mark mark = session.replies.MarkHere();
   const bool is_tracked = state.runner.clients_track();
   const bool is_done = state.Run(session, args, ready) == RequestRunner::Outcome::kDone;
-  if (is_done && session.blocked == nullptr && session.reply_mode != ReplyMode::kOn) ApplyReplyMode(session, mark);
+  if (is_done && session.blocked == nullptr && session.reply_mode != ReplyMode::kOn) {
+    ApplyReplyMode(session, mark, state.runner.reply_is_push());
+  }
   if (is_tracked) state.parts.tracking->EndRequest(session, args[0]);
+  PubSub::EndRequest(session);
 }
 
 }  // namespace cachenode

@@ -68,6 +68,7 @@ class KeyEvents final : public KeyObserver {
     if (interest_.Any()) [[unlikely]]
       TellChange(db, key);
   }
+  void OnCreated(uint32_t db, std::string_view key) override { Happened(kNotifyNewKey, "new", db, key); }
   void OnExpired(uint32_t db, std::string_view key) override {
     stats_.expired_keys.Increment();
     Happened(kNotifyExpired, "expired", db, key);

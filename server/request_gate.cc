@@ -18,6 +18,13 @@ bool IsAllowed(DangerousAccess access, const Session& session) {
   return access == DangerousAccess::kYes || (access == DangerousAccess::kLocalOnly && IsLocalClient(session));
 }
 
+// What a RESP2 client may use while its connection carries messages.
+bool IsForSubscribers(const Command& command) {
+  if (command.Is(kPubSub) && command.Is(kNoScript)) return true;
+  const std::string_view name = command.spec->name;
+  return name == "ping" || name == "quit" || name == "reset";
+}
+
 }  // namespace
 
 void RequestGate::BeginTurn(const Config& config, int64_t now_ms) {
@@ -54,6 +61,21 @@ RequestGate::Judged RequestGate::FlagsOf(const Session& session, const Command& 
   return {command.flags | queue.any_flags(), command.flags & queue.all_flags()};
 }
 
+RequestGate::Decision RequestGate::CheckListener(const Session& session, const Command& command) {
+  const bool keeps_to_channels = (session.conditions & kSubscribed) != 0 && session.resp_version == 2;
+  if (keeps_to_channels && !IsForSubscribers(command)) {
+    return {
+        Verdict::kRefuse,
+        Status::Text("ERR Can't execute '" + command.full_name +
+                     "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")};
+  }
+  const bool reaches_keys = (command.flags & (kWrite | kReadOnly | kMayReplicate)) != 0;
+  if ((session.conditions & kIsMonitor) != 0 && reaches_keys) {
+    return {Verdict::kRefuse, Status::Text("ERR Replica can't interact with the keyspace")};
+  }
+  return {};
+}
+
 bool RequestGate::MustWait(uint32_t any_flags) const {
   const PauseMode mode = parts_.control->PauseModeAt(now_ms_);
   if (mode == PauseMode::kAll) return true;
@@ -67,7 +89,7 @@ RequestGate::Decision RequestGate::Check(CommandContext& context, const Session&
     if (!error.ok()) return {Verdict::kRefuse, std::move(error)};
   }
   if (!session.authenticated && !command.Is(kNoAuth)) return {Verdict::kRefuse, Err::kNoAuth};
-  if (conditions_ == 0) return {};
+  if (conditions_ == 0) return CheckListener(session, command);
   const Judged flags = FlagsOf(session, command);
   const bool writes = (flags.any & kWrite) != 0;
   // A paused node evicts nothing, and so refuses nothing for lack of memory: what would write waits below.
@@ -80,6 +102,7 @@ RequestGate::Decision RequestGate::Check(CommandContext& context, const Session&
   if ((conditions_ & kSnapshotsFailing) != 0 && writes && config_->stop_writes_on_bgsave_error) {
     return {Verdict::kRefuse, Err::kMisconf};
   }
+  if (Decision decision = CheckListener(session, command); decision.verdict != Verdict::kRun) return decision;
   if ((conditions_ & kLoadingNow) != 0 && (flags.all & kLoading) == 0) return {Verdict::kRefuse, Err::kLoading};
   if ((conditions_ & kPaused) != 0 && !session.is_internal && MustWait(flags.any)) return {Verdict::kPark, {}};
   return {};

@@ -48,6 +48,8 @@ class RequestGate {
     kPaused = 1 << 3,
     kStopping = 1 << 4,
   };
+  // What a client that listens may ask for.
+  [[nodiscard]] static Decision CheckListener(const Session& session, const Command& command);
   [[nodiscard]] Status CheckProtected(const Session& session, const Command& command) const;
   // CommandFlag bits a request is judged by: any command it runs has `any`, all have `all`.
   struct Judged {

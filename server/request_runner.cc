@@ -9,7 +9,9 @@
 #include "server/blocking/blocked_client.h"
 #include "server/blocking/wait_table.h"
 #include "server/config/config.h"
+#include "server/monitor/monitor_feed.h"
 #include "server/persistence_service.h"
+#include "server/pubsub/pubsub.h"
 #include "server/stats/latency_monitor.h"
 #include "server/stats/slowlog.h"
 #include "server/tracking/client_tracking.h"
@@ -114,6 +116,7 @@ bool RequestRunner::PassesGate(Session& session, const Command& command, Args ar
 
 RequestRunner::Outcome RequestRunner::Run(Session& session, Args args, const Prepared& prepared) {
   const Command* command = prepared.command;
+  executed_ = nullptr;
   const bool is_plain = command != nullptr && command->subcommands.empty() && command->ArityFits(args.size());
   if (!is_plain) [[unlikely]] {
     command = Resolve(session, command, args);
@@ -122,6 +125,7 @@ RequestRunner::Outcome RequestRunner::Run(Session& session, Args args, const Pre
   if (!gate_.PassesAtOnce(session, *command)) [[unlikely]] {
     Outcome outcome = Outcome::kDone;
     if (!PassesGate(session, *command, args, outcome)) return outcome;
+    PubSub::BeginRequest(session);
   }
   session.last_command = command;
   return Call(session, *command, args, prepared);
@@ -184,7 +188,20 @@ Status RequestRunner::Handle(Session& session, const Command& command, Args args
   Status status = command.handler(context_, args);
   if ((session.conditions & kTracksKeys) != 0) [[unlikely]]
     parts_.tracking->RememberReads(session, command, args);
+  // Monitors are told under the locks, so that they see conflicting requests in the order these ran.
+  if (parts_.monitors != nullptr && parts_.monitors->Any()) [[unlikely]] {
+    const Session& actor = context_.session();
+    const bool is_shown = (actor.conditions & kIsMonitor) == 0 && status.code() != Err::kCancelled;
+    if (is_shown) parts_.monitors->FeedAfter(actor, command, args);
+  }
   return status;
+}
+
+// A monitor's own request stands behind its reply, which an error has only now.
+void RequestRunner::ShowOwnRequest(const Session& session, const Command& command, Args args) {
+  if ((session.conditions & kIsMonitor) != 0 && parts_.monitors != nullptr) {
+    parts_.monitors->FeedAfter(session, command, args);
+  }
 }
 
 // Nothing when the client must wait for the snapshot; nothing was changed then. The locks are held.
@@ -324,10 +341,13 @@ RequestRunner::Outcome RequestRunner::Call(Session& session, const Command& comm
     if (context_.TakeTurnGivenBack()) return Outcome::kGivenBack;
     AnswerError(command, *status);
   }
+  executed_ = &command;
   if (session.blocked != nullptr) [[unlikely]] {
     NoteBlocked(session);
     return Outcome::kDone;
   }
+  if (session.conditions != 0) [[unlikely]]
+    ShowOwnRequest(session, command, args);
   Account(session, command, args, !status->ok());
   if (parts_.waits != nullptr && parts_.waits->HasWork(context_.worker_index())) [[unlikely]]
     parts_.waits->Deliver(context_, &session);
@@ -381,6 +401,7 @@ bool RequestRunner::RunNested(Session& session, const Command& command, Args arg
     context_.reply().RollbackTo(mark);
     AnswerError(command, status);
   }
+  ShowOwnRequest(session, command, args);
   Account(session, command, args, !status.ok());
   if (command.Is(kExclusive)) BeginTurn(context_.now_ms());
   return status.ok();

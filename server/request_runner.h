@@ -50,6 +50,10 @@ class RequestRunner final : public NestedRunner {
   // Whether some client tracks keys, as of this turn's beginning or the last command that ran alone.
   [[nodiscard]] bool clients_track() const { return clients_track_; }
   [[nodiscard]] CommandContext& context() { return context_; }
+  // Whether the last request was answered by confirmations of subscriptions, which CLIENT REPLY does not silence.
+  [[nodiscard]] bool reply_is_push() const {
+    return executed_ != nullptr && executed_->Is(kPubSub) && executed_->Is(kNoScript);
+  }
 
   // Runs one request of `session`, to which the context is bound.
   [[nodiscard]] Outcome Run(Session& session, Args args, const Prepared& prepared);
@@ -79,6 +83,7 @@ class RequestRunner final : public NestedRunner {
   [[nodiscard]] bool LockDestinations(const Command& command, Args args, std::span<const HashedKey> keys);
   void ServeWaiting();
   void NoteBlocked(Session& session);
+  void ShowOwnRequest(const Session& session, const Command& command, Args args);
   void EndRunAlone();
   [[nodiscard]] bool MustWaitForSnapshot(uint32_t flags, std::span<const HashedKey> keys) const;
   [[nodiscard]] std::span<const HashedKey> KeysFor(const Command& command, Args args, const Prepared& prepared);
@@ -105,7 +110,8 @@ class RequestRunner final : public NestedRunner {
   uint64_t slowlog_ticks_ = UINT64_MAX;  // Durations from here on are logged.
   uint64_t latency_ticks_ = UINT64_MAX;  // Durations from here on are latency spikes.
   bool tracks_latency_ = false;
-  bool clients_track_ = false;  // Some client wants to hear of keys it has read.
+  bool clients_track_ = false;         // Some client wants to hear of keys it has read.
+  const Command* executed_ = nullptr;  // By the last request; null when it was refused.
 };
 
 }  // namespace cachenode

@@ -17,6 +17,7 @@
 #include "server/dispatcher.h"
 #include "server/net/connection.h"
 #include "server/net/transport.h"
+#include "server/pubsub/pubsub.h"
 #include "server/server_control.h"
 #include "server/session_listener.h"
 #include "server/tracking/client_tracking.h"
@@ -88,6 +89,7 @@ Status Worker::Open() {
   wake_ = std::make_unique<AsyncSignal>(*loop_, [this] { TakeMail(); });
   mailbox_ = std::make_unique<Mailbox>([this] { wake_->Send(); });
   parts_.clients->SetMailbox(setup_.index, *mailbox_);
+  if (parts_.pubsub != nullptr) parts_.pubsub->SetMailbox(setup_.index, *mailbox_);
   cron_timer_ = std::make_unique<Timer>(*loop_, [this] { RunCron(); });
   // Without other threads commands lock nothing, which saves them even the branches.
   WorldLock::Seat* command_seat = parts_.world->elided() ? nullptr : seat_;

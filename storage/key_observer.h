@@ -15,6 +15,8 @@ class KeyObserver {
   // The value or the deadline of `key` is about to change, or the key to appear or go (WATCH, tracking). Comes before
   // the two below as well.
   virtual void BeforeChange(uint32_t db, std::string_view key) = 0;
+  // `key`, which was missing, is there; its value may not be written yet ("new" event).
+  virtual void OnCreated(uint32_t /*db*/, std::string_view /*key*/) {}
   // `key` was erased because its deadline passed (propagate DEL, "expired" event, expired_keys).
   virtual void OnExpired(uint32_t db, std::string_view key) = 0;
   // `count` fields of the hash at `key` were erased because their deadlines passed, with `key_gone` the last ones, and

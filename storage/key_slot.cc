@@ -139,6 +139,7 @@ Result<char*> KeySlot::Insert(ValueType type, Encoding encoding, size_t total_by
         entry::WriteHeader(own.heap().Address(ref), type, encoding, access, expire_at_ms, key_, long_key);
     if (table_->Insert(hash_, ref, expire_at_ms, context_->now_ms)) [[likely]] {
       Commit(true);
+      if (context_->observer != nullptr) context_->observer->OnCreated(db_, key_);
       return value;
     }
     own.heap().Free(ref);

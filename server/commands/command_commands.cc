@@ -118,12 +118,18 @@ Status CommandList(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
+// Shard channels are specified as keys are, and are none.
+bool HasKeyArguments(const CommandSpec& spec) {
+  const std::span<const KeySpec> specs = spec.keys.all();
+  return std::any_of(specs.begin(), specs.end(), [](const KeySpec& key) { return (key.flags & kKeyNotKey) == 0; });
+}
+
 // Finds the keys of the request in args[2..] for the two forms below.
 Status KeysOfRequest(CommandContext& context, Args args, std::vector<KeyPosition>& keys) {
   const Args request = args.subspan(2);
   const Command* command = context.commands().FindForArgs(request);
   if (command == nullptr) return Status::Text("ERR Invalid command specified");
-  if (command->spec->keys.empty()) return Status::Text("ERR The command has no key arguments");
+  if (!HasKeyArguments(*command->spec)) return Status::Text("ERR The command has no key arguments");
   if (!command->ArityFits(request.size())) return Status::Text("ERR Invalid number of arguments specified for command");
   const KeySearch search = FindKeysOf(*command, request, keys);
   const bool may_be_none = command->Is(kNoMandatoryKeys);

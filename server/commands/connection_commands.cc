@@ -15,9 +15,15 @@
 namespace cachenode {
 namespace {
 
-// PING [message] -> PONG, or the message as a bulk string.
+// PING [message] -> PONG, or the message as a bulk string. In the form of a message while a RESP2 client is subscribed.
 Status Ping(CommandContext& context, Args args) {
   if (args.size() > 2) return Err::kArity;
+  if ((context.session().conditions & kSubscribed) != 0 && context.session().resp_version == 2) [[unlikely]] {
+    context.reply().ArrayHeader(2);
+    context.reply().Bulk("pong");
+    context.reply().Bulk(args.size() == 2 ? args[1] : std::string_view());
+    return Status::Ok();
+  }
   if (args.size() == 1) {
     context.reply().Pong();
   } else {

@@ -100,6 +100,7 @@ Status Restore(CommandContext& context, Args args) {
     context.reply().Ok();
     return Status::Ok();
   }
+  const bool replaces = slot.Exists();
   std::string why;
   Status status = WriteRdbPayload(*payload, slot, *deadline_ms >= 0 ? Expiry::At(*deadline_ms) : Expiry::kClear, why);
   if (!status.ok()) {
@@ -112,6 +113,7 @@ Status Restore(CommandContext& context, Args args) {
   if (options.frequency >= 0 && context.access().recency != Recency::kTime) {
     slot.SetLfuCounter(static_cast<uint8_t>(options.frequency));
   }
+  if (replaces) context.Notify(kNotifyNewKey, "new", args[1]);  // What was there before gave way.
   context.Notify(kNotifyGeneric, "restore", args[1]);
   context.reply().Ok();
   return Status::Ok();

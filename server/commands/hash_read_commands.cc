@@ -9,6 +9,7 @@
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/commands/member_scan.h"
+#include "server/commands/reply_limit.h"
 #include "server/commands/sampling.h"
 #include "storage/base/numbers.h"
 #include "storage/value/hash_value.h"
@@ -114,7 +115,8 @@ void WriteRandomFields(CommandContext& context, const HashView& view, const Samp
   if (live_count == 0 || wanted.count == 0) return context.reply().EmptyArray();
   if (!wanted.distinct) {
     WriteRandomHeader(context.reply(), wanted.count, with_values);
-    for (uint64_t i = 0; i < wanted.count; ++i) {
+    const ReplyLimit limit(context);
+    for (uint64_t i = 0; i < wanted.count && !limit.IsExceeded(); ++i) {
       VisitRandomLive(context, view, live_count,
                       [&](const HashField& field) { WriteRandomField(context.reply(), field, with_values); });
     }
@@ -151,7 +153,7 @@ Status Hrandfield(CommandContext& context, Args args) {
   const bool with_values = args.size() == 4;
   if (args.size() > 4 || (with_values && !EqualsIgnoreCase(args[3], "withvalues"))) return Err::kSyntax;
   if (with_values && wanted->count > INT64_MAX / 2) return Err::kOutOfRange;
-  if (!wanted->distinct && wanted->count > kRepeatedFieldsMax) return Err::kOutOfRange;
+  if (!wanted->distinct && wanted->count > kRepeatedFieldsMax && !ReplyLimit(context).IsSet()) return Err::kOutOfRange;
   const KeySlot slot = context.FindForRead(args[1]);
   if (Status error = slot.Require(ValueType::kHash); !error.ok()) return error;
   if (!slot.Exists()) {

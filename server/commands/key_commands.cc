@@ -65,10 +65,17 @@ Status Type(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
+// What was there before gives way, so the key counts as new, as Redis tells it.
+void NotifyReplaced(CommandContext& context, uint32_t db, std::string_view key) {
+  context.NotifyIn(db, kNotifyNewKey, "new", key);
+}
+
 // Moves `from` onto `to`; the caller checked that both differ and that `from` exists.
 Status MoveKey(CommandContext& context, KeySlot& from, KeySlot& to) {
+  const bool replaces = to.Exists();
   Status status = from.MoveTo(to);
   if (!status.ok()) return status;
+  if (replaces) NotifyReplaced(context, context.db(), to.key());
   context.Notify(kNotifyGeneric, "rename_from", from.key());
   context.Notify(kNotifyGeneric, "rename_to", to.key());
   return Status::Ok();
@@ -145,8 +152,10 @@ Status Copy(CommandContext& context, Args args) {
     context.reply().Integer(0);
     return Status::Ok();
   }
+  const bool replaces = to.Exists();
   Status status = from.CopyTo(to);
   if (!status.ok()) return status;
+  if (replaces) NotifyReplaced(context, options.database, args[2]);
   context.NotifyIn(options.database, kNotifyGeneric, "copy_to", args[2]);
   context.reply().Integer(1);
   return Status::Ok();

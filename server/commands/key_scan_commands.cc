@@ -132,9 +132,16 @@ Status Randomkey(CommandContext& context, Args /*args*/) {
   return Status::Ok();
 }
 
+// OBJECT counts a miss, but notifies nobody of it.
+KeySlot FindQuietly(CommandContext& context, std::string_view key) {
+  const KeySlot slot = context.Inspect(key);
+  (slot.Exists() ? context.stats().keyspace_hits : context.stats().keyspace_misses).Increment();
+  return slot;
+}
+
 // OBJECT ENCODING key -> how the value is stored.
 Status ObjectEncoding(CommandContext& context, Args args) {
-  const KeySlot slot = context.FindUntouched(args[2]);
+  const KeySlot slot = FindQuietly(context, args[2]);
   if (slot.Exists()) {
     context.reply().Bulk(slot.EncodingName());
   } else {
@@ -163,7 +170,7 @@ bool TracksUse(const Config& config) {
 Status ObjectRefcount(CommandContext& context, Args args) {
   constexpr int64_t kSharedIntegersEnd = 10000;
   constexpr int64_t kSharedCount = INT32_MAX;
-  const KeySlot slot = context.FindUntouched(args[2]);
+  const KeySlot slot = FindQuietly(context, args[2]);
   if (!slot.Exists()) {
     context.reply().Null();
     return Status::Ok();
@@ -180,7 +187,7 @@ Status ObjectRefcount(CommandContext& context, Args args) {
 
 // OBJECT IDLETIME key -> seconds since the last access.
 Status ObjectIdletime(CommandContext& context, Args args) {
-  const KeySlot slot = context.FindUntouched(args[2]);
+  const KeySlot slot = FindQuietly(context, args[2]);
   if (!slot.Exists()) {
     context.reply().Null();
     return Status::Ok();
@@ -202,7 +209,7 @@ Status ObjectIdletime(CommandContext& context, Args args) {
 // OBJECT FREQ key -> the logarithmic access counter; under S3-FIFO the uses since the key was last looked at for
 // eviction, 0 to 3.
 Status ObjectFreq(CommandContext& context, Args args) {
-  const KeySlot slot = context.FindUntouched(args[2]);
+  const KeySlot slot = FindQuietly(context, args[2]);
   if (!slot.Exists()) {
     context.reply().Null();
     return Status::Ok();

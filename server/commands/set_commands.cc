@@ -10,8 +10,12 @@
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/commands/member_scan.h"
+#include "server/commands/reply_limit.h"
 #include "server/commands/sampling.h"
 #include "server/commands/set_reply.h"
+#include "storage/access_context.h"
+#include "storage/base/thread_annotations.h"
+#include "storage/key_observer.h"
 #include "storage/value/set_value.h"
 
 namespace cachenode {
@@ -214,18 +218,49 @@ Status Srandmember(CommandContext& context, Args args) {
     WriteDistinct(reply, set, static_cast<size_t>(wanted->count), context.random());
     return Status::Ok();
   }
-  if (wanted->count > kDrawsMax) return Err::kOutOfRange;
+  const ReplyLimit limit(context);
+  if (wanted->count > kDrawsMax && !limit.IsSet()) return Err::kOutOfRange;
   reply.ArrayHeader(static_cast<size_t>(wanted->count));
-  for (uint64_t i = 0; i < wanted->count; ++i) WriteMember(reply, set.RandomMember(context.random()));
+  for (uint64_t i = 0; i < wanted->count && !limit.IsExceeded(); ++i) {
+    WriteMember(reply, set.RandomMember(context.random()));
+  }
   return Status::Ok();
 }
 
 // --- SMOVE, SSCAN ------------------------------------------------------------------------------------------------
 
+// Passes everything on but the birth of a key, which SMOVE tells in its turn.
+class BirthWithholder final : public KeyObserver {
+ public:
+  explicit BirthWithholder(KeyObserver& next) : next_(next) {}
+  void BeforeChange(uint32_t db, std::string_view key) override { next_.BeforeChange(db, key); }
+  void OnCreated(uint32_t /*db*/, std::string_view /*key*/) override { was_born_ = true; }
+  void OnExpired(uint32_t db, std::string_view key) override { next_.OnExpired(db, key); }
+  void OnFieldsExpired(uint32_t db, std::string_view key, uint64_t count, bool key_gone) override {
+    next_.OnFieldsExpired(db, key, count, key_gone);
+  }
+  void OnEvicted(uint32_t db, std::string_view key) override { next_.OnEvicted(db, key); }
+  [[nodiscard]] bool was_born() const { return was_born_; }
+
+ private:
+  KeyObserver& next_;
+  bool was_born_ = false;
+};
+
+// A slot like FindForWrite's with another observer. The dispatcher holds the shard, which the analysis cannot know.
+KeySlot FindObserved(CommandContext& context, std::string_view key,
+                     const AccessContext& access) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
+  const KeyHash hash = KeyHash::Of(key);
+  return context.keyspace().ShardOf(hash).Find(context.db(), hash, key, access);
+}
+
 // SMOVE source destination member -> 1 when the member was in the source.
 Status Smove(CommandContext& context, Args args) {
   KeySlot source = context.FindForWrite(args[1]);
-  KeySlot destination = context.FindForWrite(args[2]);
+  BirthWithholder observer(context.events());
+  AccessContext access = context.access();
+  access.observer = &observer;
+  KeySlot destination = FindObserved(context, args[2], access);
   if (!source.Exists()) {
     context.reply().Integer(0);
     return Status::Ok();
@@ -250,6 +285,7 @@ Status Smove(CommandContext& context, Args args) {
     return removed.error();
   }
   NotifyRemoved(context, "srem", source);
+  if (observer.was_born()) context.Notify(kNotifyNewKey, "new", args[2]);
   if (*added) context.Notify(kNotifySet, "sadd", args[2]);
   context.reply().Integer(1);
   return Status::Ok();

@@ -11,6 +11,7 @@
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/commands/member_scan.h"
+#include "server/commands/reply_limit.h"
 #include "server/commands/sampling.h"
 #include "server/commands/sorted_set_bounds.h"
 #include "server/commands/sorted_set_reply.h"
@@ -296,10 +297,13 @@ Status RandomMembers(CommandContext& context, Args args) {
     WriteDistinct(context, set, wanted->count, with_scores);
     return Status::Ok();
   }
-  if (wanted->count > kDrawsMax) return Err::kOutOfRange;
+  const ReplyLimit limit(context);
+  if (wanted->count > kDrawsMax && !limit.IsSet()) return Err::kOutOfRange;
   WriteElementsHeader(reply, wanted->count, with_scores);
   const uint64_t total = set.Count();
-  for (uint64_t i = 0; i < wanted->count; ++i) WriteAtRank(reply, set, context.random().Below(total), with_scores);
+  for (uint64_t i = 0; i < wanted->count && !limit.IsExceeded(); ++i) {
+    WriteAtRank(reply, set, context.random().Below(total), with_scores);
+  }
   return Status::Ok();
 }
 

@@ -317,7 +317,7 @@ std::string NotifyFlagsText(uint32_t flags) {
   uint32_t left = flags;
   if ((flags & kNotifyAll) == kNotifyAll) {
     text.push_back('A');
-    left &= ~static_cast<uint32_t>(kNotifyAll);
+    left &= ~static_cast<uint32_t>(kNotifyAll | kNotifyNewKey);  // As in Redis, n is not shown beside A.
   }
   for (const NotifyLetter& letter : kNotifyLetters) {
     if ((left & letter.bits) != 0) text.push_back(letter.letter);

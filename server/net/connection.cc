@@ -8,6 +8,7 @@
 #include "server/config/config.h"
 #include "server/dispatcher.h"
 #include "server/node_state.h"
+#include "server/pubsub/pubsub.h"
 #include "server/transaction/transaction_state.h"
 #include "server/worker.h"
 #include "storage/base/cycle_clock.h"
@@ -164,6 +165,8 @@ size_t Connection::ExecuteInput(std::string_view input) {
   const uint64_t deadline = CycleClock::Ticks() + worker_.turn_budget_ticks();
   if ((session_.conditions & (kTracksKeys | kSubscribed)) != 0) worker_.TakeAllMail();
   RequestBatch& batch = worker_.batch();
+  // Messages that were published before this input was sent come before what it asks for.
+  if (PubSub* pubsub = worker_.parts().pubsub; pubsub != nullptr) pubsub->CatchUp(worker_.index());
   parser_.SetLimits(worker_.parser_limits());
   size_t done = 0;
   size_t executed = 0;
@@ -208,7 +211,7 @@ void Connection::FinishTurn() {
     CheckQueryLimit();
     if (!session_.replies.empty()) CheckOutputLimit(worker_.now_ms());
   }
-  if (!session_.replies.empty() || session_.closing != Closing::kNo) ScheduleFlush();
+  if (!session_.replies.empty() || session_.closing != Closing::kNo) worker_.QueueFlush(*this);
   UpdateWatch();
 }
 
@@ -243,7 +246,11 @@ void Connection::Resume() {
 
 // --- Writing ---------------------------------------------------------------------------------------------------------
 
-void Connection::ScheduleFlush() { worker_.QueueFlush(*this); }
+// Somebody else wrote to this client: messages, replies to those who waited.
+void Connection::ScheduleFlush() {
+  if (session_.closing == Closing::kNo) CheckOutputLimit(worker_.now_ms());
+  worker_.QueueFlush(*this);
+}
 
 bool Connection::Flush() {
   if (session_.closing == Closing::kNow) return false;
@@ -264,18 +271,18 @@ bool Connection::Flush() {
 
 void Connection::OnWritable() {
   write_blocked_ = false;
-  ScheduleFlush();
+  worker_.QueueFlush(*this);
 }
 
 void Connection::ScheduleClose() {
   if (session_.closing == Closing::kNo) session_.closing = Closing::kAfterReply;
   UpdateWatch();
-  ScheduleFlush();
+  worker_.QueueFlush(*this);
 }
 
 void Connection::CloseNow() {
   session_.closing = Closing::kNow;
-  ScheduleFlush();
+  worker_.QueueFlush(*this);
 }
 
 void Connection::UpdateWatch() {
@@ -318,7 +325,8 @@ void Connection::Cron(int64_t now_ms) {
   if (session_.closing == Closing::kNow) return;
   const int64_t idle_ms = now_ms - session_.last_interaction_ms;
   const int64_t timeout_ms = worker_.config().timeout * 1000;
-  const bool may_time_out = session_.client_class == ClientClass::kNormal && !parked_;
+  const bool listens = session_.client_class != ClientClass::kNormal || (session_.conditions & kIsMonitor) != 0;
+  const bool may_time_out = !listens && !parked_;
   if (timeout_ms != 0 && may_time_out && idle_ms > timeout_ms) {
     CN_LOG(worker_.log(), kVerbose, "Closing idle client");
     CloseNow();

@@ -10,6 +10,7 @@
 #include "server/config/config.h"
 #include "server/config/config_store.h"
 #include "server/node_state.h"
+#include "server/pubsub/pubsub.h"
 #include "server/stats/info_sections.h"
 #include "server/stats/stats_hub.h"
 #include "server/tracking/client_tracking.h"
@@ -106,7 +107,7 @@ constexpr InfoField kClients[] = {
      [](T& text, N name, const S& source) { text.Line(name, source.parts.state->clients_blocked.load()); }},
     {"tracking_clients",
      [](T& text, N name, const S& source) { text.Line(name, source.parts.tracking->ClientCount()); }},
-    {"pubsub_clients", [](T& text, N name, const S&) { text.Line(name, 0); }},
+    {"pubsub_clients", [](T& text, N name, const S& source) { text.Line(name, source.parts.pubsub->ClientCount()); }},
     {"watching_clients",
      [](T& text, N name, const S& source) { text.Line(name, source.parts.watches->client_count()); }},
     {"clients_in_timeout_table",

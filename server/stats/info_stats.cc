@@ -4,6 +4,7 @@
 
 #include "server/command_table.h"
 #include "server/node_state.h"
+#include "server/pubsub/pubsub.h"
 #include "server/stats/info_sections.h"
 #include "server/stats/percentile.h"
 #include "server/stats/stats_hub.h"
@@ -27,7 +28,12 @@ int64_t MonotonicUs(const S& source) { return source.parts.clock->MonotonicUs();
 void Zero(T& text, N name, const S& /*source*/) { text.Line(name, 0); }
 void ZeroRate(T& text, N name, const S& /*source*/) { text.Fixed(name, 0, 2); }
 
-// Fields of parts that do not exist in this node (replication, pub/sub, forks) are zero because nothing can count
+template <ChannelKind kKind>
+void Channels(T& text, N name, const S& source) {
+  text.Line(name, source.parts.pubsub->ChannelCount(kKind));
+}
+
+// Fields of parts that do not exist in this node (replication, forks) are zero because nothing can count
 // there.
 constexpr InfoField kStats[] = {
     {"total_connections_received",
@@ -88,9 +94,9 @@ constexpr InfoField kStats[] = {
      [](T& text, N name, const S& source) { text.Line(name, Sum(source, &WorkerStats::keyspace_hits)); }},
     {"keyspace_misses",
      [](T& text, N name, const S& source) { text.Line(name, Sum(source, &WorkerStats::keyspace_misses)); }},
-    {"pubsub_channels", Zero},
-    {"pubsub_patterns", Zero},
-    {"pubsubshard_channels", Zero},
+    {"pubsub_channels", Channels<ChannelKind::kChannel>},
+    {"pubsub_patterns", Channels<ChannelKind::kPattern>},
+    {"pubsubshard_channels", Channels<ChannelKind::kShard>},
     {"latest_fork_usec", Zero},
     {"total_forks", Zero},
     {"migrate_cached_sockets", Zero},
