@@ -3,10 +3,12 @@
 #include <string_view>
 #include <utility>
 
+#include "server/acl/acl_store.h"
 #include "server/client_registry.h"
 #include "server/config/config.h"
 #include "server/stats/stats_hub.h"
 #include "server/worker.h"
+#include "storage/base/log.h"
 
 namespace cachenode {
 
@@ -29,15 +31,31 @@ constexpr std::string_view kProtectedMode =
 
 }  // namespace
 
+// Whether the peer sits where allow-cidr lets clients sit. This machine always may: its own health checks and the
+// operator who mends a wrong list come from there.
+bool Admission::IsAllowedAddress(const IncomingConnection& incoming, const Config& config) const {
+  if (config.allow_cidr.empty() || incoming.is_loopback()) return true;
+  if (config.allow_cidr.ContainsPeer(incoming.peer_address())) return true;
+  CN_LOG(*parts_.log, kWarning, "Closed a connection from {}: the address is not in allow-cidr",
+         incoming.peer_address());
+  parts_.stats->rejected_by_allow_cidr.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+
+// What a connection that is not admitted is sent; nothing when it is admitted. From outside of allow-cidr nobody learns
+// what listens here.
+std::optional<std::string_view> Admission::RefusalOf(const IncomingConnection& incoming, const Config& config) const {
+  if (!IsAllowedAddress(incoming, config)) return std::string_view();
+  if (parts_.clients->Count() >= static_cast<size_t>(config.maxclients)) return kTooManyClients;
+  const bool is_protected = config.protected_mode && !incoming.is_loopback();
+  if (is_protected && parts_.acl->Find(AclStore::kDefaultUser)->needs_no_password()) return kProtectedMode;
+  return std::nullopt;
+}
+
 void Admission::Admit(IncomingConnection incoming, const Config& config) {
-  if (parts_.clients->Count() >= static_cast<size_t>(config.maxclients)) {
+  if (const std::optional<std::string_view> refusal = RefusalOf(incoming, config)) {
     parts_.stats->rejected_connections.fetch_add(1, std::memory_order_relaxed);
-    incoming.Refuse(kTooManyClients);
-    return;
-  }
-  if (config.protected_mode && config.requirepass.empty() && !incoming.is_loopback()) {
-    parts_.stats->rejected_connections.fetch_add(1, std::memory_order_relaxed);
-    incoming.Refuse(kProtectedMode);
+    if (!refusal->empty()) incoming.Refuse(*refusal);
     return;
   }
   Worker& worker = *workers_[ChooseWorker()];

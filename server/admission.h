@@ -1,4 +1,4 @@
-// Decides about each accepted connection: maxclients, protected mode, and which worker gets it.
+// Decides about each accepted connection: allow-cidr, maxclients, protected mode, and which worker gets it.
 //
 // Thread-safety: worker 0.
 // Invariant: the chosen worker's client count goes up here, so that connections on their way are counted.
@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "server/net/listener.h"
@@ -24,6 +26,9 @@ class Admission {
   void Admit(IncomingConnection incoming, const Config& config);
 
  private:
+  [[nodiscard]] bool IsAllowedAddress(const IncomingConnection& incoming, const Config& config) const;
+  [[nodiscard]] std::optional<std::string_view> RefusalOf(const IncomingConnection& incoming,
+                                                          const Config& config) const;
   [[nodiscard]] uint32_t ChooseWorker() const;
 
   const ServerParts& parts_;

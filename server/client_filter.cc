@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "server/acl/acl_store.h"
 #include "server/client_line.h"
 #include "server/config/config.h"
 #include "storage/base/bytes.h"
@@ -131,7 +132,7 @@ void ClientFilter::ParseType(ArgParser& parser, Conditions& conditions) {
 // There is one user.
 void ClientFilter::ParseUser(ArgParser& parser, Conditions& conditions) {
   conditions.user = parser.NextString();
-  if (*conditions.user == "default") return;
+  if (users_.Find(*conditions.user) != nullptr) return;
   parser.Fail(Status::Text(std::string("ERR No such user '").append(*conditions.user).append("'")));
 }
 

@@ -18,10 +18,15 @@
 
 namespace cachenode {
 
+class AclStore;
+
 class ClientFilter {
  public:
   // Whose wording of a wrong id is used.
   enum class Purpose : uint8_t { kList, kKill };
+
+  // USER must name one of `users`, which outlive this object.
+  explicit ClientFilter(const AclStore& users) : users_(users) {}
 
   // Reads options up to the end of the request.
   Status Parse(ArgParser& parser, const Config& config, Purpose purpose);
@@ -65,7 +70,7 @@ class ClientFilter {
   bool ParsePaired(ArgParser& parser, bool negated, const Config& config, Purpose purpose);
   static void ParseIds(ArgParser& parser, Conditions& conditions, const Config& config, Purpose purpose);
   static void ParseType(ArgParser& parser, Conditions& conditions);
-  static void ParseUser(ArgParser& parser, Conditions& conditions);
+  void ParseUser(ArgParser& parser, Conditions& conditions);
   static void ParseLetters(ArgParser& parser, std::string_view name, bool negated, std::string_view known,
                            std::optional<std::string_view>& to);
   static void ParseDatabase(ArgParser& parser, std::string_view name, const Config& config, Conditions& conditions);
@@ -73,6 +78,7 @@ class ClientFilter {
   void ParseSkipMe(ArgParser& parser);
   static Verdict Judge(const Conditions& conditions, const Session& session);
 
+  const AclStore& users_;
   Conditions wanted_;
   Conditions unwanted_;
   std::optional<bool> skips_caller_;

@@ -1,30 +1,11 @@
 #include "server/client_identity.h"
 #include "server/config/config.h"
 
-#include <openssl/crypto.h>
-#include <openssl/sha.h>
 #include <algorithm>
 
+#include "server/acl/acl_store.h"
+
 namespace cachenode {
-namespace {
-
-bool PasswordFits(std::string_view given, std::string_view wanted) {
-  unsigned char given_digest[SHA256_DIGEST_LENGTH];
-  unsigned char wanted_digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(given.data()), given.size(), given_digest);
-  SHA256(reinterpret_cast<const unsigned char*>(wanted.data()), wanted.size(), wanted_digest);
-  return CRYPTO_memcmp(given_digest, wanted_digest, SHA256_DIGEST_LENGTH) == 0;
-}
-
-}  // namespace
-
-Status Authenticate(Session& session, const Config& config, std::string_view user, std::string_view password) {
-  const bool fits = user == "default" && (config.requirepass.empty() || PasswordFits(password, config.requirepass));
-  if (!fits) return Status::Text("WRONGPASS invalid username-password pair or user is disabled.");
-  session.authenticated = true;
-  session.user = "default";
-  return Status::Ok();
-}
 
 bool IsClientText(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= '!' && c <= '~'; });
@@ -43,15 +24,14 @@ bool IsLocalClient(const Session& session) {
          session.peer_address.starts_with("[::1]");
 }
 
-void ResetSession(Session& session, const Config& config) {
+void ResetSession(Session& session, const AclStore& users) {
   session.database = 0;
   session.resp_version = 2;
   session.name.clear();
   session.no_evict = false;
   session.no_touch = false;
   session.reply_mode = ReplyMode::kOn;
-  session.user = "default";
-  session.authenticated = config.requirepass.empty();
+  users.BecomeDefault(session);
 }
 
 }  // namespace cachenode

@@ -1,19 +1,16 @@
-// Who a client is: passwords, names, and the state it returns to.
+// Who a client is: its name, where it sits, and the state it returns to.
 //
 // Thread-safety: the session's owner worker.
 #pragma once
 
 #include <string_view>
 
-#include "server/config/config.h"
 #include "server/session.h"
 #include "storage/base/status.h"
 
 namespace cachenode {
 
-// Logs `session` in as `user`. There is one user, "default", whose password is requirepass; without one any password
-// fits. Error: the WRONGPASS text. Time does not depend on how much of the password is right.
-Status Authenticate(Session& session, const Config& config, std::string_view user, std::string_view password);
+class AclStore;
 
 // Gives the client a name; an empty one removes it. Error: the text for names with blanks or control characters.
 Status SetClientName(Session& session, std::string_view name);
@@ -25,6 +22,6 @@ Status SetClientName(Session& session, std::string_view name);
 [[nodiscard]] bool IsLocalClient(const Session& session);
 
 // RESET: everything a client can change about itself goes back to how it was when it connected.
-void ResetSession(Session& session, const Config& config);
+void ResetSession(Session& session, const AclStore& users);
 
 }  // namespace cachenode

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "server/acl/acl_check.h"
+#include "server/acl/acl_store.h"
 #include "server/client_identity.h"
 #include "server/command_context.h"
 #include "server/config/config.h"
@@ -44,7 +46,7 @@ void RequestGate::BeginTurn(const Config& config, int64_t now_ms) {
 }
 
 Status RequestGate::CheckProtected(const Session& session, const Command& command) const {
-  const bool is_module = command.spec->group == CommandGroup::kModule;
+  const bool is_module = command.parent != nullptr && command.parent->spec->name == "module";
   const DangerousAccess access = is_module ? config_->enable_module_command : config_->enable_debug_command;
   if (IsAllowed(access, session)) return Status::Ok();
   const std::string name = is_module ? "MODULE" : "DEBUG";
@@ -82,13 +84,24 @@ bool RequestGate::MustWait(uint32_t any_flags) const {
   return mode == PauseMode::kWrites && (any_flags & (kWrite | kMayReplicate)) != 0;
 }
 
+Status RequestGate::CheckUser(CommandContext& context, const Session& session, const Command& command,
+                              Args args) const {
+  const bool may_be_anyone = session.authenticated || command.Is(kNoAuth) || parts_.acl->default_is_open();
+  if (!may_be_anyone) return Err::kNoAuth;
+  if ((session.conditions & kRestrictedUser) == 0) return Status::Ok();
+  const AclContext where = (session.conditions & kInTransaction) != 0 ? AclContext::kMulti : AclContext::kTopLevel;
+  const AclVerdict verdict = CheckPermission(context, session, command, args, where);
+  if (verdict.allows()) return Status::Ok();
+  return Status::Text(PermissionErrorText(config_->engine_version, session, command, verdict));
+}
+
 RequestGate::Decision RequestGate::Check(CommandContext& context, const Session& session, const Command& command,
-                                         Args /*args*/) {
+                                         Args args) {
   if (command.Is(kProtected)) {
     Status error = CheckProtected(session, command);
     if (!error.ok()) return {Verdict::kRefuse, std::move(error)};
   }
-  if (!session.authenticated && !command.Is(kNoAuth)) return {Verdict::kRefuse, Err::kNoAuth};
+  if (Status error = CheckUser(context, session, command, args); !error.ok()) return {Verdict::kRefuse, std::move(error)};
   if (conditions_ == 0) return CheckListener(session, command);
   const Judged flags = FlagsOf(session, command);
   const bool writes = (flags.any & kWrite) != 0;

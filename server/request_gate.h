@@ -57,6 +57,9 @@ class RequestGate {
     uint32_t all;
   };
   [[nodiscard]] static Judged FlagsOf(const Session& session, const Command& command);
+  // Whether the client is logged in, and its user may run the request.
+  [[nodiscard]] Status CheckUser(CommandContext& context, const Session& session, const Command& command,
+                                 Args args) const;
   [[nodiscard]] bool MustWait(uint32_t any_flags) const;
 
   const ServerParts& parts_;

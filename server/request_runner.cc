@@ -122,12 +122,12 @@ RequestRunner::Outcome RequestRunner::Run(Session& session, Args args, const Pre
     command = Resolve(session, command, args);
     if (command == nullptr) return Outcome::kDone;
   }
+  session.last_command = command;
   if (!gate_.PassesAtOnce(session, *command)) [[unlikely]] {
     Outcome outcome = Outcome::kDone;
     if (!PassesGate(session, *command, args, outcome)) return outcome;
     PubSub::BeginRequest(session);
   }
-  session.last_command = command;
   return Call(session, *command, args, prepared);
 }
 

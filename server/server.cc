@@ -60,6 +60,7 @@ Server::Server(LaunchConfig launch, ProcessTitle& title)
       retired_(world_),
       stats_(worker_count(), commands_.count()),
       clients_(worker_count()),
+      acl_(config_, commands_, clients_, log_),
       background_([this] { PinThread(config_.Share()->bio_cpulist, log_); }),
       admission_(parts_, workers_),
       oom_score_base_(ReadOomScore()) {}
@@ -95,6 +96,10 @@ bool Server::Prepare() {
     ConfigError error = renamed.place;
     error.reason = failed.text();
     std::fputs(error.Report(config.engine_version.RedisVersionText()).c_str(), stderr);
+    return false;
+  }
+  if (const Status failed = acl_.LoadAtStart(launch_.loaded->users); !failed.ok()) {
+    CN_LOG(log_, kWarning, "{}", failed.text());
     return false;
   }
   SetUnfinishedFile(UnfinishedSnapshotName());  // The working directory is `dir`.
@@ -137,6 +142,7 @@ bool Server::MakeWorkers() {
             .control = &control_,
             .background = &background_};
   client_services_ = std::make_unique<ClientServices>(parts_);
+  parts_.acl = &acl_;
   for (uint32_t i = 0; i < worker_count(); ++i) {
     maintenance_.push_back(std::make_unique<KeyspaceMaintenance>(parts_, i, worker_count()));
     workers_.push_back(std::make_unique<Worker>(WorkerSetup{i, &log_, &clock_}, parts_, stats_.worker(i)));

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/acl/acl_store.h"
 #include "server/admission.h"
 #include "server/background_pool.h"
 #include "server/client_registry.h"
@@ -87,6 +88,7 @@ class Server final : private ConfigApplier {
   SlowLog slowlog_;
   LatencyMonitor latency_;
   ClientRegistry clients_;
+  AclStore acl_;
   ServerControl control_;
   BackgroundPool background_;
   BackgroundReclaimer reclaimer_{background_, state_};

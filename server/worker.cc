@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/acl/acl_store.h"
 #include "server/blocking/wait_table.h"
 #include "server/client_registry.h"
 #include "server/config/config.h"
@@ -217,7 +218,7 @@ void Worker::Adopt(IncomingConnection incoming, uint64_t id) {
   session.peer_address = incoming.peer_address();
   session.local_address = local_address;
   session.is_unix_socket = incoming.is_unix();
-  session.authenticated = config().requirepass.empty();
+  parts_.acl->BecomeDefault(session);
   session.created_ms = session.last_interaction_ms = now_ms();
   if (Status failed = connection->Open(); !failed.ok()) {
     CN_LOG(log(), kWarning, "Error registering fd event for the new client: {} (addr={})", failed.text(),

@@ -11,6 +11,7 @@
 #include "server/commands/families.h"
 #include "server/config/config.h"
 #include "storage/base/bit_field.h"
+#include "storage/base/bytes.h"
 
 namespace cachenode {
 namespace {
@@ -194,11 +195,31 @@ Status BitfieldRo(CommandContext& context, Args args) {
   return ReadFields(context, args, request);
 }
 
+// BITFIELD with nothing but GETs only reads its key.
+KeySearch FindBitfieldKeys(Args args, std::vector<KeyPosition>& positions) {
+  bool only_reads = true;
+  for (size_t i = 2; i < args.size() && only_reads; ++i) {
+    const size_t left = args.size() - i - 1;
+    if (EqualsIgnoreCase(args[i], "get") && left >= 2) {
+      i += 2;
+    } else if (EqualsIgnoreCase(args[i], "overflow") && left >= 1) {
+      i += 1;
+    } else {
+      only_reads = false;
+    }
+  }
+  const uint16_t reads = kKeyReadOnly | kKeyAccess;
+  const uint16_t writes = kKeyReadWrite | kKeyAccess | kKeyUpdate;
+  positions.assign(1, {1, only_reads ? reads : writes});
+  return KeySearch::kFound;
+}
+
 constexpr CommandSpec kBitfieldCommands[] = {
     {.name = "bitfield",
      .arity = -2,
      .flags = kDenyOom | kWrite,
      .keys = KeySpecs(KeySpec::One(1, kKeyReadWrite | kKeyAccess | kKeyUpdate | kKeyVariableFlags)),
+     .find_keys = FindBitfieldKeys,
      .acl = kAclBitmap,
      .handler = Bitfield,
      .group = CommandGroup::kBitmap,

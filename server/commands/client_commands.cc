@@ -56,7 +56,7 @@ Status ClientInfo(CommandContext& context, Args args) {
 // the lines come in the order of the ids.
 Status ClientList(CommandContext& context, Args args) {
   ArgParser parser(args, 2);
-  ClientFilter filter;
+  ClientFilter filter(*context.parts().acl);
   Status error = filter.Parse(parser, context.config(), ClientFilter::Purpose::kList);
   if (!error.ok()) return error;
 
@@ -198,7 +198,7 @@ Status KillByAddress(CommandContext& context, std::string_view address) {
 Status ClientKill(CommandContext& context, Args args) {
   if (args.size() == 3) return KillByAddress(context, args[2]);
   ArgParser parser(args, 2);
-  ClientFilter filter;
+  ClientFilter filter(*context.parts().acl);
   filter.SetSkipsCaller(true);
   Status error = filter.Parse(parser, context.config(), ClientFilter::Purpose::kKill);
   if (!error.ok()) return error;

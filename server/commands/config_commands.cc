@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "protocol/resp_writer.h"
+#include "server/acl/acl_store.h"
 #include "server/client_identity.h"
 #include "server/command_context.h"
 #include "server/commands/families.h"
@@ -48,13 +49,14 @@ bool IsConfigSetSecret(Args args, size_t index) {
 Status ConfigResetstat(CommandContext& context, Args /*args*/) {
   context.parts().stats->Reset();
   context.parts().state->lazily_freed.store(0, std::memory_order_relaxed);
+  context.parts().acl->log().ResetCounts();
   context.reply().Ok();
   return Status::Ok();
 }
 
 // CONFIG REWRITE -> OK; the file the node was started from holds the current values.
 Status ConfigRewrite(CommandContext& context, Args /*args*/) {
-  Status done = context.parts().config->Rewrite({}, false);
+  Status done = context.parts().config->Rewrite(context.parts().acl->ConfigLines(), false);
   if (!done.ok()) return done;
   context.reply().Ok();
   return Status::Ok();

@@ -3,6 +3,8 @@
 #include <string_view>
 
 #include "protocol/resp_writer.h"
+#include "server/acl/acl_check.h"
+#include "server/acl/acl_store.h"
 #include "server/arg_parser.h"
 #include "server/client_identity.h"
 #include "server/command_context.h"
@@ -48,7 +50,7 @@ Status Quit(CommandContext& context, Args /*args*/) {
 // RESET -> RESET; the connection is as it was when it was made.
 Status Reset(CommandContext& context, Args /*args*/) {
   for (SessionListener* listener : context.parts().session_listeners) listener->OnSessionReset(context.session());
-  ResetSession(context.session(), context.config());
+  ResetSession(context.session(), *context.parts().acl);
   context.reply().SetVersion(RespVersion::kResp2);
   context.SetTouch(true);
   context.reply().SimpleString("RESET");
@@ -65,24 +67,24 @@ Status Select(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
-// Counts what fails, so that guessing shows.
-Status LogIn(CommandContext& context, std::string_view user, std::string_view password) {
-  Status status = Authenticate(context.session(), context.config(), user, password);
-  if (!status.ok()) context.stats().denied_logins.Increment();
-  return status;
+// Notes what fails, so that guessing shows.
+Status LogIn(CommandContext& context, Args args, std::string_view user, std::string_view password) {
+  if (context.parts().acl->LogIn(context.session(), user, password)) return Status::Ok();
+  context.stats().denied_logins.Increment();
+  NoteFailedLogin(context, context.session(), args, user);
+  return Status::Text("WRONGPASS invalid username-password pair or user is disabled.");
 }
 
 // AUTH [username] password -> OK.
 Status Auth(CommandContext& context, Args args) {
   if (args.size() > 3) return Err::kSyntax;
-  const Config& config = context.config();
-  if (args.size() == 2 && config.requirepass.empty()) {
+  if (args.size() == 2 && context.parts().acl->Find(AclStore::kDefaultUser)->needs_no_password()) {
     return Status::Text(
         "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
         "configuration is correct?");
   }
-  const std::string_view user = args.size() == 3 ? args[1] : std::string_view("default");
-  Status status = LogIn(context, user, args.back());
+  const std::string_view user = args.size() == 3 ? args[1] : AclStore::kDefaultUser;
+  Status status = LogIn(context, args, user, args.back());
   if (!status.ok()) return status;
   context.reply().Ok();
   return Status::Ok();
@@ -163,7 +165,7 @@ Status Hello(CommandContext& context, Args args) {
   if (Status error = ParseHello(args, request); !error.ok()) return error;
   Session& session = context.session();
   if (request.has_auth) {
-    Status error = LogIn(context, request.user, request.password);
+    Status error = LogIn(context, args, request.user, request.password);
     if (!error.ok()) return error;
   }
   if (!session.authenticated) return RefuseHelloWithoutAuth(context.config());

@@ -12,6 +12,7 @@
 #include "protocol/error_text.h"
 #include "protocol/resp_writer.h"
 #include "server/arg_parser.h"
+#include "server/acl/acl_store.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/debug_internals.h"
@@ -137,7 +138,7 @@ Status DebugSkipChecksum(CommandContext& context, Args args) {
 
 // DEBUG CONFIG-REWRITE-FORCE-ALL -> OK; the file holds every option.
 Status DebugConfigRewriteForceAll(CommandContext& context, Args /*args*/) {
-  Status status = context.parts().config->Rewrite({}, true);
+  Status status = context.parts().config->Rewrite(context.parts().acl->ConfigLines(), true);
   if (status.ok()) context.reply().Ok();
   return status;
 }

@@ -8,6 +8,7 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
   static const std::vector<std::span<const CommandSpec>> kFamilies = {
       // One family a line, so that two new ones do not meet in a merge.
       // clang-format off
+      AclCommands(),
       BitfieldCommands(),
       BitmapCommands(),
       BitopCommands(),

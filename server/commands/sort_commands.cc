@@ -3,10 +3,13 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "protocol/resp_writer.h"
+#include "server/acl/acl_check.h"
+#include "server/acl/acl_selector.h"
 #include "server/arg_parser.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
@@ -34,7 +37,14 @@ struct SortOptions {
   [[nodiscard]] bool Sorts() const { return !by || by->HasStar(); }
 };
 
-Status ParseSortOptions(Args args, MayStore may_store, SortOptions& options) {
+// The error of a pattern whose client may not read any key whatever, as BY and GET do.
+Status CheckPattern(CommandContext& context, Args args, std::string_view option) {
+  if (MayRunWithEveryKey(context.session(), context.command(), args, kAclReadAccess)) return Status::Ok();
+  return Status::Text(std::string("ERR ").append(option).append(
+      " option of SORT denied due to insufficient ACL permissions."));
+}
+
+Status ParseSortOptions(CommandContext& context, Args args, MayStore may_store, SortOptions& options) {
   ArgParser parser(args, 2);
   while (parser.HasNext()) {
     if (parser.Match("asc")) {
@@ -50,8 +60,11 @@ Status ParseSortOptions(Args args, MayStore may_store, SortOptions& options) {
       options.destination = parser.NextString();
     } else if (parser.Match("by", 1)) {
       options.by.emplace(parser.NextString());
+      if (!options.by->HasStar()) continue;  // Looks nothing up.
+      if (Status error = CheckPattern(context, args, "BY"); !error.ok()) return error;
     } else if (parser.Match("get", 1)) {
       options.gets.emplace_back(parser.NextString());
+      if (Status error = CheckPattern(context, args, "GET"); !error.ok()) return error;
     } else {
       return Err::kSyntax;
     }
@@ -184,7 +197,7 @@ bool IsSortable(const KeySlot& slot) {
 
 Status SortInto(CommandContext& context, Args args, MayStore may_store) {
   SortOptions options;
-  if (Status error = ParseSortOptions(args, may_store, options); !error.ok()) return error;
+  if (Status error = ParseSortOptions(context, args, may_store, options); !error.ok()) return error;
   const KeySlot slot = context.FindForRead(args[1]);
   if (slot.Exists() && !IsSortable(slot)) return Err::kWrongType;
   SortElements elements;

@@ -1,4 +1,5 @@
 // Whole strings: SET and its relatives, GET and its relatives, several keys at once.
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -9,6 +10,7 @@
 #include "server/commands/expire_options.h"
 #include "server/commands/families.h"
 #include "server/commands/string_reply.h"
+#include "storage/base/bytes.h"
 #include "storage/base/numbers.h"
 
 namespace cachenode {
@@ -333,11 +335,23 @@ Status Delifeq(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
+// SET reads its key only when it answers the old value.
+KeySearch FindSetKeys(Args args, std::vector<KeyPosition>& positions) {
+  const Args options = args.subspan(std::min<size_t>(args.size(), 3));
+  const bool gets = std::any_of(options.begin(), options.end(),
+                                [](std::string_view option) { return EqualsIgnoreCase(option, "get"); });
+  const uint16_t replaces = kKeyOverwrite | kKeyUpdate;
+  const uint16_t exchanges = kKeyReadWrite | kKeyAccess | kKeyUpdate;
+  positions.assign(1, {1, gets ? exchanges : replaces});
+  return KeySearch::kFound;
+}
+
 constexpr CommandSpec kStringCommands[] = {
     {.name = "set",
      .arity = -3,
      .flags = kDenyOom | kWrite,
      .keys = KeySpecs(KeySpec::One(1, kKeyReadWrite | kKeyAccess | kKeyUpdate | kKeyVariableFlags)),
+     .find_keys = FindSetKeys,
      .acl = kAclString,
      .handler = Set,
      .group = CommandGroup::kString,

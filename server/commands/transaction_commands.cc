@@ -1,9 +1,11 @@
 // Several commands as one: MULTI, EXEC, DISCARD, and WATCH, UNWATCH, which make EXEC depend on keys.
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "protocol/resp_writer.h"
+#include "server/acl/acl_check.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"
@@ -54,6 +56,18 @@ bool WatchedKeysChanged(CommandContext& context, TransactionState& state) {
   return state.watched_key_changed.load(std::memory_order_relaxed);
 }
 
+// Runs what was queued, unless the client's permission went in the meantime.
+void RunQueued(CommandContext& context, Session& session, const Command& command, Args args) {
+  const AclVerdict verdict = CheckPermission(context, session, command, args, AclContext::kMulti);
+  if (verdict.allows()) {
+    context.nested().RunNested(session, command, args);
+    return;
+  }
+  const std::string text = PermissionErrorInExec(verdict);
+  context.reply().Error(text);
+  context.stats().CountError(text);
+}
+
 // EXEC -> the replies of all queued commands; null when a watched key changed. Runs under the locks of all keys that
 // are queued and watched.
 Status Exec(CommandContext& context, Args /*args*/) {
@@ -75,7 +89,7 @@ Status Exec(CommandContext& context, Args /*args*/) {
   context.reply().ArrayHeader(queue.size());
   std::vector<std::string_view> args;
   for (size_t i = 0; i < queue.size(); ++i) {
-    context.nested().RunNested(session, queue.command(i), queue.ArgsOf(i, args));
+    RunQueued(context, session, queue.command(i), queue.ArgsOf(i, args));
     context.reply().Raw({});  // The item is written.
   }
   queue.Clear();

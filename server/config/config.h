@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "persistence/s3/s3_options.h"
+#include "server/config/address_ranges.h"
 #include "server/config/config_unbuilt.h"
 #include "server/config/engine_version.h"
 #include "server/config/option_types.h"
@@ -32,6 +33,7 @@ struct NetworkDirectives {
   int64_t tcp_keepalive = 0;  // Seconds; 0: off.
   int64_t timeout = 0;        // Seconds; 0: never.
   bool protected_mode = false;
+  AddressRanges allow_cidr;  // Where clients may sit; empty: anywhere.
   int64_t maxclients = 0;
   int64_t socket_mark_id = 0;
   int64_t max_new_connections_per_cycle = 0;

@@ -26,15 +26,8 @@ constexpr std::string_view kBadDirective = "Bad directive or wrong number of arg
 
 std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
-// Rules that leave the default user as it is anyway, as a rewritten file of redis-server states them.
-bool IsPlainDefaultUser(std::span<const std::string> words) {
-  constexpr std::string_view kPlain[] = {
-      "on", "nopass", "~*", "&*", "+@all", "allkeys", "allchannels", "allcommands", "sanitize-payload"};
-  if (words[1] != "default") return false;
-  return std::ranges::all_of(words.subspan(2), [&](const std::string& rule) {
-    return std::ranges::find(kPlain, std::string_view(rule)) != std::end(kPlain);
-  });
-}
+// A rule of a user that holds a password or its hash.
+bool IsPasswordRule(const std::string& rule) { return rule.find_first_of("><#!") == 0; }
 
 class Loader {
  public:
@@ -134,6 +127,7 @@ class Loader {
   }
 
   bool User(std::string_view line, const std::vector<std::string>& words) {
+    if (std::any_of(words.begin() + 2, words.end(), IsPasswordRule)) place_.text = "user " + words[1] + " (redacted)";
     if (loaded_.users.size() >= kUsersMax) return Fail("too many users");
     if (!user_places_.try_emplace(words[1], place_).second) {
       return Fail(
@@ -141,19 +135,13 @@ class Loader {
                       "in config files",
                       words[1]));
     }
-    if (IsPlainDefaultUser(words)) return true;
     loaded_.users.emplace_back(TrimBlanks(line.substr(std::string_view("user").size())));
-    if (!refused_user_) refused_user_ = place_;
     return true;
   }
 
   // What only the last line of an option decides.
   bool Finish() {
     ClampOptions(loaded_.config);
-    if (refused_user_ && !FeatureIsBuilt(Feature::kAcl)) {
-      place_ = *refused_user_;
-      return Fail("the access control list is not built into this server yet, so 'user' cannot be used");
-    }
     for (const OptionSpec* option : Options()) {
       const auto place = places_.find(option);
       if (place == places_.end()) continue;
@@ -184,7 +172,6 @@ class Loader {
   ConfigError error_;
   std::map<const OptionSpec*, ConfigError> places_;  // The last line of each option that had one.
   std::map<std::string, ConfigError, std::less<>> user_places_;
-  std::optional<ConfigError> refused_user_;
   int included_ = 0;
 };
 

@@ -57,7 +57,7 @@ struct LoadedConfig {
   Config config;
   Config defaults;
   std::vector<RenamedCommand> renamed_commands;
-  std::vector<std::string> users;     // "user" lines without the word; only when ACLs are built.
+  std::vector<std::string> users;     // "user" lines without the word.
   std::vector<std::string> warnings;  // Sentences for the log: options that have no effect yet.
 };
 

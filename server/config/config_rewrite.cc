@@ -29,7 +29,7 @@ class Rewriter {
   std::string Run(std::string_view old_text) {
     ReadOld(old_text);
     for (const OptionSpec* option : Options()) WriteOption(*option);
-    if (FeatureIsBuilt(Feature::kAcl)) WriteUsers();
+    WriteUsers();
     return Joined();
   }
 

@@ -19,6 +19,7 @@ constexpr OptionSpec kRows[] = {
         .Applies(ApplyGroup::kClients),
     Integer<&Config::timeout>("timeout", "0", {0, kInt32Max}).In(Unit::kSeconds).Applies(ApplyGroup::kClients),
     Bool<&Config::protected_mode>("protected-mode", "yes"),
+    Special("allow-cidr", "", kAllowCidr).Flags(kOptionManyWords | kOptionOurs),
     Integer<&Config::maxclients>("maxclients", "10000", {1, kUint32Max})
         .In(Unit::kItems)
         .Applies(ApplyGroup::kClientLimit),
@@ -42,13 +43,11 @@ constexpr OptionSpec kRows[] = {
     MemoryOrPercent<&Config::maxmemory_clients>("maxmemory-clients", "0", {-100, kInt64Max})
         .Applies(ApplyGroup::kClients),
     Integer<&Config::tracking_table_max_keys>("tracking-table-max-keys", "1000000", {0, kInt64Max}).In(Unit::kItems),
-    Enum<&Config::acl_pubsub_default>("acl-pubsub-default", "resetchannels", kChannelsDefaultNames).Of(Feature::kAcl),
-    Integer<&Config::acllog_max_len>("acllog-max-len", "128", {0, kInt64Max}).In(Unit::kItems).Of(Feature::kAcl),
-    Text<&Config::aclfile>("aclfile", "").Flags(kOptionImmutable | kOptionNeedsFeature).Of(Feature::kAcl),
+    Enum<&Config::acl_pubsub_default>("acl-pubsub-default", "resetchannels", kChannelsDefaultNames),
+    Integer<&Config::acllog_max_len>("acllog-max-len", "128", {0, kInt64Max}).In(Unit::kItems),
+    Text<&Config::aclfile>("aclfile", "").Flags(kOptionImmutable),
     Enum<&Config::enable_debug_command>("enable-debug-command", "no", kAccessNames).Flags(kOptionImmutable),
-    Enum<&Config::enable_module_command>("enable-module-command", "no", kAccessNames)
-        .Flags(kOptionImmutable)
-        .Of(Feature::kModules),
+    Enum<&Config::enable_module_command>("enable-module-command", "no", kAccessNames).Flags(kOptionImmutable),
     Enum<&Config::enable_protected_configs>("enable-protected-configs", "no", kAccessNames).Flags(kOptionImmutable),
     Integer<&Config::busy_reply_threshold>("busy-reply-threshold", "5000", {0, kInt64Max})
         .Alias("lua-time-limit")

@@ -31,7 +31,6 @@ constexpr FeatureRow kFeatures[] = {
     {Feature::kDefrag, "defragmentation", true},
     {Feature::kCollections, "a data type of more than one element", true},
     {Feature::kScripting, "scripting", false},
-    {Feature::kAcl, "the access control list", false},
     {Feature::kAppendOnly, "the append-only file", false},
     {Feature::kReplication, "replication", false},
     {Feature::kCluster, "cluster mode", false},

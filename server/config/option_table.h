@@ -53,7 +53,6 @@ enum class Feature : uint8_t {
   kDefrag,
   kCollections,  // Lists, hashes, sets, sorted sets, streams.
   kScripting,
-  kAcl,
   kAppendOnly,
   kReplication,
   kCluster,

@@ -53,6 +53,32 @@ std::vector<std::string> BindLines(const Config& config, const Config& defaults)
   return {FormatBind(config)};
 }
 
+// --- allow-cidr ---
+
+Status ParseAllowCidr(Config& config, std::span<const std::string> words, bool add) {
+  AddressRanges ranges;
+  if (add) ranges = config.allow_cidr;
+  if (IsSingleEmptyWord(words)) {
+    config.allow_cidr = {};
+    return Status::Ok();
+  }
+  if (words.size() > AddressRanges::kRangesMax) return Reason("Too many address ranges specified.");
+  for (const std::string& word : words) {
+    if (!ranges.Add(word)) return Reason("'" + word + "' is not a range of addresses like 10.0.0.0/8 or 2001:db8::/32");
+  }
+  config.allow_cidr = std::move(ranges);
+  return Status::Ok();
+}
+
+std::string FormatAllowCidr(const Config& config) {
+  return Joined(config.allow_cidr.texts(), [](std::string& text, const std::string& range) { text.append(range); });
+}
+
+// One line a range, as files read them.
+std::vector<std::string> AllowCidrLines(const Config& config, const Config& /*defaults*/) {
+  return config.allow_cidr.texts();
+}
+
 // --- save ---
 
 Status ParseSave(Config& config, std::span<const std::string> words, bool add) {
@@ -302,6 +328,7 @@ std::vector<std::string> EngineVersionLines(const Config& config, const Config&)
 
 }  // namespace
 
+const SpecialOption kAllowCidr{ParseAllowCidr, FormatAllowCidr, AllowCidrLines};
 const SpecialOption kBind{ParseBind, FormatBind, BindLines};
 const SpecialOption kSave{ParseSave, FormatSave, SaveLines, true};
 const SpecialOption kClientOutputBufferLimit{ParseOutputLimits, FormatOutputLimits, OutputLimitLines};

@@ -18,6 +18,7 @@ inline constexpr size_t kSavePointsMax = 1024;
 inline constexpr size_t kPercentilesMax = 64;
 inline constexpr size_t kHostnameBytesMax = 256;
 
+extern const SpecialOption kAllowCidr;
 extern const SpecialOption kBind;
 extern const SpecialOption kSave;
 extern const SpecialOption kClientOutputBufferLimit;

@@ -2,6 +2,7 @@
 #include <array>
 #include <string>
 
+#include "server/acl/acl_store.h"
 #include "server/command_table.h"
 #include "server/node_state.h"
 #include "server/pubsub/pubsub.h"
@@ -24,6 +25,11 @@ uint64_t Sum(const S& source, StatsHub::CounterMember member) { return source.pa
 double Kilobits(uint64_t bytes_per_second) { return static_cast<double>(bytes_per_second) / 1024; }
 
 int64_t MonotonicUs(const S& source) { return source.parts.clock->MonotonicUs(); }
+
+// Harnesses may be without users.
+uint64_t Refusals(const S& source, AclLogReason reason) {
+  return source.parts.acl == nullptr ? 0 : source.parts.acl->log().CountOf(reason);
+}
 
 void Zero(T& text, N name, const S& /*source*/) { text.Line(name, 0); }
 void ZeroRate(T& text, N name, const S& /*source*/) { text.Fixed(name, 0, 2); }
@@ -60,6 +66,8 @@ constexpr InfoField kStats[] = {
     {"instantaneous_output_repl_kbps", ZeroRate},
     {"rejected_connections",
      [](T& text, N name, const S& source) { text.Line(name, source.parts.stats->rejected_connections.load()); }},
+    {"rejected_by_allow_cidr",
+     [](T& text, N name, const S& source) { text.Line(name, source.parts.stats->rejected_by_allow_cidr.load()); }},
     {"sync_full", Zero},
     {"sync_partial_ok", Zero},
     {"sync_partial_err", Zero},
@@ -147,9 +155,12 @@ constexpr InfoField kStats[] = {
      }},
     {"acl_access_denied_auth",
      [](T& text, N name, const S& source) { text.Line(name, Sum(source, &WorkerStats::denied_logins)); }},
-    {"acl_access_denied_cmd", Zero},
-    {"acl_access_denied_key", Zero},
-    {"acl_access_denied_channel", Zero},
+    {"acl_access_denied_cmd",
+     [](T& text, N name, const S& source) { text.Line(name, Refusals(source, AclLogReason::kCommand)); }},
+    {"acl_access_denied_key",
+     [](T& text, N name, const S& source) { text.Line(name, Refusals(source, AclLogReason::kKey)); }},
+    {"acl_access_denied_channel",
+     [](T& text, N name, const S& source) { text.Line(name, Refusals(source, AclLogReason::kChannel)); }},
 };
 
 void AppendNumber(std::string& value, std::string_view name, uint64_t number) {

@@ -36,7 +36,7 @@ std::string OnOneLine(std::string_view wire) {
 }  // namespace
 
 CommandHarness::CommandHarness(const std::function<void(Config&)>& adjust)
-    : world_(true), clients_(1), config_(StartOf(adjust)), commands_(AllFamilies()), stats_(1, commands_.count()) {
+    : world_(true), clients_(1), config_(StartOf(adjust)), commands_(AllFamilies()), acl_(config_, commands_, clients_, log_), stats_(1, commands_.count()) {
   encoding_limits_.emplace(config_);
   KeyspaceOptions options;
   options.shard_count = 1;
@@ -44,6 +44,7 @@ CommandHarness::CommandHarness(const std::function<void(Config&)>& adjust)
   options.arena_reserve_bytes = uint64_t{64} << 20;
   keyspace_ = std::make_unique<Keyspace>(options);
   parts_ = {.state = &state_,
+            .log = &log_,
             .clock = &clock_,
             .config = &config_,
             .commands = &commands_,
@@ -56,6 +57,7 @@ CommandHarness::CommandHarness(const std::function<void(Config&)>& adjust)
             .control = &control_,
             .background = &background_};
   client_services_ = std::make_unique<ClientServices>(parts_);
+  parts_.acl = &acl_;
   dispatcher_ = std::make_unique<Dispatcher>(parts_, stats_.worker(0), 0);
   parts_.dispatcher = dispatcher_.get();
   Connect();
@@ -67,7 +69,7 @@ Session& CommandHarness::Connect() {
   auto session = std::make_unique<Session>(clients_.NextId(0), 0, chunks_);
   session->peer_address = "127.0.0.1:" + std::to_string(50000 + session->id);
   session->local_address = "127.0.0.1:6379";
-  session->authenticated = config_.Current().requirepass.empty();
+  acl_.BecomeDefault(*session);
   session->created_ms = session->last_interaction_ms = clock_.NowUs() / 1000;
   clients_.Reserve(0);
   clients_.Add(*session);

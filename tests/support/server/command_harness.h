@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "protocol/reply_buffer.h"
+#include "server/acl/acl_store.h"
 #include "server/background_pool.h"
 #include "server/client_registry.h"
 #include "server/client_services.h"
@@ -27,6 +28,7 @@
 #include "server/stats/slowlog.h"
 #include "server/stats/stats_hub.h"
 #include "server/world_lock.h"
+#include "storage/base/log.h"
 #include "storage/keyspace.h"
 #include "tests/support/fake_clock.h"
 
@@ -71,6 +73,9 @@ class CommandHarness {
   ClientRegistry clients_;
   ConfigStore config_;
   CommandTable commands_;
+  NullLogSink log_sink_;
+  Log log_{log_sink_};
+  AclStore acl_;
   StatsHub stats_;
   ServerParts parts_;
   std::optional<EncodingLimits> encoding_limits_;

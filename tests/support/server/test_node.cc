@@ -92,6 +92,7 @@ TestNode::TestNode(const std::function<void(Config&)>& adjust, uint32_t worker_c
     : clients(std::make_unique<ClientRegistry>(worker_count)), world(std::make_unique<WorldLock>(worker_count == 1)) {
   config_ = std::make_unique<ConfigStore>(StartOf(adjust, worker_count));
   commands_ = std::make_unique<CommandTable>(AllFamilies());
+  acl_ = std::make_unique<AclStore>(*config_, *commands_, *clients, log_);
   stats = std::make_unique<StatsHub>(worker_count, commands_->count());
   KeyspaceOptions options;
   options.shard_count = ShardCountFor(worker_count);
@@ -99,6 +100,7 @@ TestNode::TestNode(const std::function<void(Config&)>& adjust, uint32_t worker_c
   options.arena_reserve_bytes = uint64_t{8} << 20;
   keyspace_ = std::make_unique<Keyspace>(options);
   parts = {.state = &state_,
+           .log = &log_,
            .clock = &clock,
            .config = config_.get(),
            .commands = commands_.get(),
@@ -111,6 +113,7 @@ TestNode::TestNode(const std::function<void(Config&)>& adjust, uint32_t worker_c
            .control = &control,
            .background = &background_};
   client_services_ = std::make_unique<ClientServices>(parts);
+  parts.acl = acl_.get();
   for (uint32_t i = 0; i < worker_count; ++i) {
     workers_.push_back(std::make_unique<Worker>(WorkerSetup{i, &log_, &clock}, parts, stats->worker(i)));
     if (!workers_.back()->Open().ok()) throw std::runtime_error("no event loop");

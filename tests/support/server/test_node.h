@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/acl/acl_store.h"
 #include "server/background_pool.h"
 #include "server/client_registry.h"
 #include "server/client_services.h"
@@ -110,6 +111,7 @@ class TestNode {
   BackgroundPool background_;
   std::unique_ptr<ConfigStore> config_;
   std::unique_ptr<CommandTable> commands_;
+  std::unique_ptr<AclStore> acl_;
   std::unique_ptr<Keyspace> keyspace_;
   std::unique_ptr<ClientServices> client_services_;
   std::vector<std::unique_ptr<Worker>> workers_;
