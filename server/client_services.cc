@@ -1,6 +1,7 @@
 #include "server/client_services.h"
 
 #include "server/node_state.h"
+#include "server/script/script_engine.h"
 #include "server/server_parts.h"
 #include "server/tracking/client_tracking.h"
 #include "server/transaction/watch_table.h"
@@ -8,18 +9,21 @@
 namespace cachenode {
 
 struct ClientServices::Services {
-  explicit Services(ServerParts& parts) : watches(*parts.keyspace, parts.state->key_interest), tracking(parts) {}
+  explicit Services(ServerParts& parts)
+      : watches(*parts.keyspace, parts.state->key_interest), tracking(parts), scripts(parts) {}
 
   WatchTable watches;
   ClientTracking tracking;
+  ScriptEngine scripts;
 };
 
 ClientServices::ClientServices(ServerParts& parts) : services_(std::make_unique<Services>(parts)) {
   Services& services = *services_;
   parts.watches = &services.watches;
   parts.tracking = &services.tracking;
+  parts.scripts = &services.scripts;
   parts.key_listeners = {&services.watches, &services.tracking};
-  parts.session_listeners = {&services.watches, &services.tracking};
+  parts.session_listeners = {&services.watches, &services.tracking, &services.scripts};
 }
 
 ClientServices::~ClientServices() = default;
