@@ -6,6 +6,15 @@ find_package(PkgConfig REQUIRED)
 find_package(fmt REQUIRED)
 pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv>=1.44)
 
+# The interpreter of scripts and its JSON library, both linked statically. Debian builds the second for the C API of
+# Lua 5.1, which LuaJIT keeps.
+pkg_check_modules(LUAJIT REQUIRED luajit)
+find_library(LUAJIT_ARCHIVE NAMES libluajit-5.1.a REQUIRED)
+find_library(LUA_CJSON_ARCHIVE NAMES liblua5.1-cjson.a REQUIRED)
+add_library(cachenode_lua INTERFACE)
+target_include_directories(cachenode_lua SYSTEM INTERFACE ${LUAJIT_INCLUDE_DIRS})
+target_link_libraries(cachenode_lua INTERFACE ${LUA_CJSON_ARCHIVE} ${LUAJIT_ARCHIVE} m ${CMAKE_DL_LIBS})
+
 # Headers only, with XXH_INLINE_ALL.
 find_path(XXHASH_INCLUDE xxhash.h REQUIRED)
 add_library(cachenode_xxhash INTERFACE)

@@ -147,8 +147,6 @@ void Restore::OnResizeDb(uint32_t db, uint64_t key_count, uint64_t expiring_coun
 }
 
 Status Restore::OnFunction(std::string_view source) {
-  const std::string_view first_line = source.substr(0, std::min(source.find('\n'), kLogTextBytesMax));
-  CN_LOG(log_, kWarning, "A function library is kept for the next snapshot but cannot be called: {}", first_line);
   functions_.emplace_back(source);
   return Status::Ok();
 }

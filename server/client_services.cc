@@ -6,6 +6,7 @@
 #include "server/node_state.h"
 #include "server/pubsub/keyspace_notifier.h"
 #include "server/pubsub/pubsub.h"
+#include "server/script/script_engine.h"
 #include "server/server_parts.h"
 #include "server/session.h"
 #include "server/stats/stats_hub.h"
@@ -33,7 +34,8 @@ struct ClientServices::Services {
         tracking(parts),
         pubsub(parts.clients->worker_count(), [&parts](const Session& session) { NoteLoss(parts, session); }),
         notifier(parts, pubsub),
-        monitors(parts, pubsub) {}
+        monitors(parts, pubsub),
+        scripts(parts) {}
 
   WatchTable watches;
   WaitTable waits;
@@ -41,6 +43,7 @@ struct ClientServices::Services {
   PubSub pubsub;
   KeyspaceNotifier notifier;
   MonitorFeed monitors;
+  ScriptEngine scripts;
 };
 
 ClientServices::ClientServices(ServerParts& parts) : services_(std::make_unique<Services>(parts)) {
@@ -50,8 +53,10 @@ ClientServices::ClientServices(ServerParts& parts) : services_(std::make_unique<
   parts.tracking = &services.tracking;
   parts.pubsub = &services.pubsub;
   parts.monitors = &services.monitors;
+  parts.scripts = &services.scripts;
   parts.key_listeners = {&services.watches, &services.waits, &services.tracking, &services.notifier};
-  parts.session_listeners = {&services.watches, &services.waits, &services.tracking, &services.pubsub};
+  parts.session_listeners = {&services.watches, &services.waits, &services.tracking, &services.pubsub,
+                             &services.scripts};
 }
 
 ClientServices::~ClientServices() = default;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 
 #include "server/key_spec.h"
 
@@ -26,9 +27,17 @@ class NestedRunner {
   virtual bool RunNested(Session& session, const Command& command, Args args) = 0;
   // Whether the locks held reach all keys of the command.
   [[nodiscard]] virtual bool Covers(const Command& command, Args args) = 0;
-  // From now until the outer request ends this thread has the node to itself; the locks held stay held. For the one
-  // script that runs (WorldLock::Upgrade). Nothing when it has the node already.
+  // From now until the outer request ends this thread has the node to itself; the locks held are given up then. For
+  // the one script that runs (WorldLock::Upgrade). Nothing when it has the node already.
   virtual void RunAlone() = 0;
+  // Whether memory is within its limit, as of the beginning of the outer request.
+  [[nodiscard]] virtual bool MemoryFits() const = 0;
+  // The error the handler is about to return is in the statistics already.
+  virtual void NoteErrorIsCounted() = 0;
+  // Serves the worker's other clients from inside a call that lasts long; nothing where there is no worker.
+  virtual void Pump(int wait_ms) = 0;
+  // How Pump is done. Called once, by the worker.
+  virtual void SetPump(std::function<void(int wait_ms)> pump) = 0;
 };
 
 }  // namespace cachenode

@@ -9,6 +9,7 @@
 #include "server/config/config.h"
 #include "server/lazy_free.h"
 #include "server/node_state.h"
+#include "server/script/script_engine.h"
 #include "server/server_control.h"
 #include "storage/base/clock.h"
 #include "storage/slab_heap.h"
@@ -171,7 +172,9 @@ void PersistenceService::LoadOnThread(std::shared_ptr<const Config> config) {
 // Worker 0: clients are let in, or the process ends without having served a key.
 void PersistenceService::FinishLoad(Status status) {
   load_thread_.join();
-  snapshotter_.SetFunctions(restore_->TakeFunctions());
+  if (status.ok()) {
+    RunExclusive([&] { status = LoadFunctions(restore_->TakeFunctions(), LibraryPolicy::kFlush); });
+  }
   {
     const std::lock_guard<std::mutex> guard(mutex_);
     last_progress_ = restore_->Progress();
@@ -243,12 +246,24 @@ Status PersistenceService::Reload(const ReloadOptions& options) {
   restore_options.rules.replace_existing = options.merge;
   Restore restore(*parts_.keyspace, *parts_.clock, log_, restore_options);
   Status status = restore.FromFile(DumpPath(config));
+  if (status.ok()) {
+    auto policy = options.merge ? LibraryPolicy::kReplace : LibraryPolicy::kAppend;
+    if (options.flush) policy = LibraryPolicy::kFlush;
+    status = LoadFunctions(restore.TakeFunctions(), policy);
+  }
   if (!status.ok()) {
     CN_LOG(log_, kWarning, "DEBUG RELOAD could not load: {}", status.text());
     if (options.flush) empty();  // No part of a data set is served.
     return Status::Text("ERR Error trying to load the RDB dump, check server logs.");
   }
   if (options.save) snapshotter_.ForgetChanges();
+  return Status::Ok();
+}
+
+// What a data file held; kept for the next one where nobody runs functions. Exclusive world lock.
+Status PersistenceService::LoadFunctions(std::vector<std::string> sources, LibraryPolicy policy) {
+  if (parts_.scripts != nullptr) return parts_.scripts->RestoreLibraries(sources, policy);
+  snapshotter_.SetFunctions(std::move(sources));
   return Status::Ok();
 }
 

@@ -33,6 +33,8 @@ struct LoadFigures {
   uint64_t keys_expired = 0;
 };
 
+enum class LibraryPolicy : uint8_t;
+
 class PersistenceService final : public SnapshotHost, public ConfigApplier {
  public:
   static constexpr uint32_t kSliceUs = 20;
@@ -95,8 +97,11 @@ class PersistenceService final : public SnapshotHost, public ConfigApplier {
   void OnSnapshotRoom() noexcept override;
   void OnSnapshotFinished() noexcept override;
   Status Apply(ApplyGroup group, const Config& before, const Config& after) override;
+  // The sources of function libraries that the next files get. Exclusive world lock, or before the workers start.
+  void SetFunctions(std::vector<std::string> sources) { snapshotter_.SetFunctions(std::move(sources)); }
 
  private:
+  [[nodiscard]] Status LoadFunctions(std::vector<std::string> sources, LibraryPolicy policy);
   // Lets one loop walk for the snapshot in its idle time.
   class Walker final : public IdleWork {
    public:

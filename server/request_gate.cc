@@ -4,10 +4,12 @@
 
 #include "server/acl/acl_check.h"
 #include "server/acl/acl_store.h"
+#include "server/arg_parser.h"
 #include "server/client_identity.h"
 #include "server/command_context.h"
 #include "server/config/config.h"
 #include "server/node_state.h"
+#include "server/script/script_engine.h"
 #include "server/server_control.h"
 #include "server/stats/stats_hub.h"
 #include "server/transaction/transaction_state.h"
@@ -33,6 +35,7 @@ void RequestGate::BeginTurn(const Config& config, int64_t now_ms) {
   config_ = &config;
   now_ms_ = now_ms;
   conditions_ = 0;
+  memory_fits_ = true;
   const NodeState& state = *parts_.state;
   if (state.loading.load(std::memory_order_relaxed)) conditions_ |= kLoadingNow;
   if (state.snapshots_failing.load(std::memory_order_relaxed)) conditions_ |= kSnapshotsFailing;
@@ -41,6 +44,7 @@ void RequestGate::BeginTurn(const Config& config, int64_t now_ms) {
   } else if (parts_.stats->over_limit.Runs()) {  // The limit was lifted.
     parts_.stats->over_limit.End(parts_.clock->MonotonicUs());
   }
+  if (parts_.scripts != nullptr && parts_.scripts->IsBusy()) conditions_ |= kScriptBusy;
   if (parts_.control == nullptr) return;
   if (parts_.control->WritesArePausedAt(now_ms)) conditions_ |= kPaused;
 }
@@ -78,6 +82,25 @@ RequestGate::Decision RequestGate::CheckListener(const Session& session, const C
   return {};
 }
 
+// Of what may run while a script is busy, SHUTDOWN alone takes the node, and ends the script for that. With threads
+// nothing that needs a shard may run: the script may hold it, on this very thread.
+Status RequestGate::CheckBusy(CommandContext& context, const Session& session, const Command& command,
+                              uint32_t all_flags, Args args) const {
+  if ((all_flags & kAllowBusy) == 0) return Status::Text(parts_.scripts->BusyText());
+  if (command.Is(kExclusive)) {
+    for (const std::string_view argument : args.subspan(1)) {
+      if (!EqualsIgnoreCase(argument, "nosave")) continue;
+      parts_.scripts->AbortForShutdown();
+      return Status::Ok();
+    }
+    return Status::Text(parts_.scripts->BusyText());
+  }
+  const bool watches = session.transaction != nullptr && !session.transaction->watched.empty();
+  const bool needs_shards = !command.spec->keys.empty() || (watches && command.spec->group != CommandGroup::kScripting);
+  if (context.seat() != nullptr && needs_shards) return Status::Text(parts_.scripts->BusyText());
+  return Status::Ok();
+}
+
 bool RequestGate::MustWait(uint32_t any_flags) const {
   const PauseMode mode = parts_.control->PauseModeAt(now_ms_);
   if (mode == PauseMode::kAll) return true;
@@ -104,10 +127,15 @@ RequestGate::Decision RequestGate::Check(CommandContext& context, const Session&
   if (Status error = CheckUser(context, session, command, args); !error.ok()) return {Verdict::kRefuse, std::move(error)};
   if (conditions_ == 0) return CheckListener(session, command);
   const Judged flags = FlagsOf(session, command);
+  if ((conditions_ & kScriptBusy) != 0) {
+    Status busy = CheckBusy(context, session, command, flags.all, args);
+    if (!busy.ok()) return {Verdict::kRefuse, std::move(busy)};
+  }
   const bool writes = (flags.any & kWrite) != 0;
   // A paused node evicts nothing, and so refuses nothing for lack of memory: what would write waits below.
   if ((conditions_ & (kMemoryLimited | kPaused)) == kMemoryLimited) {
     const bool fits = memory_.MakeRoom(context);
+    memory_fits_ = fits;
     // Queueing takes memory, whatever is queued.
     const bool queues = (session.conditions & kInTransaction) != 0 && !command.Is(kNeverQueued);
     if (!fits && (queues || (flags.any & kDenyOom) != 0)) return {Verdict::kRefuse, Err::kOutOfMemory};

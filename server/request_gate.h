@@ -40,6 +40,9 @@ class RequestGate {
   // The closer look. May evict keys; holds no lock when called.
   [[nodiscard]] Decision Check(CommandContext& context, const Session& session, const Command& command, Args args);
 
+  // Whether memory was within its limit when the last request passed.
+  [[nodiscard]] bool memory_fits() const { return memory_fits_; }
+
  private:
   enum Condition : uint32_t {
     kLoadingNow = 1 << 0,
@@ -47,6 +50,7 @@ class RequestGate {
     kMemoryLimited = 1 << 2,
     kPaused = 1 << 3,
     kStopping = 1 << 4,
+    kScriptBusy = 1 << 5,
   };
   // What a client that listens may ask for.
   [[nodiscard]] static Decision CheckListener(const Session& session, const Command& command);
@@ -56,6 +60,8 @@ class RequestGate {
     uint32_t any;
     uint32_t all;
   };
+  [[nodiscard]] Status CheckBusy(CommandContext& context, const Session& session, const Command& command,
+                                 uint32_t all_flags, Args args) const;
   [[nodiscard]] static Judged FlagsOf(const Session& session, const Command& command);
   // Whether the client is logged in, and its user may run the request.
   [[nodiscard]] Status CheckUser(CommandContext& context, const Session& session, const Command& command,
@@ -66,6 +72,7 @@ class RequestGate {
   MemoryGuard memory_;
   const Config* config_ = nullptr;
   uint32_t conditions_ = 0;
+  bool memory_fits_ = true;
   int64_t now_ms_ = 0;
 };
 

@@ -12,6 +12,7 @@
 #include "server/monitor/monitor_feed.h"
 #include "server/persistence_service.h"
 #include "server/pubsub/pubsub.h"
+#include "server/script/script_engine.h"
 #include "server/stats/latency_monitor.h"
 #include "server/stats/slowlog.h"
 #include "server/tracking/client_tracking.h"
@@ -108,6 +109,7 @@ bool RequestRunner::PassesGate(Session& session, const Command& command, Args ar
   }
   outcome = Outcome::kDone;
   if (decision.verdict == RequestGate::Verdict::kRefuse) {
+    if (RunsScript(session, command)) parts_.scripts->Forget(session);
     Refuse(session, &command, ErrorReply(decision.error, command.full_name));
     return false;
   }
@@ -128,7 +130,26 @@ RequestRunner::Outcome RequestRunner::Run(Session& session, Args args, const Pre
     if (!PassesGate(session, *command, args, outcome)) return outcome;
     PubSub::BeginRequest(session);
   }
+  if (RunsScript(session, *command)) [[unlikely]]
+    return CallScript(session, *command, args, prepared);
   return Call(session, *command, args, prepared);
+}
+
+// --- Scripts ---------------------------------------------------------------------------------------------------------
+
+bool RequestRunner::RunsScript(const Session& session, const Command& command) const {
+  if (command.Is(kRunsScript)) return parts_.scripts != nullptr;
+  if (!command.Is(kRunsQueue) || session.transaction == nullptr) return false;
+  return (session.transaction->queue.any_flags() & kRunsScript) != 0 && parts_.scripts != nullptr;
+}
+
+// One script at a time: a client whose turn it is not is parked, and told when it is.
+RequestRunner::Outcome RequestRunner::CallScript(Session& session, const Command& command, Args args,
+                                                 const Prepared& prepared) {
+  if (!parts_.scripts->TryEnter(session)) return Outcome::kMustWait;
+  const Outcome outcome = Call(session, command, args, prepared);
+  parts_.scripts->Leave();
+  return outcome;
 }
 
 // --- Keys and locks --------------------------------------------------------------------------------------------------
@@ -169,6 +190,10 @@ std::span<const RequestRunner::HashedKey> RequestRunner::KeysFor(const Command& 
     has_unknown_keys_ = !AddQueuedKeys(context_.session());
   } else {
     has_unknown_keys_ = !AddKeysOf(command, args, found_);
+  }
+  if (command.Is(kRunsScript) && parts_.scripts != nullptr) [[unlikely]] {
+    has_unknown_keys_ = has_unknown_keys_ || (locks_ && parts_.scripts->NeedsWorld(command, args));
+    request_flags_ |= kWrite;  // It may write, and cannot be made to wait once it runs.
   }
   return found_.keys;
 }
@@ -230,7 +255,8 @@ std::optional<Status> RequestRunner::CallAlone(const Command& command, Args args
 std::optional<Status> RequestRunner::CallLocked(const Command& command, Args args, std::span<const HashedKey> keys) {
   if (command.Is(kExclusive) || has_unknown_keys_) [[unlikely]]
     return CallAlone(command, args, keys);
-  if (keys.empty()) return Handle(context_.session(), command, args);
+  // A script may go on alone, and then asks which locks are held.
+  if (keys.empty() && !(locks_ && command.Is(kRunsScript))) return Handle(context_.session(), command, args);
   if (!locks_) return CallHolding(command, args, keys);
   locks_->Clear();
   for (const HashedKey& key : keys) locks_->Add(key.hash);
@@ -279,6 +305,9 @@ void RequestRunner::ServeWaiting() {
 void RequestRunner::RunAlone() {
   if (!locks_ || context_.locking() == Locking::kWorldHeld) return;
   parts_.world->Upgrade(*seat_);
+  // Having the node, the thread needs no shard locks.
+  locks_->Release();
+  locks_->Clear();
   context_.SetHoldsWorld(true);
   runs_alone_ = true;
 }
@@ -322,7 +351,7 @@ void RequestRunner::Account(const Session& session, const Command& command, Args
 void RequestRunner::AnswerError(const Command& command, const Status& status) {
   const std::string text = ErrorReply(status, command.full_name);
   context_.reply().Error(text);
-  stats_.CountError(text);
+  if (!std::exchange(error_is_counted_, false)) stats_.CountError(text);
 }
 
 RequestRunner::Outcome RequestRunner::Call(Session& session, const Command& command, Args args,

@@ -9,9 +9,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/command_context.h"
@@ -62,6 +64,12 @@ class RequestRunner final : public NestedRunner {
   bool RunNested(Session& session, const Command& command, Args args) override;
   [[nodiscard]] bool Covers(const Command& command, Args args) override;
   void RunAlone() override;
+  [[nodiscard]] bool MemoryFits() const override { return gate_.memory_fits(); }
+  void NoteErrorIsCounted() override { error_is_counted_ = true; }
+  void Pump(int wait_ms) override {
+    if (pump_) pump_(wait_ms);
+  }
+  void SetPump(std::function<void(int wait_ms)> pump) override { pump_ = std::move(pump); }
 
  private:
   class NestedFrame;
@@ -75,6 +83,8 @@ class RequestRunner final : public NestedRunner {
   // Whether the request may run; otherwise `outcome` says how it ended.
   [[nodiscard]] bool PassesGate(Session& session, const Command& command, Args args, Outcome& outcome);
   [[nodiscard]] bool QueueOrRefuse(Session& session, const Command& command, Args args);
+  [[nodiscard]] Outcome CallScript(Session& session, const Command& command, Args args, const Prepared& prepared);
+  [[nodiscard]] bool RunsScript(const Session& session, const Command& command) const;
   [[nodiscard]] Outcome Call(Session& session, const Command& command, Args args, const Prepared& prepared);
   [[nodiscard]] std::optional<Status> CallAlone(const Command& command, Args args, std::span<const HashedKey> keys);
   [[nodiscard]] std::optional<Status> CallLocked(const Command& command, Args args, std::span<const HashedKey> keys);
@@ -103,9 +113,11 @@ class RequestRunner final : public NestedRunner {
   std::array<FoundKeys, kNestingMax> nested_keys_;
   std::vector<std::string_view> queued_args_;
   size_t nesting_ = 0;
-  uint32_t request_flags_ = 0;           // Of the request that runs: its row's, and with EXEC those of its queue.
-  bool has_unknown_keys_ = false;        // The request reaches keys that only running it can tell.
-  bool runs_alone_ = false;              // RunAlone was called.
+  uint32_t request_flags_ = 0;     // Of the request that runs: its row's, and with EXEC those of its queue.
+  bool has_unknown_keys_ = false;  // The request reaches keys that only running it can tell.
+  bool runs_alone_ = false;        // RunAlone was called.
+  bool error_is_counted_ = false;  // See NoteErrorIsCounted.
+  std::function<void(int wait_ms)> pump_;
   uint64_t ticks_ = 0;                   // When the request that runs began.
   uint64_t slowlog_ticks_ = UINT64_MAX;  // Durations from here on are logged.
   uint64_t latency_ticks_ = UINT64_MAX;  // Durations from here on are latency spikes.

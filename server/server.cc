@@ -164,6 +164,13 @@ bool Server::MakeWorkers() {
         first.mailbox().Post(MakeLetter([action = std::move(action)](Worker&) { action(); }));
       });
   if (!listeners_->Open(config).ok()) return false;
+  first.SetPumpedDescriptors([this] {
+    std::vector<Worker::PumpedDescriptor> pumped;
+    for (const int descriptor : listeners_->Descriptors()) {
+      pumped.push_back({descriptor, [this, descriptor] { listeners_->AcceptFrom(descriptor); }});
+    }
+    return pumped;
+  });
   watchdog_ = std::make_unique<Watchdog>(log_, worker_count(), [this](uint32_t i) { return workers_[i]->BusyMs(); });
   signals_ = std::make_unique<SignalHandlers>(first.loop(), [this](int number) { StopBySignal(number); });
   ConnectControl();

@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -13,12 +14,15 @@
 #include "server/acl/acl_store.h"
 #include "server/blocking/wait_table.h"
 #include "server/client_registry.h"
+#include "server/command_context.h"
 #include "server/config/config.h"
 #include "server/config/config_store.h"
 #include "server/dispatcher.h"
+#include "server/nested_runner.h"
 #include "server/net/connection.h"
 #include "server/net/transport.h"
 #include "server/pubsub/pubsub.h"
+#include "server/script/script_engine.h"
 #include "server/server_control.h"
 #include "server/session_listener.h"
 #include "server/tracking/client_tracking.h"
@@ -92,11 +96,8 @@ Status Worker::Open() {
   parts_.clients->SetMailbox(setup_.index, *mailbox_);
   if (parts_.pubsub != nullptr) parts_.pubsub->SetMailbox(setup_.index, *mailbox_);
   cron_timer_ = std::make_unique<Timer>(*loop_, [this] { RunCron(); });
-  // Without other threads commands lock nothing, which saves them even the branches.
-  WorldLock::Seat* command_seat = parts_.world->elided() ? nullptr : seat_;
-  dispatcher_ = std::make_unique<Dispatcher>(parts_, stats_, setup_.index, command_seat);
-  AttachWaits(command_seat);
-  read_buffer_ = std::make_unique<char[]>(kReadBufferBytes);
+  tools_ = MakeTools();
+  AttachWaits(parts_.world->elided() ? nullptr : seat_);
   turn_budget_ticks_ = CycleClock::FromMicroseconds(static_cast<uint64_t>(config().client_turn_us));
   return Status::Ok();
 }
@@ -112,6 +113,26 @@ void Worker::AttachWaits(WorldLock::Seat* command_seat) {
   parts_.waits->Attach(setup_.index, command_seat, [this](int64_t due_ms) {
     wait_timer_->Start(static_cast<uint64_t>(std::max<int64_t>(due_ms - setup_.clock->NowUs() / 1000, 0)));
   });
+}
+
+// Outside of the world: only what concerns this worker's own clients may happen, while the script that all wait for
+// keeps still (ScriptEngine::TryBeGuest).
+void Worker::WhileWaiting() noexcept {
+  constexpr int kWaitMs = 1;
+  if (pumping_ || parts_.scripts == nullptr || !parts_.scripts->TryBeGuest()) return;
+  Pump(kWaitMs);
+  parts_.scripts->EndGuest();
+}
+
+Worker::Tools Worker::MakeTools() {
+  // Without other threads commands lock nothing, which saves them even the branches.
+  WorldLock::Seat* command_seat = parts_.world->elided() ? nullptr : seat_;
+  Tools tools;
+  tools.dispatcher = std::make_unique<Dispatcher>(parts_, stats_, setup_.index, command_seat);
+  tools.dispatcher->context().nested().SetPump([this](int wait_ms) { Pump(wait_ms); });
+  tools.read_buffer = std::make_unique<char[]>(kReadBufferBytes);
+  tools.batch = std::make_unique<RequestBatch>();
+  return tools;
 }
 
 void Worker::Run() {
@@ -135,7 +156,7 @@ void Worker::OnTurnBegin() {
   turn_begin_ticks_ = CycleClock::Ticks();
   busy_since_ticks_.store(turn_begin_ticks_, std::memory_order_relaxed);
   now_us_ = setup_.clock->NowUs();
-  dispatcher_->BeginTurn(now_ms());
+  tools_.dispatcher->BeginTurn(now_ms());
   if (parts_.tracking != nullptr) {
     parts_.tracking->BeginTurn(setup_.index, static_cast<uint64_t>(config().tracking_table_max_keys));
   }
@@ -145,7 +166,7 @@ void Worker::OnTurnBegin() {
 // Another thread had the world for itself, and may have changed anything meanwhile.
 void Worker::StepAside() {
   parts_.world->Yield(*seat_);
-  dispatcher_->BeginTurn(now_ms());
+  tools_.dispatcher->BeginTurn(now_ms());
 }
 
 const Config& Worker::config() const { return parts_.config->Current(); }
@@ -161,7 +182,7 @@ void Worker::OnEventsHandled(bool had_events) {
   if (mail_left_) TakeMail();
   if (!turn_queue_.empty()) RunQueuedTurns();
   FlushQueued();
-  if (!idle_work_.empty()) RunIdleWork(had_events);
+  if (!idle_work_.empty() && !ScriptIsBusy()) RunIdleWork(had_events);
 }
 
 void Worker::OnTurnEnd() {
@@ -264,10 +285,11 @@ void Worker::TakeAllMail() {
 
 // One turn for each connection that was waiting when this began.
 void Worker::RunQueuedTurns() {
-  std::vector<Connection*> waiting;
-  waiting.swap(turn_queue_);
-  for (Connection* connection : waiting) {
+  for (size_t waiting = turn_queue_.size(); waiting != 0 && !turn_queue_.empty(); --waiting) {
     YieldToWriter();
+    if (turn_queue_.empty()) return;
+    Connection* connection = turn_queue_.front();
+    turn_queue_.pop_front();
     connection->RunTurn();
   }
 }
@@ -278,10 +300,64 @@ void Worker::FlushQueued() {
     flush_round_.swap(flush_queue_);
     for (Connection* connection : flush_round_) {
       connection->flush_queued_ = false;
-      if (!connection->Flush()) Destroy(connection);
+      if (connection->Flush()) continue;
+      if (MustKeepClients()) {
+        connection->flush_queued_ = true;
+        finished_.push_back(connection);
+      } else {
+        Destroy(connection);
+      }
     }
     flush_round_.clear();
   }
+  if (finished_.empty() || MustKeepClients()) return;
+  for (Connection* connection : std::exchange(finished_, {})) Destroy(connection);
+}
+
+// Inside another call of this thread, which may hold locks that the end of a client asks for.
+bool Worker::MustKeepClients() const { return pumping_ && !parts_.world->elided(); }
+
+bool Worker::ScriptIsBusy() const { return parts_.scripts != nullptr && parts_.scripts->IsBusy(); }
+
+// --- Serving clients from inside a long call -------------------------------------------------------------------------
+
+void Worker::Pump(int wait_ms) {
+  if (pumping_) return;
+  pumping_ = true;
+  if (spare_tools_.dispatcher == nullptr) spare_tools_ = MakeTools();
+  std::swap(tools_, spare_tools_);
+  PumpRound(wait_ms);
+  std::swap(tools_, spare_tools_);
+  pumping_ = false;
+}
+
+void Worker::PumpRound(int wait_ms) {
+  now_us_ = setup_.clock->NowUs();
+  tools_.dispatcher->BeginTurn(now_ms());
+  std::vector<PumpedDescriptor> extra;
+  if (pumped_) extra = pumped_();
+  std::vector<pollfd> polled;
+  for (const PumpedDescriptor& entry : extra) polled.push_back({entry.descriptor, POLLIN, 0});
+  std::vector<uint64_t> ids;
+  for (const Connection* connection : connections_) {
+    const short events = connection->EventsToPump();
+    if (events == 0) continue;
+    polled.push_back({connection->FileDescriptor(), events, 0});
+    ids.push_back(connection->session().id);
+  }
+  if (poll(polled.data(), polled.size(), turn_queue_.empty() ? wait_ms : 0) > 0) {
+    for (size_t i = 0; i < extra.size(); ++i) {
+      if (polled[i].revents != 0) extra[i].on_readable();
+    }
+    for (size_t i = 0; i < ids.size(); ++i) {
+      const short events = polled[extra.size() + i].revents;
+      Session* session = events == 0 ? nullptr : parts_.clients->FindOwn(setup_.index, ids[i]);
+      if (session != nullptr) static_cast<Connection*>(session->connection)->OnPumped(events);
+    }
+  }
+  TakeMail();
+  RunQueuedTurns();
+  FlushQueued();
 }
 
 void Worker::ResumeParked() {
@@ -301,6 +377,7 @@ void Worker::RunCron() {
   cron_timer_->Start(static_cast<uint64_t>(std::max<int64_t>(1000 / hz, 1)));
   if (parts_.control != nullptr && parts_.control->cron_paused()) return;
   ClientsCron(hz);
+  if (ScriptIsBusy()) return;  // Nothing may change while a script is half done.
   for (CronTask& task : cron_tasks_) {
     YieldToWriter();
     task(*this, now_ms());

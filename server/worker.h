@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
@@ -104,19 +105,19 @@ class Worker final : private TurnObserver, private LockWaitHook {
   [[nodiscard]] const Config& config() const;
   [[nodiscard]] Log& log() { return *setup_.log; }
   [[nodiscard]] WorkerStats& stats() { return stats_; }
-  [[nodiscard]] Dispatcher& dispatcher() { return *dispatcher_; }
+  [[nodiscard]] Dispatcher& dispatcher() { return *tools_.dispatcher; }
   [[nodiscard]] WorldLock::Seat& seat() { return *seat_; }
   [[nodiscard]] PollCoalescer& coalescer() { return coalescer_; }
   [[nodiscard]] ChunkPool& chunks() { return chunks_; }
-  [[nodiscard]] RequestBatch& batch() { return batch_; }
-  [[nodiscard]] std::span<char> read_buffer() { return {read_buffer_.get(), kReadBufferBytes}; }
+  [[nodiscard]] RequestBatch& batch() { return *tools_.batch; }
+  [[nodiscard]] std::span<char> read_buffer() { return {tools_.read_buffer.get(), kReadBufferBytes}; }
 
   // From connections.
   void QueueFlush(Connection& connection);
   void QueueTurn(Connection& connection);
   // Lets a waiting world writer pass. Between connections, holding nothing.
   void YieldToWriter() {
-    if (parts_.world->WriterWaits()) [[unlikely]]
+    if (parts_.world->WriterWaits() && !pumping_) [[unlikely]]
       StepAside();
   }
   // Delivers what waits now. Before a request of a client that is told of what others did: what it has heard of
@@ -125,14 +126,37 @@ class Worker final : private TurnObserver, private LockWaitHook {
   // All parked clients try again.
   void ResumeParked();
 
+  // One round over this worker's sockets and mail from inside a call that lasts long (a script beyond its time, a wait
+  // for such a script): accepts, reads, executes, answers. The connection whose request lasts stays untouched. Waits
+  // up to `wait_ms` for something to do. Nothing when already inside such a round.
+  void Pump(int wait_ms);
+  // More descriptors to look after in such a round, each with what to do when it is readable (listening sockets).
+  struct PumpedDescriptor {
+    int descriptor;
+    std::function<void()> on_readable;
+  };
+  void SetPumpedDescriptors(std::function<std::vector<PumpedDescriptor>()> list) { pumped_ = std::move(list); }
+
  private:
+  // What executing requests works with. There are two sets: a round of Pump must not disturb the request it interrupts.
+  struct Tools {
+    std::unique_ptr<Dispatcher> dispatcher;
+    std::unique_ptr<char[]> read_buffer;
+    std::unique_ptr<RequestBatch> batch;
+  };
+
   void OnTurnBegin() override;
   void OnEventsHandled(bool had_events) override;
   void OnTurnEnd() override;
   void BeforeSleep() noexcept override;
   void AfterSleep() noexcept override;
+  void WhileWaiting() noexcept override;
 
   void StepAside();
+  [[nodiscard]] Tools MakeTools();
+  void PumpRound(int wait_ms);
+  [[nodiscard]] bool ScriptIsBusy() const;
+  [[nodiscard]] bool MustKeepClients() const;
   void TakeMail();
   void SampleCpu();
   void RunQueuedTurns();
@@ -155,7 +179,6 @@ class Worker final : private TurnObserver, private LockWaitHook {
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<AsyncSignal> wake_;
   std::unique_ptr<Mailbox> mailbox_;
-  std::unique_ptr<Dispatcher> dispatcher_;
   std::vector<CronTask> cron_tasks_;
   // Any thread.
   std::atomic<bool> stop_{false};
@@ -163,14 +186,17 @@ class Worker final : private TurnObserver, private LockWaitHook {
   // Own thread.
   std::unique_ptr<Timer> cron_timer_;
   std::unique_ptr<Timer> wait_timer_;  // The next waiting client's time is up.
-  std::unique_ptr<char[]> read_buffer_;
+  Tools tools_;
+  Tools spare_tools_;  // Made when first needed.
+  std::function<std::vector<PumpedDescriptor>()> pumped_;
+  bool pumping_ = false;
+  std::vector<Connection*> finished_;  // Destroyed when this thread is inside the world again.
   PollCoalescer coalescer_;
   ChunkPool chunks_;
-  RequestBatch batch_;
   std::vector<Connection*> connections_;
   std::vector<Connection*> flush_queue_;
   std::vector<Connection*> flush_round_;
-  std::vector<Connection*> turn_queue_;
+  std::deque<Connection*> turn_queue_;
   std::vector<IdleWork*> idle_work_;
   size_t clients_cron_cursor_ = 0;
   RecentPeak input_buffer_peak_;

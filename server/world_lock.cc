@@ -1,11 +1,38 @@
 #include "server/world_lock.h"
 
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cassert>
 
 #include "storage/base/lock_order.h"
+#include "storage/base/lock_wait.h"
 
 namespace cachenode {
+
+namespace {
+
+// What std::atomic offers cannot end after a while; a worker that waits for a script must look after its clients.
+constexpr long kLookAfterNs = 5'000'000;
+
+void WaitWhile(std::atomic<uint32_t>& word, uint32_t value) {
+  LockWaitHook* const hook = ThreadLockWaitHook();
+  const timespec limit{0, kLookAfterNs};
+  while (word.load(std::memory_order_seq_cst) == value) {
+    syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAIT_PRIVATE, value,
+            hook == nullptr ? nullptr : &limit, nullptr, 0);
+    if (hook != nullptr && word.load(std::memory_order_seq_cst) == value) hook->WhileWaiting();
+  }
+}
+
+void WakeAll(std::atomic<uint32_t>& word) {
+  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr, nullptr, 0);
+}
+
+}  // namespace
 
 // Why nobody misses anybody: a thread that steps in writes its flag and then reads the gate; a writer closes the gate
 // and then reads the flags. All four are sequentially consistent, so at least one of the two sees the other. Waits
@@ -41,7 +68,7 @@ void WorldLock::EnterFromOutside(Seat& seat) {
       break;
     seat.flag_.exchange(0, std::memory_order_seq_cst);
     AwakeWriter();
-    for (uint32_t gate = gate_.load(); gate != kOpen; gate = gate_.load()) gate_.wait(gate);
+    for (uint32_t gate = gate_.load(); gate != kOpen; gate = gate_.load()) WaitWhile(gate_, gate);
   }
   lock_order::Acquired(LockRank::kWorld);
 }
@@ -68,7 +95,7 @@ void WorldLock::StepAside(Seat& seat) {
 
 void WorldLock::AwakeWriter() {
   departures_.fetch_add(1, std::memory_order_seq_cst);
-  departures_.notify_all();
+  WakeAll(departures_);
 }
 
 void WorldLock::LockExclusive(Seat& seat) {
@@ -103,12 +130,13 @@ void WorldLock::Upgrade(Seat& seat) {
     lock_order::PausePoint();
     // A writer that waits for our flag steps back now; it leaves the gate closed for us.
     AwakeWriter();
-    for (uint32_t free = 0; !turn_.compare_exchange_strong(free, 1, std::memory_order_seq_cst); free = 0) turn_.wait(1);
+    for (uint32_t free = 0; !turn_.compare_exchange_strong(free, 1, std::memory_order_seq_cst); free = 0)
+      WaitWhile(turn_, 1);
     gate_.store(kUpgrade, std::memory_order_seq_cst);
     [[maybe_unused]] const bool granted = WaitForOthers(seat, true);
     assert(granted);
     upgrade_waits_.store(0, std::memory_order_seq_cst);
-    upgrade_waits_.notify_all();
+    WakeAll(upgrade_waits_);
   }
   seat.was_inside_ = true;
   seat.depth_ = Seat::Depth::kExclusive;
@@ -126,7 +154,7 @@ void WorldLock::UnlockExclusive(Seat& seat) {
     lock_order::Released(LockRank::kWorld);
   }
   gate_.store(kOpen, std::memory_order_seq_cst);
-  gate_.notify_all();
+  WakeAll(gate_);
   lock_order::PausePoint();
   ReleaseWriterTurn();
 }
@@ -134,10 +162,10 @@ void WorldLock::UnlockExclusive(Seat& seat) {
 // Becomes the one writer that may close the gate. An upgrade goes first.
 void WorldLock::TakeWriterTurn() {
   while (true) {
-    while (upgrade_waits_.load(std::memory_order_seq_cst) != 0) upgrade_waits_.wait(1);
+    while (upgrade_waits_.load(std::memory_order_seq_cst) != 0) WaitWhile(upgrade_waits_, 1);
     uint32_t free = 0;
     if (!turn_.compare_exchange_strong(free, 1, std::memory_order_seq_cst)) {
-      turn_.wait(1);
+      WaitWhile(turn_, 1);
       continue;
     }
     if (upgrade_waits_.load(std::memory_order_seq_cst) == 0) return;
@@ -147,7 +175,7 @@ void WorldLock::TakeWriterTurn() {
 
 void WorldLock::ReleaseWriterTurn() {
   turn_.store(0, std::memory_order_seq_cst);
-  turn_.notify_all();
+  WakeAll(turn_);
 }
 
 // True when every other seat is outside. False when an upgrade wants to go first: the turn is given up then and the
@@ -165,7 +193,7 @@ bool WorldLock::WaitForOthers(const Seat& self, bool is_upgrade) {
         return false;
       }
       lock_order::PausePoint();
-      departures_.wait(before);
+      WaitWhile(departures_, before);
     }
   }
   return true;

@@ -2,6 +2,7 @@
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "storage/base/lock_wait.h"
@@ -47,13 +48,17 @@ void ShardLock::WaitUntilFree() noexcept {
   while (seen != kFree) {
     if (seen == kContended || word_.compare_exchange_weak(seen, kContended, std::memory_order_relaxed)) {
       Sleep(kContended);
+      if (LockWaitHook* const hook = ThreadLockWaitHook()) hook->WhileWaiting();
       return;
     }
   }
 }
 
+// With a hook for some milliseconds at most, as whoever has it looks after other things meanwhile.
 void ShardLock::Sleep(uint32_t seen) noexcept {
-  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word_), FUTEX_WAIT_PRIVATE, seen, nullptr, nullptr, 0);
+  const timespec limit{0, 5'000'000};
+  const timespec* const at_most = ThreadLockWaitHook() == nullptr ? nullptr : &limit;
+  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word_), FUTEX_WAIT_PRIVATE, seen, at_most, nullptr, 0);
 }
 
 // All of them: one may only wait for the lock to be free and not take it, and its wake-up would be lost on it.

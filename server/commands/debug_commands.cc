@@ -25,6 +25,7 @@
 #include "server/dataset_digest.h"
 #include "server/node_state.h"
 #include "server/persistence_service.h"
+#include "server/script/script_engine.h"
 #include "server/server_control.h"
 #include "storage/base/glob.h"
 #include "storage/base/log.h"
@@ -136,6 +137,15 @@ Status DebugSkipChecksum(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
+// DEBUG SET-DISABLE-DENY-SCRIPTS 0|1 -> OK; with 1 scripts may call every command.
+Status DebugDisableDenyScripts(CommandContext& context, Args args) {
+  Result<bool> on = ParseSwitch(args[2]);
+  if (!on) return on.error();
+  context.parts().scripts->AllowEverything(*on);
+  context.reply().Ok();
+  return Status::Ok();
+}
+
 // DEBUG CONFIG-REWRITE-FORCE-ALL -> OK; the file holds every option.
 Status DebugConfigRewriteForceAll(CommandContext& context, Args /*args*/) {
   Status status = context.parts().config->Rewrite(context.parts().acl->ConfigLines(), true);
@@ -242,6 +252,7 @@ constexpr DebugRow kDebugRows[] = {
     {"sdslen", 3, DebugSdslen, "Tell the lengths of a key and its string."},
     {"segfault", 2, DebugSegfault, "Crash by an invalid access."},
     {"set-active-expire", 3, DebugSetActiveExpire, "Stop or resume looking for expired keys."},
+    {"set-disable-deny-scripts", 3, DebugDisableDenyScripts, "Let scripts call every command, or not."},
     {"set-skip-checksum-validation", 3, DebugSkipChecksum, "Believe or check checksums."},
     {"sleep", 3, DebugSleep, "Let the whole server stand still."},
     {"stringmatch-test", 2, DebugStringmatchTest, "Try the glob matcher on random strings."},

@@ -23,6 +23,7 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
       DumpCommands(),
       ExpireCommands(),
       FunctionCommands(),
+      ScriptCommands(),
       GeoCommands(),
       GeoSearchCommands(),
       HashCommands(),

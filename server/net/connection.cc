@@ -1,5 +1,7 @@
 #include "server/net/connection.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -161,6 +163,13 @@ void Connection::RunTurn() {
 }
 
 size_t Connection::ExecuteInput(std::string_view input) {
+  executing_ = true;
+  const size_t done = ExecuteRequests(input);
+  executing_ = false;
+  return done;
+}
+
+size_t Connection::ExecuteRequests(std::string_view input) {
   input_peak_ = std::max(input_peak_, input.size());
   const uint64_t deadline = CycleClock::Ticks() + worker_.turn_budget_ticks();
   if ((session_.conditions & (kTracksKeys | kSubscribed)) != 0) worker_.TakeAllMail();
@@ -252,7 +261,18 @@ void Connection::ScheduleFlush() {
   worker_.QueueFlush(*this);
 }
 
+short Connection::EventsToPump() const {
+  if (executing_ || session_.closing == Closing::kNow) return 0;
+  return static_cast<short>((watching_read_ ? POLLIN : 0) | (watching_write_ ? POLLOUT : 0));
+}
+
+void Connection::OnPumped(short events) {
+  if ((events & POLLOUT) != 0) OnWritable();
+  if ((events & (POLLIN | POLLHUP | POLLERR)) != 0) OnReadable();
+}
+
 bool Connection::Flush() {
+  if (executing_) return true;  // Called by a round of the worker's Pump; the request's own turn flushes again.
   if (session_.closing == Closing::kNow) return false;
   if (!session_.replies.empty() && !write_blocked_) {
     std::array<iovec, kWritePiecesMax> pieces;

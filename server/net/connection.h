@@ -53,8 +53,12 @@ class Connection final : public ClientConnection, private Transport::Listener {
 
   // For the worker.
   [[nodiscard]] Session& session() { return session_; }
+  [[nodiscard]] const Session& session() const { return session_; }
   // Executes waiting input for one turn.
   void RunTurn();
+  // For Worker::Pump: the poll events to look for, 0 while a request of this connection executes; and their arrival.
+  [[nodiscard]] short EventsToPump() const;
+  void OnPumped(short events);
   // Sends what can be sent. False when the connection is finished and must be destroyed.
   [[nodiscard]] bool Flush();
   // Once a second or so: idle timeout, soft output limit, buffer shrinking, peaks.
@@ -84,6 +88,7 @@ class Connection final : public ClientConnection, private Transport::Listener {
   void ReleaseInput();
   // Executes from the front of `input` and returns how many bytes are done with.
   [[nodiscard]] size_t ExecuteInput(std::string_view input);
+  [[nodiscard]] size_t ExecuteRequests(std::string_view input);
   void ExecuteOwn();
   [[nodiscard]] size_t Rewind(const RequestBatch& batch, size_t finished);
   void FinishTurn();
@@ -116,6 +121,7 @@ class Connection final : public ClientConnection, private Transport::Listener {
   bool flush_queued_ = false;
   bool turn_queued_ = false;
   bool parked_ = false;
+  bool executing_ = false;  // Inside ExecuteInput.
   bool write_blocked_ = false;
   bool watching_read_ = true;
   bool watching_write_ = false;

@@ -258,6 +258,20 @@ void ListenerSet::Accept(Socket& socket) {
   }
 }
 
+std::vector<int> ListenerSet::Descriptors() const {
+  std::vector<int> descriptors;
+  for (const auto& socket : tcp_) descriptors.push_back(socket->descriptor());
+  if (unix_) descriptors.push_back(unix_->descriptor());
+  return descriptors;
+}
+
+void ListenerSet::AcceptFrom(int descriptor) {
+  for (auto& socket : tcp_) {
+    if (socket->descriptor() == descriptor) return Accept(*socket);
+  }
+  if (unix_ && unix_->descriptor() == descriptor) Accept(*unix_);
+}
+
 // Out of descriptors or memory: the socket stays readable, and looking again at once would only spin.
 void ListenerSet::PauseAccepting() {
   for (auto& socket : tcp_) socket->Watch(false);

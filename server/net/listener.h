@@ -72,6 +72,10 @@ class ListenerSet {
   // Stops accepting; connections waiting in the kernel are refused by closing. Removes the Unix socket's path.
   void Close();
 
+  // The listening descriptors, for a thread of the loop that looks after them itself, and what to do when one is ready.
+  [[nodiscard]] std::vector<int> Descriptors() const;
+  void AcceptFrom(int descriptor);
+
   [[nodiscard]] size_t tcp_count() const { return tcp_.size(); }
 
  private:

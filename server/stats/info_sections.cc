@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/config/config.h"
+#include "server/script/script_engine.h"
 #include "storage/base/bytes.h"
 #include "storage/base/clock.h"
 
@@ -46,11 +47,13 @@ std::string MakeInfo(const ServerParts& parts, const Config& config, std::span<c
                     .now_us = parts.clock->NowUs(),
                     .memory = GatherMemory(parts),
                     .snapshots = {},
-                    .load = {}};
+                    .load = {},
+                    .scripts = {}};
   if (parts.persistence != nullptr) {
     source.snapshots = parts.persistence->Snapshots();
     source.load = parts.persistence->Load();
   }
+  if (parts.scripts != nullptr) source.scripts = parts.scripts->figures();
   InfoText text;
   for (const InfoSection& section : InfoSections()) {
     if (!all && !(defaults && section.by_default) && !Names(names, section.name)) continue;

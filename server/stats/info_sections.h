@@ -12,6 +12,7 @@
 
 #include "server/config/config.h"
 #include "server/persistence_service.h"
+#include "server/script/script_figures.h"
 #include "server/server_parts.h"
 #include "server/stats/info_text.h"
 #include "server/stats/memory_report.h"
@@ -26,6 +27,7 @@ struct InfoSource {
   MemoryReport memory;
   SnapshotFigures snapshots;
   LoadFigures load;
+  ScriptFigures scripts;
 };
 
 struct InfoField {

@@ -11,6 +11,8 @@ class LockWaitHook {
   virtual ~LockWaitHook() = default;
   virtual void BeforeSleep() noexcept = 0;
   virtual void AfterSleep() noexcept = 0;
+  // A wait for a shard or for the world goes on for some milliseconds. The thread is outside of the world.
+  virtual void WhileWaiting() noexcept {}
 };
 
 // `hook` outlives the thread's last lock, or is replaced; null for none. Returns the one before.
