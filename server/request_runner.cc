@@ -255,8 +255,8 @@ std::optional<Status> RequestRunner::CallAlone(const Command& command, Args args
 std::optional<Status> RequestRunner::CallLocked(const Command& command, Args args, std::span<const HashedKey> keys) {
   if (command.Is(kExclusive) || has_unknown_keys_) [[unlikely]]
     return CallAlone(command, args, keys);
-  // A script may go on alone, and then asks which locks are held.
-  if (keys.empty() && !(locks_ && command.Is(kRunsScript))) return Handle(context_.session(), command, args);
+  // A script may reach keys it did not declare, alone or without threads, and then somebody may wait for them.
+  if (keys.empty() && !command.Is(kRunsScript)) return Handle(context_.session(), command, args);
   if (!locks_) return CallHolding(command, args, keys);
   locks_->Clear();
   for (const HashedKey& key : keys) locks_->Add(key.hash);
