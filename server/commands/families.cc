@@ -34,6 +34,7 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
       ListCommands(),
       ListMoveCommands(),
       MemoryCommands(),
+      MigrateCommands(),
       PersistenceCommands(),
       ServerCommands(),
       SetAlgebraCommands(),

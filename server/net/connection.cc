@@ -7,6 +7,7 @@
 #include "protocol/resp_writer.h"
 #include "server/config/config.h"
 #include "server/dispatcher.h"
+#include "server/executing_session.h"
 #include "server/node_state.h"
 #include "server/transaction/transaction_state.h"
 #include "server/worker.h"
@@ -161,6 +162,7 @@ void Connection::RunTurn() {
 
 size_t Connection::ExecuteInput(std::string_view input) {
   input_peak_ = std::max(input_peak_, input.size());
+  const ExecutingSession named_in_a_crash_report(session_);
   const uint64_t deadline = CycleClock::Ticks() + worker_.turn_budget_ticks();
   if ((session_.conditions & (kTracksKeys | kSubscribed)) != 0) worker_.TakeAllMail();
   RequestBatch& batch = worker_.batch();

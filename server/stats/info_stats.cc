@@ -3,6 +3,7 @@
 #include <string>
 
 #include "server/command_table.h"
+#include "server/migrate/migrate_table.h"
 #include "server/node_state.h"
 #include "server/stats/info_sections.h"
 #include "server/stats/percentile.h"
@@ -93,7 +94,11 @@ constexpr InfoField kStats[] = {
     {"pubsubshard_channels", Zero},
     {"latest_fork_usec", Zero},
     {"total_forks", Zero},
-    {"migrate_cached_sockets", Zero},
+    {"migrate_cached_sockets",
+     [](T& text, N name, const S& source) {
+       const MigrateTable* table = source.parts.state->migrations.get();
+       text.Line(name, table == nullptr ? 0U : table->kept_target_count());
+     }},
     {"slave_expires_tracked_keys", Zero},
     {"active_defrag_hits",
      [](T& text, N name, const S& source) { text.Line(name, source.parts.state->defrag_moved.load()); }},
