@@ -34,8 +34,9 @@ void WriteClient(const ServerParts& parts, const Session& session) {
 }
 
 // What the process was asked to be, as far as a fault may depend on it.
-constexpr std::string_view kTellingOptions[] = {"io-threads", "maxmemory",       "maxmemory-policy", "engine-version",
-                                                "hz",         "active-expire-effort", "activedefrag", "save"};
+constexpr std::string_view kTellingOptions[] = {"io-threads",     "maxmemory", "maxmemory-policy",
+                                                "engine-version", "hz",        "active-expire-effort",
+                                                "activedefrag",   "save"};
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // The part of a crash report that only the server can write: INFO, clients, the current client, a test of memory.
 //
-// Thread-safety: runs on the thread that crashed, in its signal handler, without a lock: everything it reads may be half
+// Thread-safety: runs on the thread that crashed, in its signal handler, without a lock: everything it reads may be
+// half
 //   changed. It may crash itself, which ends the process with what the log has by then; hence the order, from what is
 //   surely there to what is least.
 // Limits: kClientsMax clients; kMemoryTestMegabytes tested. CrashReport bounds the time.

@@ -25,7 +25,7 @@ struct NodeIdentity {
 struct NodeState {
   // Beyond it the kernel may end the process (control group); 0: no such limit. Constant once the node serves.
   uint64_t memory_ceiling_bytes = 0;
-  KeyInterest key_interest;                       // Watchers, waiters, trackers and notifications.
+  KeyInterest key_interest;  // Watchers, waiters, trackers and notifications.
   // Keys on their way to other servers; null in harnesses. Shared only because its type is not known here.
   std::shared_ptr<MigrateTable> migrations;
   NodeIdentity identity;                          // Filled before the workers start.

@@ -13,8 +13,8 @@
 
 #include "server/banner.h"
 #include "server/commands/families.h"
-#include "server/crash_details.h"
 #include "server/config/config.h"
+#include "server/crash_details.h"
 #include "server/migrate/migrate_table.h"
 #include "server/process/memory_ceiling.h"
 #include "server/process/process_limits.h"
@@ -49,9 +49,9 @@ KeyspaceOptions KeyspaceOptionsOf(const Config& config, RetireList& retired, Val
 int64_t ShownPort(const Config& config) { return config.port != 0 ? config.port : config.tls_port; }
 
 // Groups whose options the assembly itself must act on.
-constexpr ApplyGroup kOwnGroups[] = {ApplyGroup::kListeners,    ApplyGroup::kTls, ApplyGroup::kMetrics,    ApplyGroup::kClientLimit, ApplyGroup::kOomScore,
-                                     ApplyGroup::kProcessTitle, ApplyGroup::kWatchdog,    ApplyGroup::kDirectory,
-                                     ApplyGroup::kLogging};
+constexpr ApplyGroup kOwnGroups[] = {ApplyGroup::kListeners,   ApplyGroup::kTls,       ApplyGroup::kMetrics,
+                                     ApplyGroup::kClientLimit, ApplyGroup::kOomScore,  ApplyGroup::kProcessTitle,
+                                     ApplyGroup::kWatchdog,    ApplyGroup::kDirectory, ApplyGroup::kLogging};
 
 }  // namespace
 
@@ -153,12 +153,6 @@ bool Server::MakeWorkers() {
     }
     workers_.back()->AddCronTask([this, i](Worker& worker, int64_t) { maintenance_[i]->Run(worker); });
   }
-  state_.migrations = std::make_shared<MigrateTable>([this] {
-    for (auto& worker : workers_) {
-      worker->mailbox().Post(MakeLetter([](Worker& there) { there.ResumeParked(); }));
-    }
-  });
-  parts_.session_listeners.push_back(state_.migrations.get());
   CrashReport::SetDetails([this] { CrashDetails{parts_, config_.Current().crash_memcheck_enabled}.Write(); });
   Worker& first = *workers_.front();
   parts_.dispatcher = &first.dispatcher();
@@ -195,6 +189,8 @@ void Server::ConnectControl() {
       worker->mailbox().Post(MakeLetter([](Worker& there) { there.ResumeParked(); }));
     }
   };
+  state_.migrations = std::make_shared<MigrateTable>(hooks.resume_parked);
+  parts_.session_listeners.push_back(state_.migrations.get());
   control_.SetHooks(std::move(hooks));
 }
 

@@ -111,8 +111,8 @@ Status StartMigrate(CommandContext& context, MigrateOrder order, std::vector<Mig
   ClientRegistry& clients = *context.parts().clients;
   const uint64_t id = context.session().id;
   const std::shared_ptr<MigrateOrder> shared = table.Begin(id, std::move(order), std::move(fenced));
-  const bool submitted = context.parts().background->Submit(
-      BackgroundPool::Lane::kTransfer, [&table, &clients, shared, id] {
+  const bool submitted =
+      context.parts().background->Submit(BackgroundPool::Lane::kTransfer, [&table, &clients, shared, id] {
         table.CarryOut(*shared);
         if (table.NoteDone(id)) clients.Post(id, [](Session& session) { session.connection->Resume(); });
       });
@@ -198,11 +198,10 @@ constexpr CommandSpec kMigrateCommands[] = {
      .doc = {.summary = "Moves keys to another server.",
              .since = "2.6.0",
              .complexity = "O(N)",
-             .arguments =
-                 "host:string port:integer key-selector:oneof(key:key@0 empty-string:pure-token=) "
-                 "destination-db:integer timeout:integer [copy:pure-token=COPY!3.0.0] "
-                 "[replace:pure-token=REPLACE!3.0.0] [authentication:oneof(auth:string=AUTH!4.0.7 "
-                 "auth2:block(username:string password:string)=AUTH2!6.0.0)] [keys:key=KEYS@1!3.0.6*]",
+             .arguments = "host:string port:integer key-selector:oneof(key:key@0 empty-string:pure-token=) "
+                          "destination-db:integer timeout:integer [copy:pure-token=COPY!3.0.0] "
+                          "[replace:pure-token=REPLACE!3.0.0] [authentication:oneof(auth:string=AUTH!4.0.7 "
+                          "auth2:block(username:string password:string)=AUTH2!6.0.0)] [keys:key=KEYS@1!3.0.6*]",
              .tips = "nondeterministic_output"},
      .is_secret = IsMigrateSecret},
 };

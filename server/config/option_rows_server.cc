@@ -25,9 +25,7 @@ constexpr OptionSpec kRows[] = {
     Integer<&Config::socket_mark_id>("socket-mark-id", "0", {0, kUint32Max}).Flags(kOptionImmutable),
     Integer<&Config::max_new_connections_per_cycle>("max-new-connections-per-cycle", "10", {1, 1000})
         .Flags(kOptionOurs),
-    Integer<&Config::metrics_port>("metrics-port", "0", {0, 65535})
-        .Flags(kOptionOurs)
-        .Applies(ApplyGroup::kMetrics),
+    Integer<&Config::metrics_port>("metrics-port", "0", {0, 65535}).Flags(kOptionOurs).Applies(ApplyGroup::kMetrics),
     Text<&Config::metrics_bind>("metrics-bind", "127.0.0.1").Flags(kOptionOurs).Applies(ApplyGroup::kMetrics),
     Integer<&Config::client_turn_us>("client-turn-us", "200", {20, 1000000})
         .Flags(kOptionOurs | kOptionImmutable)
@@ -78,9 +76,7 @@ constexpr OptionSpec kRows[] = {
         .Applies(ApplyGroup::kWatchdog)
         .Of(Feature::kCrashReport),
     Bool<&Config::crash_memcheck_enabled>("crash-memcheck-enabled", "yes").Of(Feature::kCrashReport),
-    Bool<&Config::use_exit_on_panic>("use-exit-on-panic", "no")
-        .Flags(kOptionHidden)
-        .Applies(ApplyGroup::kWatchdog),
+    Bool<&Config::use_exit_on_panic>("use-exit-on-panic", "no").Flags(kOptionHidden).Applies(ApplyGroup::kWatchdog),
     Integer<&Config::watchdog_period>("watchdog-period", "0", {0, kInt32Max})
         .Flags(kOptionHidden)
         .In(Unit::kMilliseconds)

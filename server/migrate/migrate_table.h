@@ -79,7 +79,7 @@ class MigrateTable final : public SessionListener {
   std::atomic<bool> stopping_{false};
   mutable std::mutex mutex_;
   // Guarded by mutex_.
-  std::map<uint64_t, Entry> entries_;  // By client id.
+  std::map<uint64_t, Entry> entries_;             // By client id.
   std::map<std::string, MigrateTarget> targets_;  // By "host:port".
 };
 

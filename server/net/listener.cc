@@ -142,11 +142,12 @@ ListenerSet::ListenerSet(EventLoop& loop, Log& log, OnAccept on_accept, RunOnLoo
       log_(log),
       on_accept_(std::move(on_accept)),
       run_on_loop_(std::move(run_on_loop)),
-      exhausted_timer_(loop, [this] {
-        for (auto& socket : tcp_) socket->Watch(true);
-        for (auto& socket : tls_) socket->Watch(true);
-        if (unix_) unix_->Watch(true);
-      }),
+      exhausted_timer_(loop,
+                       [this] {
+                         for (auto& socket : tcp_) socket->Watch(true);
+                         for (auto& socket : tls_) socket->Watch(true);
+                         if (unix_) unix_->Watch(true);
+                       }),
       handshakes_timer_(loop, [this] {
         for (auto& socket : tls_) socket->Watch(true);
       }) {}

@@ -81,8 +81,8 @@ class ListenerSet {
   // Binds everything and starts accepting. On an error nothing stays bound that was not before; the text is the
   // reason, and the log has Redis' line for it.
   Status Open(const Config& options);
-  // Replaces the sockets whose port or addresses changed; what `before` asked for comes back when the new ones cannot be
-  // bound. The Unix socket is not touched.
+  // Replaces the sockets whose port or addresses changed; what `before` asked for comes back when the new ones cannot
+  // be bound. The Unix socket is not touched.
   Status Rebind(const Config& before, const Config& after);
   // Stops accepting; connections waiting in the kernel are refused by closing. Removes the Unix socket's path.
   void Close();

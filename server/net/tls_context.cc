@@ -51,7 +51,8 @@ Result<uint64_t> ProtocolsOff(std::string_view text) {
     const size_t end = std::min(text.find(' ', at), text.size());
     const std::string word = LowerCased(text.substr(at, end - at));
     const auto* found = std::ranges::find(kProtocols, std::string_view(word), &ProtocolName::name);
-    if (found == std::end(kProtocols)) return Reason("Invalid tls-protocols specified. Use a combination of TLSv1 to TLSv1.3");
+    if (found == std::end(kProtocols))
+      return Reason("Invalid tls-protocols specified. Use a combination of TLSv1 to TLSv1.3");
     off &= ~found->off;
     at = end;
   }
@@ -85,10 +86,12 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::Create(const TlsDirectives
                                                              TlsLimits limits) {
   if (options.tls_cert_file.empty()) return Reason("No tls-cert-file configured!");
   if (options.tls_key_file.empty()) return Reason("No tls-key-file configured!");
-  const bool verifies = options.tls_auth_clients != TlsAuthClients::kNo || options.tls_cluster || options.tls_replication;
+  const bool verifies =
+      options.tls_auth_clients != TlsAuthClients::kNo || options.tls_cluster || options.tls_replication;
   if (verifies && options.tls_ca_cert_file.empty() && options.tls_ca_cert_dir.empty()) {
-    return Reason("Either tls-ca-cert-file or tls-ca-cert-dir must be specified when tls-cluster, tls-replication or "
-                  "tls-auth-clients are enabled!");
+    return Reason(
+        "Either tls-ca-cert-file or tls-ca-cert-dir must be specified when tls-cluster, tls-replication or "
+        "tls-auth-clients are enabled!");
   }
   std::shared_ptr<TlsContext> made(new TlsContext(limits));
   Result<ContextPointer> server =
@@ -105,7 +108,8 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::Create(const TlsDirectives
   return std::shared_ptr<const TlsContext>(std::move(made));
 }
 
-Result<TlsContext::ContextPointer> TlsContext::MakeContext(const TlsDirectives& options, const CertificateFiles& files) {
+Result<TlsContext::ContextPointer> TlsContext::MakeContext(const TlsDirectives& options,
+                                                           const CertificateFiles& files) {
   ERR_clear_error();
   ContextPointer context(SSL_CTX_new(TLS_method()));
   if (context == nullptr) return Reason("Failed to make a TLS context: " + TakeTlsErrorText());
@@ -116,8 +120,8 @@ Result<TlsContext::ContextPointer> TlsContext::MakeContext(const TlsDirectives& 
   // given back. A write ends after each record, so that a turn has its bound, and may go on from another address.
   SSL_CTX_set_options(context.get(), *off | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_SINGLE_DH_USE |
                                          SSL_OP_IGNORE_UNEXPECTED_EOF);
-  SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                      SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_mode(context.get(),
+                   SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_read_ahead(context.get(), 1);
   int verify = SSL_VERIFY_NONE;
   if (options.tls_auth_clients == TlsAuthClients::kOptional) verify = SSL_VERIFY_PEER;

@@ -55,9 +55,8 @@ void LogRegisters(Log& log, const void* context) noexcept {
     CN_LOG(log, kWarning, "X{:<2}:{:016x} X{:<2}:{:016x} X{:<2}:{:016x}", i, user->uc_mcontext.regs[i], i + 1,
            user->uc_mcontext.regs[i + 1], i + 2, user->uc_mcontext.regs[i + 2]);
   }
-  LogThreeAbreast<3>(log, {{{"X30", user->uc_mcontext.regs[30]},
-                            {"SP", user->uc_mcontext.sp},
-                            {"PC", user->uc_mcontext.pc}}});
+  LogThreeAbreast<3>(
+      log, {{{"X30", user->uc_mcontext.regs[30]}, {"SP", user->uc_mcontext.sp}, {"PC", user->uc_mcontext.pc}}});
 #else
   log.WriteLine(LogLevel::kWarning, "Registers of this processor are not shown.");
 #endif

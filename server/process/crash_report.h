@@ -3,7 +3,8 @@
 //
 // Thread-safety: Install before threads start; the report itself runs on the thread that crashed. The watchdog prints
 //   the stack of a worker that has not ended a loop turn for its period: the worker's signal handler only takes the
-//   addresses, since the worker may hold the log's or the allocator's lock; the watchdog's thread names and writes them.
+//   addresses, since the worker may hold the log's or the allocator's lock; the watchdog's thread names and writes
+//   them.
 // Limits: kFramesMax frames. A report that hangs is killed after kReportSecondsMax. A worker has kCaptureMsMax to show
 //   its stack.
 #pragma once

@@ -126,10 +126,10 @@ Result<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(const std::strin
   unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC;
   if (bound.storage.ss_family == AF_INET6) flags |= MHD_USE_IPv6;
   errno = 0;
-  endpoint->daemon_->daemon = library.start_daemon(
-      flags, port, nullptr, nullptr, HandleRequest, endpoint.get(), MHD_OPTION_SOCK_ADDR, bound.raw(),
-      MHD_OPTION_CONNECTION_LIMIT, kConnectionsMax, MHD_OPTION_CONNECTION_TIMEOUT, kConnectionSeconds,
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, size_t{16384}, MHD_OPTION_END);
+  endpoint->daemon_->daemon =
+      library.start_daemon(flags, port, nullptr, nullptr, HandleRequest, endpoint.get(), MHD_OPTION_SOCK_ADDR,
+                           bound.raw(), MHD_OPTION_CONNECTION_LIMIT, kConnectionsMax, MHD_OPTION_CONNECTION_TIMEOUT,
+                           kConnectionSeconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, size_t{16384}, MHD_OPTION_END);
   if (endpoint->daemon_->daemon == nullptr) {
     return Status::Text(fmt::format("metrics-port {}: {}", port, std::strerror(errno)));
   }

@@ -130,8 +130,9 @@ constexpr Metric kMetrics[] = {
 };
 
 // Fields that become labels of redis_instance_info.
-constexpr std::string_view kInstanceLabels[] = {"role",   "redis_version",    "redis_mode", "os",     "maxmemory_policy",
-                                                "run_id", "redis_build_id",   "tcp_port",   "process_id"};
+constexpr std::string_view kInstanceLabels[] = {
+    "role",   "redis_version",  "redis_mode", "os",        "maxmemory_policy",
+    "run_id", "redis_build_id", "tcp_port",   "process_id"};
 
 struct Labelled {
   std::string labels;  // {cmd="get"}

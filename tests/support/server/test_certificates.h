@@ -1,4 +1,5 @@
-// A certificate authority and what it signed, as PEM files in a folder of their own: for tests of encrypted connections.
+// A certificate authority and what it signed, as PEM files in a folder of their own: for tests of encrypted
+// connections.
 //
 // Thread-safety: one test thread. The folder goes with the object.
 #pragma once

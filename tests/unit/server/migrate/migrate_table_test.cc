@@ -92,9 +92,10 @@ TEST(MigrateTable, SendsWhatTheOrderSaysAndNotesWhatWasTaken) {
   EXPECT_EQ(order.error, "ERR Target instance replied with error: BUSYKEY Target key name already exists.");
   EXPECT_TRUE(order.items[0].accepted);
   EXPECT_FALSE(order.items[1].accepted);
-  EXPECT_TRUE(request.starts_with("*3\r\n$4\r\nAUTH\r\n$7\r\nsomeone\r\n$6\r\nsecret\r\n"
-                                  "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n"
-                                  "*4\r\n$7\r\nRESTORE\r\n$5\r\nfirst\r\n$1\r\n0\r\n$9\r\npayload-1\r\n"))
+  EXPECT_TRUE(
+      request.starts_with("*3\r\n$4\r\nAUTH\r\n$7\r\nsomeone\r\n$6\r\nsecret\r\n"
+                          "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n"
+                          "*4\r\n$7\r\nRESTORE\r\n$5\r\nfirst\r\n$1\r\n0\r\n$9\r\npayload-1\r\n"))
       << request;
 }
 

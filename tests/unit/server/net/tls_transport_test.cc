@@ -193,7 +193,8 @@ TEST_F(TlsTransportTest, NoticesAParkedClientThatGoes) {
   EXPECT_EQ(client.Receive(kPong.size()), kPong);
   ASSERT_TRUE(node.WithSession(client.socket().id, [](Session& s) { s.connection->Park(); }));
   ASSERT_TRUE(client.Send(kPing));
-  ASSERT_TRUE(node.WaitUntil(client.socket().id, [](Session& s) { return s.connection->Usage().query_buffer_used != 0; }));
+  ASSERT_TRUE(
+      node.WaitUntil(client.socket().id, [](Session& s) { return s.connection->Usage().query_buffer_used != 0; }));
   SSL_shutdown(client.raw());
   client.socket().Close();
   EXPECT_TRUE(node.WaitForClientCount(0));
@@ -276,7 +277,8 @@ TEST_F(TlsTransportTest, FollowsAKeyUpdate) {
 TEST_F(TlsTransportTest, ClosesOnAnythingButAHandshake) {
   TestNode node;
   const auto context = Context();
-  for (const std::string& garbage : {kPing, std::string(20'000, 'g'), std::string("\x16\x03\x01\xff\xff", 5) + std::string(70'000, '\0')}) {
+  for (const std::string& garbage :
+       {kPing, std::string(20'000, 'g'), std::string("\x16\x03\x01\xff\xff", 5) + std::string(70'000, '\0')}) {
     TestClient client = node.Connect(0, context);
     client.Send(garbage);
     client.ReceiveAll();  // An alert, or nothing, and the end.

@@ -31,8 +31,7 @@ TEST(MetricsEndpoint, AnswersMetricsFromInfo) {
 
 TEST(MetricsEndpoint, HealthIsServingAndNotLoading) {
   std::string info = "# Persistence\r\nloading:0\r\n";
-  const auto endpoint =
-      Started([&](const std::string&, const MetricsEndpoint::OnInfo& on_info) { on_info(info); });
+  const auto endpoint = Started([&](const std::string&, const MetricsEndpoint::OnInfo& on_info) { on_info(info); });
   EXPECT_EQ(endpoint->Answer("/healthz").status, 200U);
   info = "# Persistence\r\nloading:1\r\n";
   EXPECT_EQ(endpoint->Answer("/healthz").status, 503U);
