@@ -4,11 +4,11 @@
 
 packages_run="g++ cmake ninja-build pkg-config ca-certificates
   libuv1-dev libjemalloc-dev libssl-dev libcurl4-openssl-dev liblzf-dev libxxhash-dev libfmt-dev
-  libluajit-5.1-dev lua-cjson-dev"
+  libluajit-5.1-dev lua-cjson-dev libmicrohttpd-dev"
 
 # redis-tools holds the reference server as well: redis-server is a link to its redis-check-rdb, and the package
 # redis-server would only add a service that takes the port.
-packages_test="ccache mold python3 libgtest-dev libgmock-dev clang-format-14 redis-tools tcl dpkg-dev procps
+packages_test="ccache mold python3 libgtest-dev libgmock-dev clang-format-14 redis-tools tcl tcl-tls dpkg-dev procps
   openssl awscli python3-swift"
 
 packages_full="clang-14 clang-tidy-14 lld-14 libclang-rt-14-dev llvm-14 libmimalloc-dev libbenchmark-dev valgrind"

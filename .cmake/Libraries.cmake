@@ -25,3 +25,6 @@ find_library(LZF_LIBRARY NAMES lzf REQUIRED)
 add_library(cachenode_lzf INTERFACE)
 target_include_directories(cachenode_lzf SYSTEM INTERFACE ${LZF_INCLUDE})
 target_link_libraries(cachenode_lzf INTERFACE ${LZF_LIBRARY})
+
+# Headers only: the library is loaded when a node has a metrics-port.
+find_path(MICROHTTPD_INCLUDE microhttpd.h REQUIRED)

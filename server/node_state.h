@@ -5,11 +5,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "server/key_interest.h"
 
 namespace cachenode {
+
+class MigrateTable;
 
 // What this process is. Constant once the node serves.
 struct NodeIdentity {
@@ -22,7 +25,9 @@ struct NodeIdentity {
 struct NodeState {
   // Beyond it the kernel may end the process (control group); 0: no such limit. Constant once the node serves.
   uint64_t memory_ceiling_bytes = 0;
-  KeyInterest key_interest;                       // Watchers, waiters, trackers and notifications.
+  KeyInterest key_interest;  // Watchers, waiters, trackers and notifications.
+  // Keys on their way to other servers; null in harnesses. Shared only because its type is not known here.
+  std::shared_ptr<MigrateTable> migrations;
   NodeIdentity identity;                          // Filled before the workers start.
   std::atomic<bool> loading{false};               // A data set is being loaded. Written by the persistence service.
   std::atomic<bool> snapshots_failing{false};     // The last snapshot failed and writes must stop. The same.

@@ -9,7 +9,9 @@
 #include "server/blocking/blocked_client.h"
 #include "server/blocking/wait_table.h"
 #include "server/config/config.h"
+#include "server/migrate/migrate_table.h"
 #include "server/monitor/monitor_feed.h"
+#include "server/node_state.h"
 #include "server/persistence_service.h"
 #include "server/pubsub/pubsub.h"
 #include "server/script/script_engine.h"
@@ -21,6 +23,24 @@
 #include "storage/base/cycle_clock.h"
 
 namespace cachenode {
+
+namespace {
+
+// Whether a request has to wait for keys that are on their way to another server: its own, or, when it writes where
+// nobody can tell beforehand, any. The keys are locked, or the world.
+bool MustWaitForMigration(const CommandContext& context, uint32_t flags, std::span<const RequestRunner::HashedKey> keys,
+                          bool has_unknown_keys) {
+  const MigrateTable* table = context.parts().state->migrations.get();
+  if (table == nullptr || !table->HasFences()) [[likely]]
+    return false;
+  if ((flags & (kWrite | kMayReplicate | kRunsScript)) == 0) return false;
+  if (has_unknown_keys || ((flags & kWrite) != 0 && keys.empty())) return true;
+  return std::any_of(keys.begin(), keys.end(), [&context, table](const RequestRunner::HashedKey& key) {
+    return table->Blocks(context.session().id, context.db(), key.hash);
+  });
+}
+
+}  // namespace
 
 RequestRunner::RequestRunner(const ServerParts& parts, WorkerStats& stats, uint32_t worker_index, WorldLock::Seat* seat)
     : parts_(parts), stats_(stats), context_(parts, stats, worker_index), gate_(parts), seat_(seat) {
@@ -231,6 +251,8 @@ void RequestRunner::ShowOwnRequest(const Session& session, const Command& comman
 
 // Nothing when the client must wait for the snapshot; nothing was changed then. The locks are held.
 std::optional<Status> RequestRunner::CallHolding(const Command& command, Args args, std::span<const HashedKey> keys) {
+  if (MustWaitForMigration(context_, request_flags_, keys, has_unknown_keys_)) [[unlikely]]
+    return std::nullopt;
   if (MustWaitForSnapshot(request_flags_, keys)) [[unlikely]]
     return std::nullopt;
   Status status = Handle(context_.session(), command, args);

@@ -14,9 +14,12 @@
 #include "server/banner.h"
 #include "server/commands/families.h"
 #include "server/config/config.h"
+#include "server/crash_details.h"
+#include "server/migrate/migrate_table.h"
 #include "server/process/memory_ceiling.h"
 #include "server/process/process_limits.h"
 #include "server/process/unfinished_file.h"
+#include "server/stats/info_sections.h"
 #include "server/stats/memory_report.h"
 #include "server/worker.h"
 #include "storage/base/cycle_clock.h"
@@ -42,10 +45,13 @@ KeyspaceOptions KeyspaceOptionsOf(const Config& config, RetireList& retired, Val
   return options;
 }
 
+// The one port that INFO, the title and the log name.
+int64_t ShownPort(const Config& config) { return config.port != 0 ? config.port : config.tls_port; }
+
 // Groups whose options the assembly itself must act on.
-constexpr ApplyGroup kOwnGroups[] = {ApplyGroup::kListeners,    ApplyGroup::kClientLimit, ApplyGroup::kOomScore,
-                                     ApplyGroup::kProcessTitle, ApplyGroup::kWatchdog,    ApplyGroup::kDirectory,
-                                     ApplyGroup::kLogging};
+constexpr ApplyGroup kOwnGroups[] = {ApplyGroup::kListeners,   ApplyGroup::kTls,       ApplyGroup::kMetrics,
+                                     ApplyGroup::kClientLimit, ApplyGroup::kOomScore,  ApplyGroup::kProcessTitle,
+                                     ApplyGroup::kWatchdog,    ApplyGroup::kDirectory, ApplyGroup::kLogging};
 
 }  // namespace
 
@@ -65,7 +71,7 @@ Server::Server(LaunchConfig launch, ProcessTitle& title)
       admission_(parts_, workers_),
       oom_score_base_(ReadOomScore()) {}
 
-Server::~Server() = default;
+Server::~Server() { CrashReport::SetDetails({}); }
 
 uint32_t Server::worker_count() const { return static_cast<uint32_t>(config_.Current().io_threads); }
 
@@ -104,6 +110,7 @@ bool Server::Prepare() {
   }
   SetUnfinishedFile(UnfinishedSnapshotName());  // The working directory is `dir`.
   CrashReport::SetEnabled(config.crash_log_enabled);
+  CrashReport::SetExitsOnPanic(config.use_exit_on_panic);
   CrashReport::Install(log_);
   supervisor_ = std::make_unique<Supervisor>(config.supervised, log_);
   if (config.disable_thp) DisableHugePages();
@@ -152,6 +159,7 @@ bool Server::MakeWorkers() {
     }
     workers_.back()->AddCronTask([this, i](Worker& worker, int64_t) { maintenance_[i]->Run(worker); });
   }
+  CrashReport::SetDetails([this] { CrashDetails{parts_, config_.Current().crash_memcheck_enabled}.Write(); });
   Worker& first = *workers_.front();
   parts_.dispatcher = &first.dispatcher();
   persistence_ = std::make_unique<PersistenceService>(parts_, log_, PersistenceHooks());
@@ -163,7 +171,11 @@ bool Server::MakeWorkers() {
       [&first](std::function<void()> action) {
         first.mailbox().Post(MakeLetter([action = std::move(action)](Worker&) { action(); }));
       });
-  if (!listeners_->Open(config).ok()) return false;
+  if (config.tls_port != 0 && !ConfigureTls(config).ok()) {
+    CN_LOG(log_, kWarning, "Failed to configure TLS. Check logs for more info.");
+    return false;
+  }
+  if (!listeners_->Open(config).ok() || !StartMetrics(config).ok()) return false;
   first.SetPumpedDescriptors([this] {
     std::vector<Worker::PumpedDescriptor> pumped;
     for (const int descriptor : listeners_->Descriptors()) {
@@ -190,6 +202,8 @@ void Server::ConnectControl() {
       worker->mailbox().Post(MakeLetter([](Worker& there) { there.ResumeParked(); }));
     }
   };
+  state_.migrations = std::make_shared<MigrateTable>(hooks.resume_parked);
+  parts_.session_listeners.push_back(state_.migrations.get());
   control_.SetHooks(std::move(hooks));
 }
 
@@ -215,7 +229,7 @@ PersistenceService::Hooks Server::PersistenceHooks() {
 }
 
 void Server::OnLoaded() {
-  if (listeners_->tcp_count() != 0) CN_LOG(log_, kNotice, "Ready to accept connections");
+  if (listeners_->port_count() != 0) CN_LOG(log_, kNotice, "Ready to accept connections");
   const std::string& unix_path = config_.Share()->unixsocket;
   if (!unix_path.empty()) CN_LOG(log_, kNotice, "The server is now ready to accept connections at {}", unix_path);
   supervisor_->Notify("STATUS=Ready to accept connections\nREADY=1\n");
@@ -234,9 +248,9 @@ void Server::Announce() {
   watchdog_->SetPeriod(config.watchdog_period);
   const std::string version = config.engine_version.RedisVersionText();
   if (config.always_show_logo || (isatty(STDOUT_FILENO) != 0 && config.logfile.empty() && !config.syslog_enabled)) {
-    log_sink_.WriteRaw(LogLevel::kNotice, MakeBanner({version, config.port, getpid(), worker_count()}));
+    log_sink_.WriteRaw(LogLevel::kNotice, MakeBanner({version, ShownPort(config), getpid(), worker_count()}));
   } else {
-    CN_LOG(log_, kNotice, "Running mode=standalone, port={}.", config.port);
+    CN_LOG(log_, kNotice, "Running mode=standalone, port={}.", ShownPort(config));
   }
   CN_LOG(log_, kWarning, "Server initialized");
 }
@@ -247,6 +261,9 @@ void Server::RunWorkers() {
   for (uint32_t i = 1; i < worker_count(); ++i) threads_.emplace_back([this, i] { RunWorker(i); });
   RunWorker(0);
   for (std::thread& thread : threads_) thread.join();
+  metrics_.reset();
+  state_.migrations->Stop();
+  background_.Drain(BackgroundPool::Lane::kTransfer);  // Its jobs write to workers.
   persistence_->Stop();
   signals_.reset();
   watchdog_.reset();
@@ -307,8 +324,16 @@ Status Server::SaveForShutdown(const ShutdownRequest& request) {
 
 Status Server::Apply(ApplyGroup group, const Config& before, const Config& after) {
   switch (group) {
+    case ApplyGroup::kTls:
+      if (after.tls_port == 0) return Status::Ok();  // Read when it is needed.
+      return ConfigureTls(after);
+    case ApplyGroup::kMetrics:
+      return MoveMetrics(before, after);
     case ApplyGroup::kListeners: {
-      Status failed = listeners_->RebindTcp(before, after);
+      if (after.tls_port != 0 && before.tls_port == 0) {
+        if (Status failed = ConfigureTls(after); !failed.ok()) return failed;
+      }
+      Status failed = listeners_->Rebind(before, after);
       if (failed.ok() && after.set_proc_title) ApplyTitle(after);
       if (failed.ok()) return Status::Ok();
       return Status::Text(before.bind != after.bind ? "Failed to bind to specified addresses."
@@ -328,6 +353,7 @@ Status Server::Apply(ApplyGroup group, const Config& before, const Config& after
     case ApplyGroup::kWatchdog:
       watchdog_->SetPeriod(after.watchdog_period);
       CrashReport::SetEnabled(after.crash_log_enabled);
+      CrashReport::SetExitsOnPanic(after.use_exit_on_panic);
       return Status::Ok();
     case ApplyGroup::kDirectory:
       if (chdir(after.dir.c_str()) == 0) return Status::Ok();
@@ -338,6 +364,47 @@ Status Server::Apply(ApplyGroup group, const Config& before, const Config& after
     default:
       return Status::Ok();
   }
+}
+
+// Connections from now on are encrypted as `config` says; those that exist stay as they are.
+Status Server::ConfigureTls(const Config& config) {
+  Result<std::shared_ptr<const TlsContext>> made = TlsContext::Create(config, tls_.get());
+  if (made) {
+    tls_ = *std::move(made);
+    listeners_->SetTls(tls_);
+    return Status::Ok();
+  }
+  CN_LOG(log_, kWarning, "{}", made.error().text());
+  return Status::Text("Unable to update TLS configuration. Check server logs.");
+}
+
+Status Server::StartMetrics(const Config& config) {
+  if (config.metrics_port == 0) return Status::Ok();
+  Worker& first = *workers_.front();
+  const auto ask = [this, &first](std::string section, MetricsEndpoint::OnInfo on_info) {
+    first.mailbox().Post(MakeLetter([this, section = std::move(section), on_info = std::move(on_info)](Worker& there) {
+      const std::string_view name = section;
+      on_info(MakeInfo(parts_, there.config(), {&name, 1}));
+    }));
+  };
+  Result<std::unique_ptr<MetricsEndpoint>> started =
+      MetricsEndpoint::Start(config.metrics_bind, static_cast<uint16_t>(config.metrics_port), ask);
+  if (started) {
+    metrics_ = *std::move(started);
+    return Status::Ok();
+  }
+  CN_LOG(log_, kWarning, "{}", started.error().text());
+  return Status::Text("Unable to listen on this port. Check server logs.");
+}
+
+// The port that is there is given up first, as the new one may be the same at another address.
+Status Server::MoveMetrics(const Config& before, const Config& after) {
+  metrics_.reset();
+  Status failed = StartMetrics(after);
+  if (failed.ok()) return failed;
+  const Status back = StartMetrics(before);
+  if (!back.ok()) CN_LOG(log_, kWarning, "The former metrics-port is lost, too.");
+  return failed;
 }
 
 Status Server::ApplyClientLimit(const Config& after) {
@@ -352,11 +419,12 @@ void Server::ApplyTitle(const Config& config) {
   TitleFacts facts;
   facts.title = title_.program();
   facts.port = config.port;
+  facts.tls_port = config.tls_port;
   facts.config_file = launch_.file_path;
   facts.unix_socket = config.unixsocket;
   const std::string host = config.bind.empty() ? std::string("*") : config.bind.front();
-  facts.listen_address =
-      config.port != 0 ? fmt::format("{}:{}", host, config.port) : fmt::format("{}:0", config.unixsocket);
+  const int64_t port = ShownPort(config);
+  facts.listen_address = port != 0 ? fmt::format("{}:{}", host, port) : fmt::format("{}:0", config.unixsocket);
   title_.Set(ExpandTitle(config.proc_title_template, facts));
 }
 

@@ -35,6 +35,7 @@
 #include "server/server_parts.h"
 #include "server/stats/latency_monitor.h"
 #include "server/stats/log_sink.h"
+#include "server/stats/metrics_endpoint.h"
 #include "server/stats/slowlog.h"
 #include "server/stats/stats_hub.h"
 #include "server/world_lock.h"
@@ -56,6 +57,9 @@ class Server final : private ConfigApplier {
 
  private:
   Status Apply(ApplyGroup group, const Config& before, const Config& after) override;
+  Status ConfigureTls(const Config& config);
+  Status StartMetrics(const Config& config);
+  Status MoveMetrics(const Config& before, const Config& after);
   Status ApplyClientLimit(const Config& after);
   void ApplyTitle(const Config& config);
 
@@ -99,7 +103,9 @@ class Server final : private ConfigApplier {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<PersistenceService> persistence_;
   Admission admission_;
+  std::shared_ptr<const TlsContext> tls_;  // Null until it is needed. Under the exclusive world lock.
   std::unique_ptr<ListenerSet> listeners_;
+  std::unique_ptr<MetricsEndpoint> metrics_;
   std::unique_ptr<SignalHandlers> signals_;
   std::unique_ptr<Watchdog> watchdog_;
   std::unique_ptr<Supervisor> supervisor_;

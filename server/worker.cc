@@ -234,11 +234,13 @@ void Worker::MeasureTurn() {
 void Worker::Adopt(IncomingConnection incoming, uint64_t id) {
   if (!incoming.is_unix()) ConfigureSocket(incoming.descriptor(), config());
   const std::string local_address = incoming.LocalAddress();
-  auto connection = std::make_unique<Connection>(*this, id, MakeSocketTransport(incoming.TakeDescriptor()));
+  const bool is_tls = incoming.is_tls();
+  auto connection = std::make_unique<Connection>(*this, id, incoming.TakeTransport(log()));
   Session& session = connection->session();
   session.peer_address = incoming.peer_address();
   session.local_address = local_address;
   session.is_unix_socket = incoming.is_unix();
+  session.is_tls = is_tls;
   parts_.acl->BecomeDefault(session);
   session.created_ms = session.last_interaction_ms = now_ms();
   if (Status failed = connection->Open(); !failed.ok()) {

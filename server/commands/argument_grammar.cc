@@ -57,7 +57,7 @@ class GrammarReader {
   // A token may itself be one of the marks ("=", "~", "*"): its first character always belongs to it.
   std::string_view TakeToken() {
     const std::string_view whole = text_;
-    if (text_.empty() || text_.front() == ']' || text_.front() == ' ') return {};
+    if (text_.empty() || text_.front() == ']' || text_.front() == ')' || text_.front() == ' ') return {};
     text_.remove_prefix(1);
     TakeUntil("@!*+] )");
     return whole.substr(0, whole.size() - text_.size());

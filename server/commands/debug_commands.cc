@@ -203,11 +203,17 @@ Status DebugSegfault(CommandContext& context, Args /*args*/) {
   return Status::Ok();
 }
 Status DebugPanic(CommandContext& context, Args /*args*/) {
-  CN_LOG(*context.parts().log, kWarning, "Guru Meditation: called by DEBUG PANIC");
+  Log& log = *context.parts().log;
+  log.WriteLine(LogLevel::kWarning, "------------------------------------------------");
+  log.WriteLine(LogLevel::kWarning, "!!! Software Failure. Press left mouse button to continue");
+  log.WriteLine(LogLevel::kWarning, "Guru Meditation: called by DEBUG PANIC");
+  log.WriteLine(LogLevel::kWarning, "------------------------------------------------");
   std::abort();
 }
 Status DebugAssert(CommandContext& context, Args /*args*/) {
-  CN_LOG(*context.parts().log, kWarning, "=== ASSERTION FAILED === 1 == 2, called by DEBUG ASSERT");
+  Log& log = *context.parts().log;
+  log.WriteLine(LogLevel::kWarning, "=== ASSERTION FAILED ===");
+  log.WriteLine(LogLevel::kWarning, "==> DEBUG ASSERT: '1 == 2' is not true");
   std::abort();
 }
 Status DebugOom(CommandContext& context, Args /*args*/) {

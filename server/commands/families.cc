@@ -38,6 +38,7 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
       ListCommands(),
       ListMoveCommands(),
       MemoryCommands(),
+      MigrateCommands(),
       MonitorCommands(),
       PersistenceCommands(),
       PubSubCommands(),

@@ -17,6 +17,7 @@
 #include "server/config/config_unbuilt.h"
 #include "server/config/engine_version.h"
 #include "server/config/option_types.h"
+#include "server/config/tls_directives.h"
 #include "storage/base/log.h"
 
 namespace cachenode {
@@ -37,6 +38,8 @@ struct NetworkDirectives {
   int64_t maxclients = 0;
   int64_t socket_mark_id = 0;
   int64_t max_new_connections_per_cycle = 0;
+  int64_t metrics_port = 0;    // 0: no monitoring over HTTP.
+  std::string metrics_bind;    // One address.
   int64_t client_turn_us = 0;  // Microseconds a client may use before the others get their turn.
 };
 

@@ -78,29 +78,4 @@ struct ClusterDirectives {
   std::string cluster_announce_human_nodename;
 };
 
-// Encrypted connections.
-struct TlsDirectives {
-  TlsAuthClients tls_auth_clients{};
-  std::string tls_ca_cert_dir;
-  std::string tls_ca_cert_file;
-  std::string tls_cert_file;
-  std::string tls_ciphers;
-  std::string tls_ciphersuites;
-  std::string tls_client_cert_file;
-  std::string tls_client_key_file;
-  std::string tls_client_key_file_pass;
-  bool tls_cluster = false;
-  std::string tls_dh_params_file;
-  std::string tls_key_file;
-  std::string tls_key_file_pass;
-  int64_t tls_port = 0;
-  bool tls_prefer_server_ciphers = false;
-  std::string tls_protocols;
-  bool tls_replication = false;
-  int64_t tls_session_cache_size = 0;
-  int64_t tls_session_cache_timeout = 0;
-  bool tls_session_caching = false;
-  int64_t max_new_tls_connections_per_cycle = 0;
-};
-
 }  // namespace cachenode

@@ -26,6 +26,8 @@ constexpr OptionSpec kRows[] = {
     Integer<&Config::socket_mark_id>("socket-mark-id", "0", {0, kUint32Max}).Flags(kOptionImmutable),
     Integer<&Config::max_new_connections_per_cycle>("max-new-connections-per-cycle", "10", {1, 1000})
         .Flags(kOptionOurs),
+    Integer<&Config::metrics_port>("metrics-port", "0", {0, 65535}).Flags(kOptionOurs).Applies(ApplyGroup::kMetrics),
+    Text<&Config::metrics_bind>("metrics-bind", "127.0.0.1").Flags(kOptionOurs).Applies(ApplyGroup::kMetrics),
     Integer<&Config::client_turn_us>("client-turn-us", "200", {20, 1000000})
         .Flags(kOptionOurs | kOptionImmutable)
         .In(Unit::kMicroseconds),
@@ -69,9 +71,11 @@ constexpr OptionSpec kRows[] = {
     Special("oom-score-adj-values", "0 200 800", kOomScoreAdjValues)
         .Flags(kOptionManyWords)
         .Applies(ApplyGroup::kOomScore),
-    Bool<&Config::crash_log_enabled>("crash-log-enabled", "yes").Of(Feature::kCrashReport),
+    Bool<&Config::crash_log_enabled>("crash-log-enabled", "yes")
+        .Applies(ApplyGroup::kWatchdog)
+        .Of(Feature::kCrashReport),
     Bool<&Config::crash_memcheck_enabled>("crash-memcheck-enabled", "yes").Of(Feature::kCrashReport),
-    Bool<&Config::use_exit_on_panic>("use-exit-on-panic", "no").Flags(kOptionHidden),
+    Bool<&Config::use_exit_on_panic>("use-exit-on-panic", "no").Flags(kOptionHidden).Applies(ApplyGroup::kWatchdog),
     Integer<&Config::watchdog_period>("watchdog-period", "0", {0, kInt32Max})
         .Flags(kOptionHidden)
         .In(Unit::kMilliseconds)

@@ -34,10 +34,10 @@ constexpr FeatureRow kFeatures[] = {
     {Feature::kAppendOnly, "the append-only file", false},
     {Feature::kReplication, "replication", false},
     {Feature::kCluster, "cluster mode", false},
-    {Feature::kTls, "TLS", false},
+    {Feature::kTls, "TLS", true},
     {Feature::kModules, "loading modules", false},
     {Feature::kCpuPinning, "pinning threads to processors", false},
-    {Feature::kCrashReport, "the crash report", false},
+    {Feature::kCrashReport, "the crash report", true},
 };
 
 const FeatureRow& RowOf(Feature feature) {
@@ -54,7 +54,8 @@ struct Spelling {
 
 std::vector<const OptionSpec*> CollectOptions() {
   std::vector<const OptionSpec*> options;
-  for (const std::span<const OptionSpec> rows : {ServerOptionRows(), DataOptionRows(), UnbuiltOptionRows()}) {
+  for (const std::span<const OptionSpec> rows :
+       {ServerOptionRows(), DataOptionRows(), TlsOptionRows(), UnbuiltOptionRows()}) {
     for (const OptionSpec& row : rows) options.push_back(&row);
   }
   std::ranges::sort(options, {}, &OptionSpec::name);

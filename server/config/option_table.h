@@ -69,6 +69,7 @@ enum class ApplyGroup : uint8_t {
   kNone,
   kListeners,  // port, bind
   kTls,
+  kMetrics,      // metrics-port, metrics-bind
   kClientLimit,  // maxclients
   kClients,      // timeout, tcp-keepalive, output limits, maxmemory-clients
   kMemoryLimit,  // maxmemory and its policy

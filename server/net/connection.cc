@@ -9,6 +9,7 @@
 #include "protocol/resp_writer.h"
 #include "server/config/config.h"
 #include "server/dispatcher.h"
+#include "server/executing_session.h"
 #include "server/node_state.h"
 #include "server/pubsub/pubsub.h"
 #include "server/transaction/transaction_state.h"
@@ -171,6 +172,7 @@ size_t Connection::ExecuteInput(std::string_view input) {
 
 size_t Connection::ExecuteRequests(std::string_view input) {
   input_peak_ = std::max(input_peak_, input.size());
+  const ExecutingSession named_in_a_crash_report(session_);
   const uint64_t deadline = CycleClock::Ticks() + worker_.turn_budget_ticks();
   if ((session_.conditions & (kTracksKeys | kSubscribed)) != 0) worker_.TakeAllMail();
   RequestBatch& batch = worker_.batch();

@@ -141,6 +141,31 @@ void Timer::Start(uint64_t delay_ms, uint64_t repeat_ms) {
 
 void Timer::Stop() { uv_timer_stop(&handle_->timer); }
 
+struct NextTurn::Handle {
+  uv_idle_t idle;
+  std::function<void()> action;
+};
+
+NextTurn::NextTurn(EventLoop& loop, std::function<void()> action) : handle_(new Handle()) {
+  handle_->action = std::move(action);
+  handle_->idle.data = handle_;
+  uv_idle_init(loop.raw(), &handle_->idle);
+}
+
+NextTurn::~NextTurn() {
+  uv_close(AsHandle(&handle_->idle), [](uv_handle_t* handle) noexcept { delete static_cast<Handle*>(handle->data); });
+}
+
+void NextTurn::Schedule() {
+  uv_idle_start(&handle_->idle, [](uv_idle_t* idle) noexcept {
+    static_cast<EventLoop*>(idle->loop->data)->TouchTurn();
+    uv_idle_stop(idle);
+    static_cast<Handle*>(idle->data)->action();
+  });
+}
+
+void NextTurn::Cancel() { uv_idle_stop(&handle_->idle); }
+
 struct Poller::Handle {
   uv_poll_t poll;
   Listener* listener;

@@ -97,6 +97,22 @@ class Timer {
   Handle* handle_;
 };
 
+// Calls something in the loop's next turn, before that turn waits for events; it does not sleep until then.
+class NextTurn {
+ public:
+  NextTurn(EventLoop& loop, std::function<void()> action);
+  ~NextTurn();
+  NextTurn(const NextTurn&) = delete;
+  NextTurn& operator=(const NextTurn&) = delete;
+  // Nothing when it is scheduled already. Inside `action` it means the turn after.
+  void Schedule();
+  void Cancel();
+
+ private:
+  struct Handle;
+  Handle* handle_;
+};
+
 // Readiness of a descriptor that the caller owns and closes after destroying this.
 class Poller {
  public:

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "server/net/socket_address.h"
+#include "server/net/tls_transport.h"
 
 namespace cachenode {
 
@@ -30,7 +31,7 @@ void SetOption(int descriptor, int level, int name, int value) {
 }
 
 // A listening socket at `address`, or -1 with errno and a text for the log.
-int Listen(const SocketAddress& address, const NetworkDirectives& options, std::string& reason) {
+int Listen(const SocketAddress& address, const Config& options, std::string& reason) {
   const int family = address.storage.ss_family;
   const int descriptor = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
@@ -58,20 +59,31 @@ int Listen(const SocketAddress& address, const NetworkDirectives& options, std::
 
 }  // namespace
 
-IncomingConnection::IncomingConnection(int descriptor, bool is_unix, std::string peer_address, bool is_loopback)
-    : descriptor_(descriptor), is_unix_(is_unix), is_loopback_(is_loopback), peer_address_(std::move(peer_address)) {}
+IncomingConnection::IncomingConnection(int descriptor, bool is_unix, std::string peer_address, bool is_loopback,
+                                       std::shared_ptr<const TlsContext> tls)
+    : descriptor_(descriptor),
+      is_unix_(is_unix),
+      is_loopback_(is_loopback),
+      peer_address_(std::move(peer_address)),
+      tls_(std::move(tls)) {}
 
 IncomingConnection::IncomingConnection(IncomingConnection&& other) noexcept
     : descriptor_(other.TakeDescriptor()),
       is_unix_(other.is_unix_),
       is_loopback_(other.is_loopback_),
-      peer_address_(std::move(other.peer_address_)) {}
+      peer_address_(std::move(other.peer_address_)),
+      tls_(std::move(other.tls_)) {}
 
 IncomingConnection::~IncomingConnection() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
 int IncomingConnection::TakeDescriptor() { return std::exchange(descriptor_, -1); }
+
+std::unique_ptr<Transport> IncomingConnection::TakeTransport(Log& log) {
+  if (tls_ == nullptr) return MakeSocketTransport(TakeDescriptor());
+  return MakeTlsTransport(TakeDescriptor(), std::move(tls_), log);
+}
 
 std::string IncomingConnection::LocalAddress() const {
   if (is_unix_) return peer_address_;
@@ -82,6 +94,7 @@ std::string IncomingConnection::LocalAddress() const {
 }
 
 void IncomingConnection::Refuse(std::string_view line) const {
+  if (is_tls()) return;
   // What the client sent already is read, as closing over unread input would reset the connection before the client
   // sees the line.
   char unread[1024];
@@ -92,7 +105,7 @@ void IncomingConnection::Refuse(std::string_view line) const {
 // One listening descriptor.
 class ListenerSet::Socket final : private Poller::Listener {
  public:
-  Socket(ListenerSet& set, int descriptor, bool is_unix) : set_(set), descriptor_(descriptor), is_unix_(is_unix) {}
+  Socket(ListenerSet& set, int descriptor, Kind kind) : set_(set), descriptor_(descriptor), kind_(kind) {}
   ~Socket() override {
     poller_.Close();
     close(descriptor_);
@@ -112,14 +125,14 @@ class ListenerSet::Socket final : private Poller::Listener {
   void Silence() { shutdown(descriptor_, SHUT_RDWR); }
   void Watch(bool accepting) { poller_.Watch(accepting ? Poller::kReadable : Poller::kNone); }
   [[nodiscard]] int descriptor() const { return descriptor_; }
-  [[nodiscard]] bool is_unix() const { return is_unix_; }
+  [[nodiscard]] Kind kind() const { return kind_; }
 
  private:
   void OnReady(uint8_t) override { set_.Accept(*this); }
 
   ListenerSet& set_;
   const int descriptor_;
-  const bool is_unix_;
+  const Kind kind_;
   bool started_ = false;
   Poller poller_;
 };
@@ -129,46 +142,86 @@ ListenerSet::ListenerSet(EventLoop& loop, Log& log, OnAccept on_accept, RunOnLoo
       log_(log),
       on_accept_(std::move(on_accept)),
       run_on_loop_(std::move(run_on_loop)),
-      exhausted_timer_(loop, [this] {
-        for (auto& socket : tcp_) socket->Watch(true);
-        if (unix_) unix_->Watch(true);
+      exhausted_timer_(loop,
+                       [this] {
+                         for (auto& socket : tcp_) socket->Watch(true);
+                         for (auto& socket : tls_) socket->Watch(true);
+                         if (unix_) unix_->Watch(true);
+                       }),
+      handshakes_timer_(loop, [this] {
+        for (auto& socket : tls_) socket->Watch(true);
       }) {}
 
 ListenerSet::~ListenerSet() { Close(); }
 
-Status ListenerSet::Open(const NetworkDirectives& options) {
-  Result<Sockets> bound = BindTcp(options);
-  if (!bound) {
-    CN_LOG(log_, kWarning, "Failed listening on port {} (TCP), aborting.", options.port);
-    return bound.error();
+Status ListenerSet::Open(const Config& options) {
+  Status failed;
+  for (const Kind kind : {Kind::kTcp, Kind::kTls}) {
+    Result<Sockets> bound = Bind(kind, options);
+    if (bound) {
+      OfKind(kind) = *std::move(bound);
+      continue;
+    }
+    CN_LOG(log_, kWarning, "Failed listening on port {} ({}), aborting.", PortOf(kind, options),
+           kind == Kind::kTls ? "TLS" : "TCP");
+    failed = bound.error();
+    break;
   }
-  tcp_ = *std::move(bound);
-  StartAll();
-  Status failed = BindUnix(options);
-  if (!failed.ok()) {
-    CN_LOG(log_, kWarning, "Failed opening Unix socket: {}", failed.text());
-    tcp_.clear();
+  if (failed.ok()) {
+    failed = BindUnix(options);
+    if (!failed.ok()) CN_LOG(log_, kWarning, "Failed opening Unix socket: {}", failed.text());
   }
+  if (failed.ok()) {
+    tls_accepts_per_turn_ = static_cast<int>(options.max_new_tls_connections_per_cycle);
+    StartAll();
+    return failed;
+  }
+  tcp_.clear();
+  tls_.clear();
   return failed;
 }
 
-Status ListenerSet::RebindTcp(const NetworkDirectives& before, const NetworkDirectives& after) {
+Status ListenerSet::Rebind(const Config& before, const Config& after) {
+  tls_accepts_per_turn_ = static_cast<int>(after.max_new_tls_connections_per_cycle);
+  // A port that one kind gives up may be the other's next.
+  const Kind first = after.tls_port == 0 ? Kind::kTls : Kind::kTcp;
+  const Kind second = first == Kind::kTls ? Kind::kTcp : Kind::kTls;
+  Status failed = RebindKind(first, before, after);
+  if (!failed.ok()) return failed;
+  failed = RebindKind(second, before, after);
+  if (failed.ok()) return failed;
+  const Status undone = RebindKind(first, after, before);
+  if (!undone.ok()) CN_LOG(log_, kWarning, "The former listening sockets are lost: {}", undone.text());
+  return failed;
+}
+
+int64_t ListenerSet::PortOf(Kind kind, const Config& options) {
+  return kind == Kind::kTls ? options.tls_port : options.port;
+}
+
+Status ListenerSet::RebindKind(Kind kind, const Config& before, const Config& after) {
+  const bool same_port = PortOf(kind, before) == PortOf(kind, after);
+  if (same_port && before.bind == after.bind) return Status::Ok();
   // One address cannot be bound twice, so on the same port the old sockets stop listening first. They are closed
   // later: their handles belong to the loop's thread.
-  const bool same_port = before.port == after.port;
+  Sockets& sockets = OfKind(kind);
   if (same_port) {
-    for (auto& socket : tcp_) socket->Silence();
+    for (auto& socket : sockets) socket->Silence();
   }
-  Result<Sockets> bound = BindTcp(after);
+  Result<Sockets> bound = Bind(kind, after);
   Status failed = bound ? Status::Ok() : bound.error();
   if (!failed.ok()) {
     if (!same_port) return failed;
-    bound = BindTcp(before);
+    bound = Bind(kind, before);
     if (!bound) CN_LOG(log_, kWarning, "The former listening sockets are lost: {}", bound.status().text());
   }
-  for (auto& socket : tcp_) replaced_.push_back(std::move(socket));
-  tcp_.clear();
-  if (bound) tcp_ = *std::move(bound);
+  // Silent at once, as the port may be wanted by the sockets of the other kind.
+  for (auto& socket : sockets) {
+    socket->Silence();
+    replaced_.push_back(std::move(socket));
+  }
+  sockets.clear();
+  if (bound) sockets = *std::move(bound);
   run_on_loop_([this] {
     replaced_.clear();
     StartAll();
@@ -177,21 +230,24 @@ Status ListenerSet::RebindTcp(const NetworkDirectives& before, const NetworkDire
 }
 
 void ListenerSet::StartAll() {
-  for (auto& socket : tcp_) {
-    const Status failed = socket->Start();
-    if (!failed.ok()) CN_LOG(log_, kWarning, "Cannot watch a listening socket: {}", failed.text());
+  for (Sockets* sockets : {&tcp_, &tls_}) {
+    for (auto& socket : *sockets) {
+      const Status failed = socket->Start();
+      if (!failed.ok()) CN_LOG(log_, kWarning, "Cannot watch a listening socket: {}", failed.text());
+    }
   }
 }
 
-Result<ListenerSet::Sockets> ListenerSet::BindTcp(const NetworkDirectives& options) {
+Result<ListenerSet::Sockets> ListenerSet::Bind(Kind kind, const Config& options) {
   Sockets sockets;
-  if (options.port == 0) return sockets;
+  const int64_t port = PortOf(kind, options);
+  if (port == 0) return sockets;
   for (const std::string& entry : options.bind) {
     const bool optional = entry.starts_with('-');
     const std::string host = optional ? entry.substr(1) : entry;
     std::string reason;
     int descriptor = -1;
-    Result<std::vector<SocketAddress>> addresses = ResolveToBind(host, static_cast<uint16_t>(options.port));
+    Result<std::vector<SocketAddress>> addresses = ResolveToBind(host, static_cast<uint16_t>(port));
     if (addresses) {
       descriptor = addresses->empty() ? -1 : Listen(addresses->front(), options, reason);
     } else {
@@ -199,12 +255,11 @@ Result<ListenerSet::Sockets> ListenerSet::BindTcp(const NetworkDirectives& optio
       errno = EADDRNOTAVAIL;
     }
     if (descriptor >= 0) {
-      sockets.push_back(std::make_unique<Socket>(*this, descriptor, false));
+      sockets.push_back(std::make_unique<Socket>(*this, descriptor, kind));
       continue;
     }
     const int error_number = errno;
-    CN_LOG(log_, kWarning, "Warning: Could not create server TCP listening socket {}:{}: {}", host, options.port,
-           reason);
+    CN_LOG(log_, kWarning, "Warning: Could not create server TCP listening socket {}:{}: {}", host, port, reason);
     if (error_number == EADDRNOTAVAIL && optional) continue;
     if (IsMissingFamily(error_number)) continue;
     return Status::WithText(Err::kIo, reason);
@@ -213,7 +268,7 @@ Result<ListenerSet::Sockets> ListenerSet::BindTcp(const NetworkDirectives& optio
   return sockets;
 }
 
-Status ListenerSet::BindUnix(const NetworkDirectives& options) {
+Status ListenerSet::BindUnix(const Config& options) {
   if (options.unixsocket.empty()) return Status::Ok();
   SocketAddress address;
   auto* name = reinterpret_cast<sockaddr_un*>(&address.storage);
@@ -225,7 +280,7 @@ Status ListenerSet::BindUnix(const NetworkDirectives& options) {
   std::string reason;
   const int descriptor = Listen(address, options, reason);
   if (descriptor < 0) return Status::Text(std::move(reason));
-  auto socket = std::make_unique<Socket>(*this, descriptor, true);
+  auto socket = std::make_unique<Socket>(*this, descriptor, Kind::kUnix);
   if (options.unixsocketperm != 0 && chmod(name->sun_path, static_cast<mode_t>(options.unixsocketperm)) != 0) {
     return SystemError("chmod");
   }
@@ -235,15 +290,28 @@ Status ListenerSet::BindUnix(const NetworkDirectives& options) {
   return Status::Ok();
 }
 
+int ListenerSet::AcceptsPerTurn(Kind kind) const {
+  if (kind != Kind::kTls) return kAcceptsPerTurn;
+  return tls_context_ != nullptr && tls_context_->TakesHandshakes() ? tls_accepts_per_turn_ : 0;
+}
+
 void ListenerSet::Accept(Socket& socket) {
-  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+  const bool is_unix = socket.kind() == Kind::kUnix;
+  const bool is_tls = socket.kind() == Kind::kTls;
+  const int accepts_max = AcceptsPerTurn(socket.kind());
+  if (accepts_max == 0) {  // The socket stays readable, and looking again at once would only spin.
+    socket.Watch(false);
+    handshakes_timer_.Start(kHandshakesPauseMs);
+    return;
+  }
+  for (int i = 0; i < accepts_max; ++i) {
     SocketAddress peer;
     peer.size = sizeof(peer.storage);
     const int descriptor = accept4(socket.descriptor(), peer.raw(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor >= 0) {
-      const std::string_view unix_path = socket.is_unix() ? std::string_view(unix_path_) : std::string_view();
-      on_accept_(IncomingConnection(descriptor, socket.is_unix(), AddressText(peer, unix_path),
-                                    socket.is_unix() || IsLoopback(peer)));
+      const std::string_view unix_path = is_unix ? std::string_view(unix_path_) : std::string_view();
+      on_accept_(IncomingConnection(descriptor, is_unix, AddressText(peer, unix_path), is_unix || IsLoopback(peer),
+                                    is_tls ? tls_context_ : nullptr));
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
@@ -275,13 +343,16 @@ void ListenerSet::AcceptFrom(int descriptor) {
 // Out of descriptors or memory: the socket stays readable, and looking again at once would only spin.
 void ListenerSet::PauseAccepting() {
   for (auto& socket : tcp_) socket->Watch(false);
+  for (auto& socket : tls_) socket->Watch(false);
   if (unix_) unix_->Watch(false);
   exhausted_timer_.Start(kExhaustedPauseMs);
 }
 
 void ListenerSet::Close() {
   exhausted_timer_.Stop();
+  handshakes_timer_.Stop();
   tcp_.clear();
+  tls_.clear();
   if (!unix_) return;
   unix_.reset();
   CN_LOG(log_, kNotice, "Removing the unix socket file.");

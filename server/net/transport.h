@@ -1,4 +1,4 @@
-// The bytes of one connection, whatever carries them: TCP, a Unix socket, later TLS or io_uring.
+// The bytes of one connection, whatever carries them: TCP, a Unix socket, TLS (tls_transport.h).
 //
 // Thread-safety: the worker that owns the connection.
 // Invariants: reading and writing never block. Readiness is level triggered: what was left unread is announced again.
@@ -38,7 +38,7 @@ class Transport {
 
   virtual ~Transport() = default;
   virtual Status Open(EventLoop& loop, Listener& listener) = 0;
-  // One attempt: at most one system call.
+  // One attempt: at most one system call, or with TLS one for each record.
   virtual TransferResult Read(std::span<char> into) = 0;
   virtual TransferResult Write(std::span<const iovec> pieces) = 0;
   // Which readiness is reported. Without `readable` a hang-up still is.

@@ -5,14 +5,17 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <cstdlib>
 #include <mutex>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include "server/process/crash_registers.h"
 #include "server/process/unfinished_file.h"
 
 namespace cachenode {
@@ -22,6 +25,16 @@ namespace {
 // Handlers have no argument to carry these.
 std::atomic<Log*> report_log{nullptr};
 std::atomic<bool> report_enabled{true};
+std::atomic<bool> exits_on_panic{false};
+std::function<void()> report_details;
+
+// The stack that the watchdog asked for, one at a time.
+struct StackCapture {
+  static constexpr int kWanted = -1;
+  std::array<void*, CrashReport::kFramesMax> frames;
+  std::atomic<int> count{0};  // kWanted until the handler has filled `frames`.
+};
+StackCapture watchdog_capture;
 
 constexpr std::array<int, 5> kFatalSignals = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
@@ -32,9 +45,16 @@ void Reset(int number) {
   sigaction(number, &action, nullptr);
 }
 
+void LogFrames(Log& log, std::span<void* const> frames) {
+  log.WriteLine(LogLevel::kWarning, "------ STACK TRACE ------");
+  char** names = backtrace_symbols(frames.data(), static_cast<int>(frames.size()));
+  for (size_t i = 0; names != nullptr && i < frames.size(); ++i) log.WriteLine(LogLevel::kWarning, names[i]);
+  std::free(static_cast<void*>(names));
+}
+
 // Not everything here may be called from a handler by the book (formatting, the log's mutex). The process is lost
 // anyway, the report is worth the risk, and the alarm ends it should it hang.
-extern "C" void HandleFatalSignal(int number, siginfo_t* info, void*) {
+extern "C" void HandleFatalSignal(int number, siginfo_t* info, void* context) {
   for (const int fatal : kFatalSignals) Reset(fatal);
   RemoveUnfinishedFile();
   Log* log = report_log.load();
@@ -48,18 +68,23 @@ extern "C" void HandleFatalSignal(int number, siginfo_t* info, void*) {
     }
     if (info->si_code <= 0 && info->si_pid > 0)
       CN_LOG(*log, kWarning, "Killed by PID: {}, UID: {}", info->si_pid, info->si_uid);
-    CrashReport::LogStack(*log, "------ STACK TRACE ------");
+    std::array<void*, CrashReport::kFramesMax> frames{};
+    LogFrames(*log, {frames.data(), static_cast<size_t>(backtrace(frames.data(), CrashReport::kFramesMax))});
+    LogRegisters(*log, context);
+    if (report_details) report_details();
     log->WriteLine(LogLevel::kWarning, "=== CACHENODE BUG REPORT END. Make sure to include from START to END. ===");
   }
+  if (number == SIGABRT && exits_on_panic.load()) _exit(1);
   raise(number);
 }
 
 extern "C" void HandleWatchdogSignal(int) {
-  Log* log = report_log.load();
-  if (log == nullptr) return;
-  log->WriteLine(LogLevel::kWarning, "--- WATCHDOG TIMER EXPIRED ---");
-  CrashReport::LogStack(*log, "------ STACK TRACE ------");
-  log->WriteLine(LogLevel::kWarning, "--------");
+  const int error_number = errno;
+  if (watchdog_capture.count.load(std::memory_order_acquire) == StackCapture::kWanted) {
+    const int count = backtrace(watchdog_capture.frames.data(), CrashReport::kFramesMax);
+    watchdog_capture.count.store(count, std::memory_order_release);
+  }
+  errno = error_number;
 }
 
 }  // namespace
@@ -80,14 +105,9 @@ void CrashReport::Install(Log& log) {
 
 void CrashReport::SetEnabled(bool enabled) { report_enabled.store(enabled); }
 
-void CrashReport::LogStack(Log& log, const char* heading) {
-  log.WriteLine(LogLevel::kWarning, heading);
-  std::array<void*, kFramesMax> frames{};
-  const int count = backtrace(frames.data(), kFramesMax);
-  char** names = backtrace_symbols(frames.data(), count);
-  for (int i = 0; names != nullptr && i < count; ++i) log.WriteLine(LogLevel::kWarning, names[i]);
-  std::free(static_cast<void*>(names));
-}
+void CrashReport::SetExitsOnPanic(bool exits) { exits_on_panic.store(exits); }
+
+void CrashReport::SetDetails(std::function<void()> details) { report_details = std::move(details); }
 
 struct Watchdog::State {
   Log& log;
@@ -142,9 +162,24 @@ void Watchdog::Watch(int64_t period_ms) {
   while (!state_->changed.wait_for(lock, std::chrono::milliseconds(period_ms), [this] { return state_->stopping; })) {
     for (uint32_t i = 0; i < state_->threads.size(); ++i) {
       if (!state_->registered[i] || state_->busy_ms(i) < period_ms) continue;
-      pthread_kill(state_->threads[i], SIGALRM);
+      Report(lock, i);
     }
   }
+}
+
+void Watchdog::Report(std::unique_lock<std::mutex>& lock, uint32_t index) {
+  watchdog_capture.count.store(StackCapture::kWanted, std::memory_order_release);
+  if (pthread_kill(state_->threads[index], SIGALRM) != 0) return;
+  for (int waited_ms = 0; waited_ms < kCaptureMsMax && !state_->stopping; ++waited_ms) {
+    if (watchdog_capture.count.load(std::memory_order_acquire) != StackCapture::kWanted) break;
+    state_->changed.wait_for(lock, std::chrono::milliseconds(1));
+  }
+  const int count = watchdog_capture.count.exchange(0);
+  Log& log = state_->log;
+  log.WriteLine(LogLevel::kWarning, "--- WATCHDOG TIMER EXPIRED ---");
+  CN_LOG(log, kWarning, "Worker {} is busy with one turn for {} ms", index, state_->busy_ms(index));
+  if (count > 0) LogFrames(log, {watchdog_capture.frames.data(), static_cast<size_t>(count)});
+  log.WriteLine(LogLevel::kWarning, "--------");
 }
 
 }  // namespace cachenode

@@ -1,15 +1,19 @@
-// What the log gets when the process dies of its own fault: the signal, a stack trace, and the version. The unfinished
-// file (unfinished_file.h) goes with the process.
+// What the log gets when the process dies of its own fault: the signal, the stack, the registers, and what the server
+// adds (crash_details.h). The unfinished file (unfinished_file.h) goes with the process.
 //
 // Thread-safety: Install before threads start; the report itself runs on the thread that crashed. The watchdog prints
-//   the stack of a worker that has not ended a loop turn for its period.
-// Limits: kFramesMax frames. A report that hangs is killed after kReportSecondsMax.
+//   the stack of a worker that has not ended a loop turn for its period: the worker's signal handler only takes the
+//   addresses, since the worker may hold the log's or the allocator's lock; the watchdog's thread names and writes
+//   them.
+// Limits: kFramesMax frames. A report that hangs is killed after kReportSecondsMax. A worker has kCaptureMsMax to show
+//   its stack.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "storage/base/log.h"
@@ -25,8 +29,10 @@ class CrashReport {
   static void Install(Log& log);
   // crash-log-enabled: without it those signals do what they do by default.
   static void SetEnabled(bool enabled);
-  // Writes the calling thread's stack to the log. Used by the watchdog's signal, too.
-  static void LogStack(Log& log, const char* heading);
+  // use-exit-on-panic: SIGABRT, which is how assertions fail, ends with status 1 instead of a core.
+  static void SetExitsOnPanic(bool exits);
+  // Writes the rest of the report. Empty when the parts it reads are about to go. While no other thread may crash.
+  static void SetDetails(std::function<void()> details);
 };
 
 // watchdog-period. Off costs nothing: no thread, no signal.
@@ -34,6 +40,8 @@ class Watchdog {
  public:
   // Milliseconds since worker `index` began its loop turn, 0 while it sleeps. Any thread.
   using BusyMs = std::function<int64_t(uint32_t index)>;
+
+  static constexpr int kCaptureMsMax = 1000;
 
   Watchdog(Log& log, uint32_t worker_count, BusyMs busy_ms);
   ~Watchdog();
@@ -48,6 +56,7 @@ class Watchdog {
  private:
   struct State;
   void Watch(int64_t period_ms);
+  void Report(std::unique_lock<std::mutex>& lock, uint32_t index);
 
   std::unique_ptr<State> state_;
   std::thread thread_;

@@ -14,12 +14,13 @@ namespace cachenode {
 
 std::string ExpandTitle(std::string_view title_template, const TitleFacts& facts) {
   const std::string port = std::to_string(facts.port);
+  const std::string tls_port = std::to_string(facts.tls_port);
   const std::array<std::pair<std::string_view, std::string_view>, 7> variables = {{
       {"{title}", facts.title},
       {"{listen-addr}", facts.listen_address},
       {"{server-mode}", facts.server_mode},
       {"{port}", port},
-      {"{tls-port}", "0"},
+      {"{tls-port}", tls_port},
       {"{unixsocket}", facts.unix_socket},
       {"{config-file}", facts.config_file},
   }};

@@ -14,6 +14,7 @@ struct TitleFacts {
   std::string listen_address;  // "127.0.0.1:6379", "*:6379", or the Unix socket.
   std::string server_mode;     // "" or "[cluster]".
   int64_t port = 0;
+  int64_t tls_port = 0;
   std::string config_file;
   std::string unix_socket;
 };

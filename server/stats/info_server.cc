@@ -77,7 +77,10 @@ constexpr InfoField kServer[] = {
     {"process_supervised",
      [](T& text, N name, const S& source) { text.Line(name, SupervisionName(source.config.supervised)); }},
     {"run_id", [](T& text, N name, const S& source) { text.Line(name, source.parts.state->identity.run_id); }},
-    {"tcp_port", [](T& text, N name, const S& source) { text.Line(name, source.config.port); }},
+    {"tcp_port",
+     [](T& text, N name, const S& source) {
+       text.Line(name, source.config.port != 0 ? source.config.port : source.config.tls_port);
+     }},
     {"server_time_usec", [](T& text, N name, const S& source) { text.Line(name, source.now_us); }},
     {"uptime_in_seconds", [](T& text, N name, const S& source) { text.Line(name, UptimeSeconds(source)); }},
     {"uptime_in_days", [](T& text, N name, const S& source) { text.Line(name, UptimeSeconds(source) / 86400); }},

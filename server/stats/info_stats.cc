@@ -4,6 +4,7 @@
 
 #include "server/acl/acl_store.h"
 #include "server/command_table.h"
+#include "server/migrate/migrate_table.h"
 #include "server/node_state.h"
 #include "server/pubsub/pubsub.h"
 #include "server/stats/info_sections.h"
@@ -107,7 +108,11 @@ constexpr InfoField kStats[] = {
     {"pubsubshard_channels", Channels<ChannelKind::kShard>},
     {"latest_fork_usec", Zero},
     {"total_forks", Zero},
-    {"migrate_cached_sockets", Zero},
+    {"migrate_cached_sockets",
+     [](T& text, N name, const S& source) {
+       const MigrateTable* table = source.parts.state->migrations.get();
+       text.Line(name, table == nullptr ? 0U : table->kept_target_count());
+     }},
     {"slave_expires_tracked_keys", Zero},
     {"active_defrag_hits",
      [](T& text, N name, const S& source) { text.Line(name, source.parts.state->defrag_moved.load()); }},

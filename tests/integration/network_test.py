@@ -162,12 +162,59 @@ class Process(ServerCase):
 
     def test_a_crash_leaves_a_report(self):
         self.ours_only("words of ours")
-        server = self.start()
+        server = self.start("--enable-debug-command", "yes", "--io-threads", "2")
+        client = server.connect()
+        client.call("CLIENT", "SETNAME", "culprit")
+        client.send([b"DEBUG", b"SEGFAULT"])
+        self.assertEqual(-signal.SIGSEGV, server.wait())
+        with open(server.log, encoding="utf-8", errors="replace") as file:
+            log = file.read()
+        at = 0
+        for part in ("=== CACHENODE BUG REPORT START", "crashed by signal: 11", "Accessing address: 0x0",
+                     "------ STACK TRACE ------", "------ REGISTERS ------", "------ CURRENT CLIENT INFO ------",
+                     "name=culprit", "cmd=debug", "------ INFO OUTPUT ------", "redis_version:",
+                     "cmdstat_client|setname:calls=1", "------ CLIENT LIST OUTPUT ------", "name=culprit",
+                     "------ CONFIG DEBUG OUTPUT ------", 'io-threads "2"', "------ FAST MEMORY TEST ------",
+                     "Fast memory test PASSED", "=== CACHENODE BUG REPORT END."):
+            found = log.find(part, at)
+            self.assertGreaterEqual(found, 0, "%s is not in its place in:\n%s" % (part, log[-4000:]))
+            at = found
+
+    def test_a_crash_by_a_signal_names_the_sender_and_tests_memory_only_if_told(self):
+        self.ours_only("words of ours")
+        server = self.start("--crash-memcheck-enabled", "no")
         server.process.send_signal(signal.SIGSEGV)
         self.assertEqual(-signal.SIGSEGV, server.wait())
         log = server.log_text()
-        self.assertIn("crashed by signal: 11", log)
+        self.assertIn("Killed by PID: %d" % os.getpid(), log)
+        self.assertNotIn("MEMORY TEST", log)
+
+    def test_a_failed_assertion_aborts_or_exits_as_told(self):
+        for command, words in (("ASSERT", "=== ASSERTION FAILED ==="), ("PANIC", "!!! Software Failure.")):
+            server = self.start("--enable-debug-command", "yes")
+            client = server.connect()
+            client.send([b"DEBUG", command.encode()])
+            self.assertEqual(-signal.SIGABRT, server.wait())
+            with open(server.log, encoding="utf-8", errors="replace") as file:
+                self.assertIn(words, file.read())
+        server = self.start("--enable-debug-command", "yes")
+        client = server.connect()
+        self.assertEqual("+OK", repr(client.call("CONFIG", "SET", "use-exit-on-panic", "yes")))
+        client.send([b"DEBUG", b"PANIC"])
+        self.assertEqual(1, server.wait())
+
+    def test_the_watchdog_shows_the_stack_of_a_busy_worker_and_hurts_nobody(self):
+        self.ours_only("words of ours")
+        server = self.start("--enable-debug-command", "yes", "--io-threads", "2")
+        client = server.connect()
+        self.assertEqual("+OK", repr(client.call("CONFIG", "SET", "watchdog-period", "50")))
+        self.assertEqual("+OK", repr(client.call("DEBUG", "SLEEP", "0.5")))
+        log = server.log_text()
+        self.assertIn("--- WATCHDOG TIMER EXPIRED ---", log)
         self.assertIn("------ STACK TRACE ------", log)
+        self.assertIn("cachenode(", log)
+        self.assertEqual("+OK", repr(client.call("CONFIG", "SET", "watchdog-period", "0")))
+        self.assertEqual("+PONG", repr(client.call("PING")))
 
     def test_no_report_when_it_is_switched_off(self):
         server = self.start("--crash-log-enabled", "no")

@@ -84,7 +84,7 @@ class Judge:
             if not passes and (name in apart or not together.completed):
                 passes = self._passes_alone(file, name)
             self._judge_excluded(verdict, name, passes)
-        if self._mode == "own":
+        if self._mode != "external":
             self._judge_start(verdict, rest, excluded)
         reached = verdict.passed + verdict.excluded + len(verdict.failed) + len(verdict.xpassed)
         if verdict.good and reached < perfect:
@@ -110,7 +110,7 @@ class Judge:
         """A test that was not reached lies behind a server that does not start, or is not for external servers."""
         if passes and all(passes):
             verdict.xpassed.append(name)
-        elif passes or self._mode == "own":
+        elif passes or self._mode != "external":
             verdict.excluded += max(1, len(passes))
 
     @staticmethod

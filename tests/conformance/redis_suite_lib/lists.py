@@ -39,10 +39,13 @@ def load_files(path: Path) -> dict[str, SuiteFile]:
     files = {}
     for number, line in entries(path):
         words = line.split()
-        if len(words) not in (3, 4) or words[3:] not in ([], ["slow"]):
-            raise SystemExit(f"{path}:{number}: expected `file own external [slow]`")
+        extra = {"slow": None} if "slow" in words[3:] else {}
+        tls = [word for word in words[3:] if re.fullmatch(r"tls=\d+", word)]
+        if len(words) != 3 + len(extra) + len(tls) or len(tls) > 1:
+            raise SystemExit(f"{path}:{number}: expected `file own external [tls=count] [slow]`")
         perfect = {mode: int(word) for mode, word in zip(("own", "external"), words[1:3]) if word != "-"}
-        files[words[0]] = SuiteFile(perfect, len(words) == 4)
+        perfect |= {"tls": int(word[4:]) for word in tls}
+        files[words[0]] = SuiteFile(perfect, bool(extra))
     return files
 
 

@@ -121,7 +121,7 @@ def fetch(target: Path) -> None:
 
 def need_tools() -> None:
     """Installs the suite's interpreter and the unpacker when they are missing and we may."""
-    packages = {"tclsh": "tcl", "dpkg-source": "dpkg-dev", "redis-cli": "redis-tools"}
+    packages = {"tclsh": "tcl", "dpkg-source": "dpkg-dev", "redis-cli": "redis-tools", "openssl": "openssl"}
     missing = [package for tool, package in packages.items() if not shutil.which(tool)]
     if not missing:
         return

@@ -61,6 +61,7 @@ class Workspace:
 
     def __init__(self, tree: Path, directory: Path, binary: Path, options: list[str], baseport: int):
         self.directory = directory
+        self._tree = tree
         self.baseport = baseport
         shutil.copytree(tree / "tests", directory / "tests", symlinks=True)
         (directory / "tests" / "tmp").mkdir(exist_ok=True)
@@ -90,10 +91,25 @@ class Workspace:
             command += ["--skipfile", str(list_file)]
         for name in only:
             command += ["--only", name]
+        if mode == "tls":
+            self._need_certificates()
+            return self._run_suite([*command, "--tls"], timeout_s)
         if mode == "own":
             return self._run_suite(command, timeout_s)
         with ExternalServer(self.directory, self.baseport + 95) as server:
             return self._run_suite([*command, "--host", "127.0.0.1", "--port", str(server.port)], timeout_s)
+
+    def _need_certificates(self) -> None:
+        """The suite's own certificates, made by its script on the first call of a machine: that takes a minute."""
+        target = self.directory / "tests" / "tls"
+        if target.is_dir():
+            return
+        kept = self._tree.parent / "suite-certificates" / "tests" / "tls"
+        if not (kept / "redis.dh").is_file():
+            kept.parent.parent.mkdir(exist_ok=True)
+            script = self._tree / "utils" / "gen-test-certs.sh"
+            subprocess.run(["bash", str(script)], cwd=kept.parent.parent, check=True, capture_output=True)
+        shutil.copytree(kept, target)
 
     def _run_suite(self, command: list[str], timeout_s: int) -> Outcome:
         log = self.directory / "suite.log"

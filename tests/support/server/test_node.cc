@@ -13,6 +13,7 @@
 
 #include "server/commands/families.h"
 #include "server/config/config.h"
+#include "server/migrate/migrate_table.h"
 #include "server/net/listener.h"
 #include "server/quiescence.h"
 
@@ -114,6 +115,12 @@ TestNode::TestNode(const std::function<void(Config&)>& adjust, uint32_t worker_c
            .background = &background_};
   client_services_ = std::make_unique<ClientServices>(parts);
   parts.acl = acl_.get();
+  state_.migrations = std::make_shared<MigrateTable>([this] {
+    for (auto& worker : workers_) {
+      worker->mailbox().Post(MakeLetter([](Worker& there) { there.ResumeParked(); }));
+    }
+  });
+  parts.session_listeners.push_back(state_.migrations.get());
   for (uint32_t i = 0; i < worker_count; ++i) {
     workers_.push_back(std::make_unique<Worker>(WorkerSetup{i, &log_, &clock}, parts, stats->worker(i)));
     if (!workers_.back()->Open().ok()) throw std::runtime_error("no event loop");
@@ -131,9 +138,11 @@ TestNode::TestNode(const std::function<void(Config&)>& adjust, uint32_t worker_c
 TestNode::~TestNode() {
   for (auto& worker : workers_) worker->Stop();
   for (std::thread& thread : threads_) thread.join();
+  state_.migrations->Stop();
+  background_.Drain(BackgroundPool::Lane::kTransfer);
 }
 
-TestClient TestNode::Connect(uint32_t worker_index) {
+TestClient TestNode::Connect(uint32_t worker_index, const std::shared_ptr<const TlsContext>& tls) {
   std::array<int, 2> pair{};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()) != 0) {
     throw std::runtime_error("no socket pair");
@@ -142,7 +151,7 @@ TestClient TestNode::Connect(uint32_t worker_index) {
   clients->Reserve(worker_index);
   client.id = clients->NextId(worker_index);
   RunOn(worker_index,
-        [&](Worker& worker) { worker.Adopt(IncomingConnection(pair[1], true, "/test:0", true), client.id); });
+        [&](Worker& worker) { worker.Adopt(IncomingConnection(pair[1], true, "/test:0", true, tls), client.id); });
   return client;
 }
 

@@ -19,6 +19,7 @@
 #include "server/client_services.h"
 #include "server/command_table.h"
 #include "server/config/config_store.h"
+#include "server/net/tls_context.h"
 #include "server/node_state.h"
 #include "server/server_control.h"
 #include "server/server_parts.h"
@@ -75,6 +76,7 @@ class TestClient {
   int descriptor_;
 
  public:
+  [[nodiscard]] int descriptor() const { return descriptor_; }
   uint64_t id = 0;
 };
 
@@ -85,7 +87,8 @@ class TestNode {
   TestNode(const TestNode&) = delete;
   TestNode& operator=(const TestNode&) = delete;
 
-  TestClient Connect(uint32_t worker_index = 0);
+  // With `tls`, the client has to begin a handshake.
+  TestClient Connect(uint32_t worker_index = 0, const std::shared_ptr<const TlsContext>& tls = nullptr);
   // Runs `action` on the worker's thread and waits for its end.
   void RunOn(uint32_t worker_index, const std::function<void(Worker&)>& action);
   // Asks about the client's session, on its worker. False when the client is gone.
