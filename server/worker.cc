@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/client_memory.h"
 #include "server/client_registry.h"
 #include "server/config/config.h"
 #include "server/config/config_store.h"
@@ -152,6 +153,7 @@ void Worker::OnEventsHandled(bool had_events) {
 
 void Worker::OnTurnEnd() {
   FlushQueued();
+  if (config().maxmemory_clients != 0 && ClientsHoldTooMuch(parts_, config())) EvictClients(parts_, *seat_);
   UpdateAwake();
   MeasureTurn();
   busy_since_ticks_.store(0, std::memory_order_relaxed);

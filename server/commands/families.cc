@@ -13,6 +13,7 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
       BitopCommands(),
       ClientCommands(),
       CommandCommands(),
+      CommandLogCommands(),
       ConfigCommands(),
       ConnectionCommands(),
       DatabaseCommands(),

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "protocol/resp_writer.h"
+#include "server/client_memory.h"
 #include "server/config/config.h"
 #include "server/dispatcher.h"
 #include "server/node_state.h"
@@ -53,6 +55,7 @@ Connection::Connection(Worker& worker, uint64_t id, std::unique_ptr<Transport> t
 
 Connection::~Connection() {
   Unpark();
+  ForgetMemory();
   transport_->Close();
 }
 
@@ -162,7 +165,10 @@ void Connection::RunTurn() {
 size_t Connection::ExecuteInput(std::string_view input) {
   input_peak_ = std::max(input_peak_, input.size());
   const uint64_t deadline = CycleClock::Ticks() + worker_.turn_budget_ticks();
-  if ((session_.conditions & (kTracksKeys | kSubscribed)) != 0) worker_.TakeAllMail();
+  if ((session_.conditions & (kTracksKeys | kSubscribed)) != 0) {
+    worker_.TakeAllMail();
+    if (session_.closing != Closing::kNo) return input.size();  // The mail said so.
+  }
   RequestBatch& batch = worker_.batch();
   parser_.SetLimits(worker_.parser_limits());
   size_t done = 0;
@@ -209,6 +215,7 @@ void Connection::FinishTurn() {
   }
   if (!session_.replies.empty() || session_.closing != Closing::kNo) ScheduleFlush();
   UpdateWatch();
+  CountMemory();
 }
 
 void Connection::FailProtocol() {
@@ -258,6 +265,9 @@ bool Connection::Flush() {
     write_blocked_ = !session_.replies.empty();
     UpdateWatch();
   }
+  // What others had this client told does not pass by FinishTurn.
+  if (!session_.replies.empty() && session_.closing == Closing::kNo) CheckOutputLimit(worker_.now_ms());
+  CountMemory();
   return !session_.replies.empty() || session_.closing == Closing::kNo;
 }
 
@@ -335,11 +345,24 @@ void Connection::Cron(int64_t now_ms) {
   }
   input_peak_recent_ = input_peak_;
   input_peak_ = InputSize();
+  CountMemory();
+}
+
+void Connection::CountMemory() {
+  const size_t bytes = session_.closing == Closing::kNow ? 0 : MemoryBytes();
+  CountAs(bytes, MayBeEvicted(session_) ? bytes : 0);
+}
+
+// The counters take differences; unsigned, so that a smaller figure wraps to the right sum.
+void Connection::CountAs(size_t bytes, size_t evictable_bytes) {
+  WorkerStats& stats = worker_.stats();
+  stats.client_bytes.Add(bytes - std::exchange(counted_bytes_, bytes));
+  stats.evictable_client_bytes.Add(evictable_bytes - std::exchange(counted_evictable_bytes_, evictable_bytes));
 }
 
 ConnectionUsage Connection::Usage() const {
   ConnectionUsage usage;
-  usage.query_buffer_used = InputSize();
+  usage.query_buffer_used = InputSize() - parser_.LargeBulkBegin();
   usage.query_buffer_free = input_capacity_ - input_end_;
   usage.query_buffer_peak = std::max(input_peak_, input_peak_recent_);
   usage.memory_bytes = MemoryBytes();
@@ -353,8 +376,8 @@ ConnectionUsage Connection::Usage() const {
 }
 
 size_t Connection::MemoryBytes() const {
-  const size_t queued = session_.transaction == nullptr ? 0 : session_.transaction->queue.MemoryBytes();
-  return sizeof(*this) + input_capacity_ + parser_.MemoryBytes() + session_.replies.MemoryBytes() + queued;
+  return sizeof(*this) + SessionStateBytes(session_) + input_capacity_ + parser_.MemoryBytes() +
+         session_.replies.MemoryBytes();
 }
 
 }  // namespace cachenode

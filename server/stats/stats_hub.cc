@@ -100,6 +100,7 @@ std::map<std::string, uint64_t> StatsHub::Errors() const {
 void StatsHub::Reset() {
   for (const auto& worker : workers_) worker->Reset();
   rejected_connections.store(0, std::memory_order_relaxed);
+  evicted_clients.store(0, std::memory_order_relaxed);
   over_limit.Reset();
   operations_rate.Reset();
   input_rate.Reset();

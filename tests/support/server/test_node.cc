@@ -99,6 +99,7 @@ TestNode::TestNode(const std::function<void(Config&)>& adjust, uint32_t worker_c
   options.arena_reserve_bytes = uint64_t{8} << 20;
   keyspace_ = std::make_unique<Keyspace>(options);
   parts = {.state = &state_,
+           .log = &log_,
            .clock = &clock,
            .config = config_.get(),
            .commands = commands_.get(),
