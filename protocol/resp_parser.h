@@ -116,6 +116,9 @@ class RespParser {
   // How many bytes, counted from the first unconsumed one, must be there before Parse can get further; at least 1 more
   // than it was given. Inside a large bulk string it is the end of that string: size the buffer once, read in place.
   [[nodiscard]] size_t BytesWanted() const noexcept { return wanted_bytes_; }
+  // Where the large bulk string being read begins, counted from the first unconsumed byte; 0 while none is read.
+  [[nodiscard]] size_t LargeBulkBegin() const noexcept { return bulk_bytes_ >= kLargeBulkBytes ? position_ : 0; }
+  static constexpr int64_t kLargeBulkBytes = 32 * 1024;
   // True when Parse stopped inside a request (a client that closes here leaves half a request behind).
   [[nodiscard]] bool InsideRequest() const noexcept { return position_ != 0 || args_left_ != 0; }
   // Heap bytes held for the unfinished request, for the client's memory figure.

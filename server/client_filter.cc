@@ -101,9 +101,10 @@ bool ClientFilter::ParsePaired(ArgParser& parser, bool negated, const Config& co
   return true;
 }
 
-// One id or more, up to the next option.
+// One id or more, up to the next option; CLIENT KILL takes several since Valkey 8.1 only.
 void ClientFilter::ParseIds(ArgParser& parser, Conditions& conditions, const Config& config, Purpose purpose) {
   const bool newest = config.engine_version.AtLeastValkey(9, 0);
+  const bool takes_many = purpose == Purpose::kList || config.engine_version.AtLeastValkey(8, 1);
   conditions.has_ids = true;
   do {
     const std::string_view text = parser.NextString();
@@ -118,7 +119,7 @@ void ClientFilter::ParseIds(ArgParser& parser, Conditions& conditions, const Con
     } else if (*id > 0) {
       conditions.ids.push_back(static_cast<uint64_t>(*id));
     }
-  } while (parser.HasNext() && !IsOptionName(parser.Peek()));
+  } while (takes_many && parser.HasNext() && !IsOptionName(parser.Peek()));
 }
 
 void ClientFilter::ParseType(ArgParser& parser, Conditions& conditions) {

@@ -9,6 +9,7 @@
 #include "server/script/script_engine.h"
 #include "server/server_parts.h"
 #include "server/session.h"
+#include "server/stats/command_log.h"
 #include "server/stats/stats_hub.h"
 #include "server/tracking/client_tracking.h"
 #include "server/transaction/watch_table.h"
@@ -44,6 +45,7 @@ struct ClientServices::Services {
   KeyspaceNotifier notifier;
   MonitorFeed monitors;
   ScriptEngine scripts;
+  CommandLog command_log;
 };
 
 ClientServices::ClientServices(ServerParts& parts) : services_(std::make_unique<Services>(parts)) {
@@ -54,6 +56,7 @@ ClientServices::ClientServices(ServerParts& parts) : services_(std::make_unique<
   parts.pubsub = &services.pubsub;
   parts.monitors = &services.monitors;
   parts.scripts = &services.scripts;
+  parts.command_log = &services.command_log;
   parts.key_listeners = {&services.watches, &services.waits, &services.tracking, &services.notifier};
   parts.session_listeners = {&services.watches, &services.waits, &services.tracking, &services.pubsub,
                              &services.scripts};

@@ -3,6 +3,7 @@
 #include "server/command_context.h"
 #include "server/config/config.h"
 #include "server/dispatcher.h"
+#include "server/stats/latency_monitor.h"
 #include "server/worker.h"
 #include "storage/base/cycle_clock.h"
 
@@ -23,7 +24,13 @@ void KeyspaceMaintenance::RunExpiry(Worker& worker) {
   const uint64_t begin = CycleClock::Ticks();
   const ExpiryCycle::Outcome outcome = expiry_.Run(access, budget_us);
   WorkerStats& stats = worker.stats();
-  stats.expire_ticks.Add(CycleClock::Ticks() - begin);
+  const uint64_t duration = CycleClock::Ticks() - begin;
+  stats.expire_ticks.Add(duration);
+  const int64_t threshold_ms = worker.config().latency_monitor_threshold;
+  const auto duration_ms = static_cast<int64_t>(CycleClock::ToMicroseconds(duration) / 1000);
+  if (threshold_ms > 0 && duration_ms >= threshold_ms) {
+    worker.parts().latency->Add("expire-cycle", worker.now_ms() / 1000, static_cast<uint32_t>(duration_ms));
+  }
   if (outcome.out_of_time) stats.expire_time_caps_reached.Increment();
   NoteStaleKeys(stats, outcome.expired);
   if (outcome.more_due) worker.HurryCron();

@@ -15,6 +15,7 @@
 #include "server/persistence_service.h"
 #include "server/pubsub/pubsub.h"
 #include "server/script/script_engine.h"
+#include "server/stats/command_log.h"
 #include "server/stats/latency_monitor.h"
 #include "server/stats/slowlog.h"
 #include "server/tracking/client_tracking.h"
@@ -57,6 +58,8 @@ void RequestRunner::BeginTurn(int64_t now_ms) {
   clients_track_ = parts_.tracking != nullptr && parts_.tracking->Active();
   const int64_t slower_than = config.slowlog_log_slower_than;
   slowlog_ticks_ = slower_than < 0 ? UINT64_MAX : CycleClock::FromMicroseconds(static_cast<uint64_t>(slower_than));
+  large_request_bytes_ = static_cast<uint64_t>(config.commandlog_request_larger_than);  // -1 is the largest of all.
+  large_reply_bytes_ = static_cast<uint64_t>(config.commandlog_reply_larger_than);
   const int64_t threshold_ms = config.latency_monitor_threshold;
   latency_ticks_ =
       threshold_ms <= 0 ? UINT64_MAX : CycleClock::FromMicroseconds(static_cast<uint64_t>(threshold_ms) * 1000);
@@ -342,8 +345,25 @@ void RequestRunner::EndRunAlone() {
 
 // --- Running ---------------------------------------------------------------------------------------------------------
 
+void RequestRunner::Log(SlowLog& log, const Session& session, const Command& command, Args args,
+                        uint64_t amount) const {
+  const Config& config = context_.config();
+  int64_t max_length = config.slowlog_max_len;
+  if (&log == &parts_.command_log->large_requests) max_length = config.commandlog_large_request_max_len;
+  if (&log == &parts_.command_log->large_replies) max_length = config.commandlog_large_reply_max_len;
+  std::vector<std::string_view> shown;
+  if (command.spec->is_secret != nullptr) shown = WithoutSecrets(command, args);
+  log.Add({.args = shown.empty() ? args : Args(shown),
+           .amount = amount,
+           .time_s = context_.now_ms() / 1000,
+           .peer_address = session.peer_address,
+           .client_name = session.name},
+          static_cast<size_t>(max_length));
+}
+
 // Statistics, slow log and latency spikes of the request that just ended; its end is the next one's beginning.
-void RequestRunner::Account(const Session& session, const Command& command, Args args, bool failed) {
+void RequestRunner::Account(const Session& session, const Command& command, Args args, bool failed,
+                            uint64_t reply_bytes) {
   const uint64_t now = CycleClock::Ticks();
   const uint64_t duration = now - ticks_;
   ticks_ = now;
@@ -354,15 +374,13 @@ void RequestRunner::Account(const Session& session, const Command& command, Args
     counters.failed.Increment();
   stats_.commands_processed.Increment();
   if (tracks_latency_) stats_.RecordLatency(command.id, CycleClock::ToNanoseconds(duration));
-  if (duration >= slowlog_ticks_ && parts_.slowlog != nullptr && !command.Is(kSkipSlowlog)) [[unlikely]] {
-    std::vector<std::string_view> shown;
-    if (command.spec->is_secret != nullptr) shown = WithoutSecrets(command, args);
-    parts_.slowlog->Add({.args = shown.empty() ? args : Args(shown),
-                         .duration_us = CycleClock::ToMicroseconds(duration),
-                         .time_s = context_.now_ms() / 1000,
-                         .peer_address = session.peer_address,
-                         .client_name = session.name},
-                        static_cast<size_t>(context_.config().slowlog_max_len));
+  if (!command.Is(kSkipSlowlog)) [[likely]] {
+    if (duration >= slowlog_ticks_) [[unlikely]]
+      Log(*parts_.slowlog, session, command, args, CycleClock::ToMicroseconds(duration));
+    if (session.argument_bytes >= large_request_bytes_) [[unlikely]]
+      Log(parts_.command_log->large_requests, session, command, args, session.argument_bytes);
+    if (reply_bytes >= large_reply_bytes_) [[unlikely]]
+      Log(parts_.command_log->large_replies, session, command, args, reply_bytes);
   }
   if (duration >= latency_ticks_ && parts_.latency != nullptr) [[unlikely]] {
     parts_.latency->Add(command.Is(kFast) ? "fast-command" : "command", context_.now_ms() / 1000,
@@ -399,7 +417,7 @@ RequestRunner::Outcome RequestRunner::Call(Session& session, const Command& comm
   }
   if (session.conditions != 0) [[unlikely]]
     ShowOwnRequest(session, command, args);
-  Account(session, command, args, !status->ok());
+  Account(session, command, args, !status->ok(), context_.reply().MarkHere().position - mark.position);
   if (parts_.waits != nullptr && parts_.waits->HasWork(context_.worker_index())) [[unlikely]]
     parts_.waits->Deliver(context_, &session);
   return Outcome::kDone;
@@ -453,7 +471,7 @@ bool RequestRunner::RunNested(Session& session, const Command& command, Args arg
     AnswerError(command, status);
   }
   ShowOwnRequest(session, command, args);
-  Account(session, command, args, !status.ok());
+  Account(session, command, args, !status.ok(), context_.reply().MarkHere().position - mark.position);
   if (command.Is(kExclusive)) BeginTurn(context_.now_ms());
   return status.ok();
 }

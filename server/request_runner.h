@@ -101,7 +101,8 @@ class RequestRunner final : public NestedRunner {
   [[nodiscard]] bool AddKeysOf(const Command& command, Args args, FoundKeys& found) const;
   [[nodiscard]] bool AddQueuedKeys(const Session& session);
   void AnswerError(const Command& command, const Status& status);
-  void Account(const Session& session, const Command& command, Args args, bool failed);
+  void Account(const Session& session, const Command& command, Args args, bool failed, uint64_t reply_bytes);
+  void Log(SlowLog& log, const Session& session, const Command& command, Args args, uint64_t amount) const;
 
   const ServerParts& parts_;
   WorkerStats& stats_;
@@ -118,8 +119,10 @@ class RequestRunner final : public NestedRunner {
   bool runs_alone_ = false;        // RunAlone was called.
   bool error_is_counted_ = false;  // See NoteErrorIsCounted.
   std::function<void(int wait_ms)> pump_;
-  uint64_t ticks_ = 0;                   // When the request that runs began.
-  uint64_t slowlog_ticks_ = UINT64_MAX;  // Durations from here on are logged.
+  uint64_t ticks_ = 0;                         // When the request that runs began.
+  uint64_t slowlog_ticks_ = UINT64_MAX;        // Durations from here on are logged.
+  uint64_t large_request_bytes_ = UINT64_MAX;  // Requests, replies of so many bytes are logged.
+  uint64_t large_reply_bytes_ = UINT64_MAX;
   uint64_t latency_ticks_ = UINT64_MAX;  // Durations from here on are latency spikes.
   bool tracks_latency_ = false;
   bool clients_track_ = false;         // Some client wants to hear of keys it has read.

@@ -71,6 +71,8 @@ class ClientConnection {
   // Ends the connection: after its pending replies, or at once when session.closing is kNow.
   virtual void ScheduleClose() = 0;
   [[nodiscard]] virtual ConnectionUsage Usage() const = 0;
+  // Its bytes no longer count among the worker's clients'. Also another thread under the exclusive world lock.
+  virtual void ForgetMemory() {}
   [[nodiscard]] virtual int FileDescriptor() const = 0;
 };
 

@@ -13,6 +13,7 @@
 
 #include "server/acl/acl_store.h"
 #include "server/blocking/wait_table.h"
+#include "server/client_memory.h"
 #include "server/client_registry.h"
 #include "server/command_context.h"
 #include "server/config/config.h"
@@ -187,6 +188,7 @@ void Worker::OnEventsHandled(bool had_events) {
 
 void Worker::OnTurnEnd() {
   FlushQueued();
+  if (config().maxmemory_clients != 0 && ClientsHoldTooMuch(parts_, config())) EvictClients(parts_, *seat_);
   UpdateAwake();
   MeasureTurn();
   busy_since_ticks_.store(0, std::memory_order_relaxed);

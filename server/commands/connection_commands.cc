@@ -241,7 +241,7 @@ constexpr CommandSpec kConnectionCommands[] = {
      .doc = {.summary = "Puts the connection back to how it was made.", .since = "6.2.0", .complexity = "O(1)"}},
     {.name = "select",
      .arity = 2,
-     .flags = kAllowBusy | kFast | kLoading | kStale,
+     .flags = kFast | kLoading | kStale,
      .acl = kAclConnection,
      .handler = Select,
      .group = CommandGroup::kConnection,

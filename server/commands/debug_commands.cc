@@ -233,6 +233,7 @@ struct DebugRow {
 constexpr DebugRow kDebugRows[] = {
     {"assert", 2, DebugAssert, "Fail an assertion."},
     {"change-repl-id", 2, DebugChangeReplId, "Take another replication id."},
+    {"client-eviction", 2, DebugClientEviction, "Tell how large clients are, by classes of size."},
     {"config-rewrite-force-all", 2, DebugConfigRewriteForceAll, "Rewrite the configuration file with every option."},
     {"digest", 2, DebugDigest, "Tell a digest of the data set."},
     {"digest-value", -2, DebugDigestValue, "Tell digests of the values at keys."},

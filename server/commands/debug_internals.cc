@@ -5,10 +5,13 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "protocol/error_text.h"
 #include "protocol/resp_writer.h"
+#include "server/client_memory.h"
 #include "server/command_context.h"
+#include "server/config/config.h"
 #include "server/node_state.h"
 #include "storage/base/allocator_knobs.h"
 #include "storage/base/bytes.h"
@@ -173,6 +176,20 @@ Status DebugReplybuffer(CommandContext& context, Args args) {
     return RefuseSyntax(args);
   }
   context.reply().Ok();
+  return Status::Ok();
+}
+
+Status DebugClientEviction(CommandContext& context, Args /*args*/) {
+  if (context.config().maxmemory_clients == 0) return Status::Text("ERR maxmemory-clients is disabled.");
+  std::string text;
+  const std::vector<ClientSizeClass> classes = ClientSizeClasses(context.parts());
+  for (size_t i = 0; i < classes.size(); ++i) {
+    const uint64_t from = i == 0 ? 0 : uint64_t{1} << (ClientSizeClass::kFirstBits + i);
+    text.append("from ").append(std::to_string(from)).append(" bytes: clients ");
+    text.append(std::to_string(classes[i].clients.size())).append(", bytes together ");
+    text.append(std::to_string(classes[i].bytes)).append("\n");
+  }
+  context.reply().Verbatim("txt", text);
   return Status::Ok();
 }
 

@@ -15,6 +15,8 @@ Status DebugMallctl(CommandContext& context, Args args);
 Status DebugMallctlStr(CommandContext& context, Args args);
 // DEBUG REPLYBUFFER PEAK-RESET-TIME never|reset|ms, RESIZING 0|1 -> OK.
 Status DebugReplybuffer(CommandContext& context, Args args);
+// DEBUG CLIENT-EVICTION -> what the clients hold that maxmemory-clients may close, by classes of size.
+Status DebugClientEviction(CommandContext& context, Args args);
 // DEBUG CHANGE-REPL-ID -> OK; the node has another replication id.
 Status DebugChangeReplId(CommandContext& context, Args args);
 

@@ -16,6 +16,7 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
       BlockingSortedSetCommands(),
       ClientCommands(),
       CommandCommands(),
+      CommandLogCommands(),
       ConfigCommands(),
       ConnectionCommands(),
       DatabaseCommands(),

@@ -15,7 +15,6 @@ std::span<const CommandSpec> BitopCommands();
 std::span<const CommandSpec> BlockingListCommands();
 std::span<const CommandSpec> BlockingSortedSetCommands();
 std::span<const CommandSpec> ClientCommands();
-std::span<const CommandSpec> ClientTrackingCommands();
 std::span<const CommandSpec> ClusterCommands();
 std::span<const CommandSpec> CommandCommands();
 std::span<const CommandSpec> CommandLogCommands();

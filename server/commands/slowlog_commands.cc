@@ -1,27 +1,16 @@
 // SLOWLOG: the requests that took long.
 #include <string_view>
-#include <vector>
 
 #include "protocol/resp_writer.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
+#include "server/commands/slowlog_reply.h"
 #include "server/stats/slowlog.h"
 
 namespace cachenode {
 namespace {
-
-void WriteEntry(RespWriter& reply, const SlowlogEntry& entry) {
-  reply.ArrayHeader(6);
-  reply.Integer(static_cast<int64_t>(entry.id));
-  reply.Integer(entry.time_s);
-  reply.Integer(static_cast<int64_t>(entry.duration_us));
-  reply.ArrayHeader(entry.arguments.size());
-  for (const std::string& argument : entry.arguments) reply.Bulk(argument);
-  reply.Bulk(entry.peer_address);
-  reply.Bulk(entry.client_name);
-}
 
 // SLOWLOG GET [count] -> the newest entries, newest first; -1 for all.
 Status SlowlogGet(CommandContext& context, Args args) {
@@ -34,9 +23,7 @@ Status SlowlogGet(CommandContext& context, Args args) {
   } else if (args.size() > 3) {
     return Status::Text("ERR wrong number of arguments for 'slowlog|get' command");
   }
-  const std::vector<SlowlogEntry> entries = context.parts().slowlog->Newest(count);
-  context.reply().ArrayHeader(entries.size());
-  for (const SlowlogEntry& entry : entries) WriteEntry(context.reply(), entry);
+  WriteLogEntries(context.reply(), context.parts().slowlog->Newest(count));
   return Status::Ok();
 }
 

@@ -99,6 +99,10 @@ struct LogDirectives {
   bool hide_user_data_from_log = false;
   int64_t slowlog_log_slower_than = 0;  // Microseconds; -1: never.
   int64_t slowlog_max_len = 0;
+  int64_t commandlog_request_larger_than = -1;  // Bytes; -1: never.
+  int64_t commandlog_reply_larger_than = -1;    // Bytes; -1: never.
+  int64_t commandlog_large_request_max_len = 0;
+  int64_t commandlog_large_reply_max_len = 0;
   int64_t latency_monitor_threshold = 0;  // Milliseconds; 0: off.
   bool latency_tracking = false;
   std::vector<double> latency_tracking_info_percentiles;

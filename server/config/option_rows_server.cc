@@ -120,6 +120,22 @@ constexpr OptionSpec kRows[] = {
         .NewerAlias("commandlog-slow-execution-max-len")
         .In(Unit::kItems)
         .Applies(ApplyGroup::kSlowlog),
+    Integer<&Config::commandlog_request_larger_than>("commandlog-request-larger-than", "1048576", {-1, kInt64Max})
+        .Flags(kOptionOurs)
+        .In(Unit::kBytes)
+        .Applies(ApplyGroup::kSlowlog),
+    Integer<&Config::commandlog_reply_larger_than>("commandlog-reply-larger-than", "1048576", {-1, kInt64Max})
+        .Flags(kOptionOurs)
+        .In(Unit::kBytes)
+        .Applies(ApplyGroup::kSlowlog),
+    Integer<&Config::commandlog_large_request_max_len>("commandlog-large-request-max-len", "128", {0, kInt64Max})
+        .Flags(kOptionOurs)
+        .In(Unit::kItems)
+        .Applies(ApplyGroup::kSlowlog),
+    Integer<&Config::commandlog_large_reply_max_len>("commandlog-large-reply-max-len", "128", {0, kInt64Max})
+        .Flags(kOptionOurs)
+        .In(Unit::kItems)
+        .Applies(ApplyGroup::kSlowlog),
     Integer<&Config::latency_monitor_threshold>("latency-monitor-threshold", "0", {0, kInt64Max})
         .In(Unit::kMilliseconds)
         .Applies(ApplyGroup::kLatency),

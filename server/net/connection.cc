@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "protocol/resp_writer.h"
+#include "server/client_memory.h"
 #include "server/config/config.h"
 #include "server/dispatcher.h"
 #include "server/executing_session.h"
@@ -57,6 +59,7 @@ Connection::Connection(Worker& worker, uint64_t id, std::unique_ptr<Transport> t
 
 Connection::~Connection() {
   Unpark();
+  ForgetMemory();
   transport_->Close();
 }
 
@@ -174,7 +177,10 @@ size_t Connection::ExecuteRequests(std::string_view input) {
   input_peak_ = std::max(input_peak_, input.size());
   const ExecutingSession named_in_a_crash_report(session_);
   const uint64_t deadline = CycleClock::Ticks() + worker_.turn_budget_ticks();
-  if ((session_.conditions & (kTracksKeys | kSubscribed)) != 0) worker_.TakeAllMail();
+  if ((session_.conditions & (kTracksKeys | kSubscribed)) != 0) {
+    worker_.TakeAllMail();
+    if (session_.closing != Closing::kNo) return input.size();  // The mail said so.
+  }
   RequestBatch& batch = worker_.batch();
   // Messages that were published before this input was sent come before what it asks for.
   if (PubSub* pubsub = worker_.parts().pubsub; pubsub != nullptr) pubsub->CatchUp(worker_.index());
@@ -224,6 +230,7 @@ void Connection::FinishTurn() {
   }
   if (!session_.replies.empty() || session_.closing != Closing::kNo) worker_.QueueFlush(*this);
   UpdateWatch();
+  CountMemory();
 }
 
 void Connection::FailProtocol() {
@@ -288,6 +295,9 @@ bool Connection::Flush() {
     write_blocked_ = !session_.replies.empty();
     UpdateWatch();
   }
+  // What others had this client told does not pass by FinishTurn.
+  if (!session_.replies.empty() && session_.closing == Closing::kNo) CheckOutputLimit(worker_.now_ms());
+  CountMemory();
   return !session_.replies.empty() || session_.closing == Closing::kNo;
 }
 
@@ -366,11 +376,24 @@ void Connection::Cron(int64_t now_ms) {
   }
   input_peak_recent_ = input_peak_;
   input_peak_ = InputSize();
+  CountMemory();
+}
+
+void Connection::CountMemory() {
+  const size_t bytes = session_.closing == Closing::kNow ? 0 : MemoryBytes();
+  CountAs(bytes, MayBeEvicted(session_) ? bytes : 0);
+}
+
+// The counters take differences; unsigned, so that a smaller figure wraps to the right sum.
+void Connection::CountAs(size_t bytes, size_t evictable_bytes) {
+  WorkerStats& stats = worker_.stats();
+  stats.client_bytes.Add(bytes - std::exchange(counted_bytes_, bytes));
+  stats.evictable_client_bytes.Add(evictable_bytes - std::exchange(counted_evictable_bytes_, evictable_bytes));
 }
 
 ConnectionUsage Connection::Usage() const {
   ConnectionUsage usage;
-  usage.query_buffer_used = InputSize();
+  usage.query_buffer_used = InputSize() - parser_.LargeBulkBegin();
   usage.query_buffer_free = input_capacity_ - input_end_;
   usage.query_buffer_peak = std::max(input_peak_, input_peak_recent_);
   usage.memory_bytes = MemoryBytes();
@@ -384,8 +407,8 @@ ConnectionUsage Connection::Usage() const {
 }
 
 size_t Connection::MemoryBytes() const {
-  const size_t queued = session_.transaction == nullptr ? 0 : session_.transaction->queue.MemoryBytes();
-  return sizeof(*this) + input_capacity_ + parser_.MemoryBytes() + session_.replies.MemoryBytes() + queued;
+  return sizeof(*this) + SessionStateBytes(session_) + input_capacity_ + parser_.MemoryBytes() +
+         session_.replies.MemoryBytes();
 }
 
 }  // namespace cachenode

@@ -49,6 +49,7 @@ class Connection final : public ClientConnection, private Transport::Listener {
   void Resume() override;
   void ScheduleClose() override;
   [[nodiscard]] ConnectionUsage Usage() const override;
+  void ForgetMemory() override { CountAs(0, 0); }
   [[nodiscard]] int FileDescriptor() const override { return transport_->descriptor(); }
 
   // For the worker.
@@ -95,6 +96,8 @@ class Connection final : public ClientConnection, private Transport::Listener {
   void FailProtocol();
   void CheckQueryLimit();
   void CheckOutputLimit(int64_t now_ms);
+  void CountMemory();
+  void CountAs(size_t bytes, size_t evictable_bytes);
   void CloseNow();
   void Unpark();
   void UpdateWatch();
@@ -115,6 +118,8 @@ class Connection final : public ClientConnection, private Transport::Listener {
   size_t input_peak_recent_ = 0;
   uint64_t input_bytes_total_ = 0;
   uint64_t requests_total_ = 0;
+  size_t counted_bytes_ = 0;            // What the worker's counters have of this client.
+  size_t counted_evictable_bytes_ = 0;  // The same for those that maxmemory-clients means.
   PollCoalescer::Stamp read_stamp_ = 0;
   int64_t soft_limit_since_ms_ = 0;  // 0: below the soft output limit.
   uint32_t worker_slot_ = 0;         // Place in the worker's list.

@@ -329,12 +329,16 @@ void ListenerSet::Accept(Socket& socket) {
 std::vector<int> ListenerSet::Descriptors() const {
   std::vector<int> descriptors;
   for (const auto& socket : tcp_) descriptors.push_back(socket->descriptor());
+  for (const auto& socket : tls_) descriptors.push_back(socket->descriptor());
   if (unix_) descriptors.push_back(unix_->descriptor());
   return descriptors;
 }
 
 void ListenerSet::AcceptFrom(int descriptor) {
   for (auto& socket : tcp_) {
+    if (socket->descriptor() == descriptor) return Accept(*socket);
+  }
+  for (auto& socket : tls_) {
     if (socket->descriptor() == descriptor) return Accept(*socket);
   }
   if (unix_ && unix_->descriptor() == descriptor) Accept(*unix_);

@@ -90,7 +90,8 @@ constexpr InfoField kStats[] = {
      }},
     {"evicted_keys",
      [](T& text, N name, const S& source) { text.Line(name, Sum(source, &WorkerStats::evicted_keys)); }},
-    {"evicted_clients", Zero},
+    {"evicted_clients",
+     [](T& text, N name, const S& source) { text.Line(name, source.parts.stats->evicted_clients.load()); }},
     {"total_eviction_exceeded_time",
      [](T& text, N name, const S& source) {
        text.Line(name, source.parts.stats->over_limit.TotalUs(MonotonicUs(source)) / 1000);

@@ -30,7 +30,7 @@ void SlowLog::Add(const Request& request, size_t max_length) {
   if (max_length == 0) return;
   SlowlogEntry entry{.id = 0,
                      .time_s = request.time_s,
-                     .duration_us = request.duration_us,
+                     .amount = request.amount,
                      .arguments = ShortenedAll(request.args),
                      .peer_address = std::string(request.peer_address),
                      .client_name = std::string(request.client_name)};

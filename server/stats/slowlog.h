@@ -1,4 +1,4 @@
-// The latest requests that took longer than a threshold (SLOWLOG).
+// The latest requests beyond a threshold: of time (SLOWLOG), or of size (server/stats/command_log.h).
 //
 // Thread-safety: any thread; guarded by one leaf mutex, taken only by requests over the threshold and by SLOWLOG.
 // Limits: `max_length` entries (slowlog-max-len), kArgumentsMax arguments of kArgumentBytesMax bytes each per entry.
@@ -17,8 +17,8 @@ namespace cachenode {
 
 struct SlowlogEntry {
   uint64_t id = 0;
-  int64_t time_s = 0;  // Unix seconds.
-  uint64_t duration_us = 0;
+  int64_t time_s = 0;                  // Unix seconds.
+  uint64_t amount = 0;                 // Microseconds, or bytes.
   std::vector<std::string> arguments;  // Shortened, with notes in the place of what was left out.
   std::string peer_address;
   std::string client_name;
@@ -31,7 +31,7 @@ class SlowLog {
 
   struct Request {
     Args args;
-    uint64_t duration_us;
+    uint64_t amount;
     int64_t time_s;
     std::string_view peer_address;
     std::string_view client_name;

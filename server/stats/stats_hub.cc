@@ -101,6 +101,7 @@ void StatsHub::Reset() {
   for (const auto& worker : workers_) worker->Reset();
   rejected_connections.store(0, std::memory_order_relaxed);
   rejected_by_allow_cidr.store(0, std::memory_order_relaxed);
+  evicted_clients.store(0, std::memory_order_relaxed);
   over_limit.Reset();
   operations_rate.Reset();
   input_rate.Reset();

@@ -91,7 +91,8 @@ class WorkerStats {
   Counter loop_cpu_us_max;          // Longest loop iteration in thread CPU time, microseconds.
   Counter input_buffer_bytes_max;   // Largest query buffer of late.
   Counter output_buffer_bytes_max;  // Largest reply buffer of late.
-  Counter client_bytes;             // Memory of this worker's clients, as of the last look.
+  Counter client_bytes;             // Memory of this worker's clients.
+  Counter evictable_client_bytes;   // Of those among them that maxmemory-clients means.
   Counter loop_us_total;
   Counter command_us_total;
 

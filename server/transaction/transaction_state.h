@@ -60,7 +60,12 @@ struct TransactionState {
   bool failed = false;    // A request could not be queued: EXEC answers EXECABORT.
   CommandQueue queue;
   std::vector<WatchedKey> watched;
+  size_t watched_bytes = 0;  // Held for the keys of `watched`, here and in the table.
   std::atomic<bool> watched_key_changed{false};
+
+  // What one watched key holds beside its bytes, which stand here and in the table.
+  static constexpr size_t kWatchBytes = sizeof(WatchedKey) + 96;
+  [[nodiscard]] size_t MemoryBytes() const { return sizeof(*this) + queue.MemoryBytes() + watched_bytes; }
 };
 
 }  // namespace cachenode

@@ -22,6 +22,7 @@ void WatchTable::Watch(Session& session, uint32_t db, std::string_view key, bool
   if (std::any_of(state.watched.begin(), state.watched.end(), is_same)) return;
   if (state.watched.empty()) clients_.fetch_add(1, std::memory_order_relaxed);
   state.watched.push_back({db, std::string(key), exists});
+  state.watched_bytes += TransactionState::kWatchBytes + 2 * key.size();
   ShardWatches& watches = shards_[keyspace_.ShardIndexOf(KeyHash::Of(key))];
   auto found = watches.find(PlaceView{db, key});
   if (found == watches.end()) {
@@ -55,6 +56,7 @@ void WatchTable::Forget(TransactionState& state, bool take_locks) {
   interest_.Remove(static_cast<int64_t>(state.watched.size()));
   clients_.fetch_sub(1, std::memory_order_relaxed);
   state.watched.clear();
+  state.watched_bytes = 0;
   state.watched_key_changed.store(false, std::memory_order_relaxed);
 }
 
