@@ -29,7 +29,7 @@ void LogIfSlow(CommandContext& context, const BlockedClient& client, uint64_t ti
   const int64_t slower_than = config.slowlog_log_slower_than;
   if (slower_than < 0 || duration_us < static_cast<uint64_t>(slower_than) || parts.slowlog == nullptr) return;
   parts.slowlog->Add({.args = client.arguments.args(),
-                      .duration_us = duration_us,
+                      .amount = duration_us,
                       .time_s = context.now_ms() / 1000,
                       .peer_address = client.session->peer_address,
                       .client_name = client.session->name},

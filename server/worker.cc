@@ -392,7 +392,7 @@ void Worker::RunCron() {
 // Keys that maintenance touched, and deadlines that a moved clock brought nearer.
 void Worker::LookAfterWaits() {
   if (parts_.waits == nullptr) return;
-  if (parts_.waits->HasWork(setup_.index)) parts_.waits->Deliver(dispatcher_->context(), nullptr);
+  if (parts_.waits->HasWork(setup_.index)) parts_.waits->Deliver(tools_.dispatcher->context(), nullptr);
   parts_.waits->ExpireDue(setup_.index, setup_.clock->NowUs() / 1000);
 }
 

@@ -21,13 +21,13 @@ namespace {
 // Whether a client holds a subscription that `user` may not have.
 bool SubscribesBeyond(const Session& session, const AclUser& user) {
   if (session.subscriptions == nullptr) return false;
-  const auto is_refused = [&user](bool is_pattern) {
-    return [&user, is_pattern](const auto& channel) { return !user.MayAccessChannel(channel, is_pattern); };
-  };
-  const Subscriptions& all = *session.subscriptions;
-  return std::any_of(all.channels.begin(), all.channels.end(), is_refused(false)) ||
-         std::any_of(all.shard_channels.begin(), all.shard_channels.end(), is_refused(false)) ||
-         std::any_of(all.patterns.begin(), all.patterns.end(), is_refused(true));
+  for (const ChannelKind kind : {ChannelKind::kChannel, ChannelKind::kShardChannel, ChannelKind::kPattern}) {
+    const bool is_pattern = kind == ChannelKind::kPattern;
+    for (const auto& [name, membership] : session.subscriptions->Of(kind)) {
+      if (!user.MayAccessChannel(name, is_pattern)) return true;
+    }
+  }
+  return false;
 }
 
 // Closes nobody, but leaves the client no permission in what is left of its life.
