@@ -23,7 +23,7 @@ namespace {
 
 // Whether a request has to wait for keys that are on their way to another server: its own, or, when it writes where
 // nobody can tell beforehand, any. The keys are locked, or the world.
-bool MustWaitForMigration(const CommandContext& context, uint32_t flags, std::span<const RequestRunner::HashedKey> keys,
+bool MustWaitForMigration(CommandContext& context, uint32_t flags, std::span<const RequestRunner::HashedKey> keys,
                           bool has_unknown_keys) {
   const MigrateTable* table = context.parts().state->migrations.get();
   if (table == nullptr || !table->HasFences()) [[likely]]
