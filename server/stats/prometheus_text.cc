@@ -192,7 +192,7 @@ bool IsNumber(std::string_view text) {
 std::string InSeconds(std::string_view text, double units_per_second) {
   double number = 0;
   if (!TryParseDouble(text, number)) return "0";
-  return fmt::format("{}", number / units_per_second);
+  return fmt::format("{:.15g}", number / units_per_second);
 }
 
 // The value of `name` in "calls=1,usec=2", empty when it is not there.

@@ -185,7 +185,8 @@ class Process(ServerCase):
         server = self.start("--crash-memcheck-enabled", "no")
         server.process.send_signal(signal.SIGSEGV)
         self.assertEqual(-signal.SIGSEGV, server.wait())
-        log = server.log_text()
+        with open(server.log, encoding="utf-8", errors="replace") as file:
+            log = file.read()
         self.assertIn("Killed by PID: %d" % os.getpid(), log)
         self.assertNotIn("MEMORY TEST", log)
 
@@ -209,6 +210,8 @@ class Process(ServerCase):
         client = server.connect()
         self.assertEqual("+OK", repr(client.call("CONFIG", "SET", "watchdog-period", "50")))
         self.assertEqual("+OK", repr(client.call("DEBUG", "SLEEP", "0.5")))
+        # The signal ends the sleep; the watchdog's thread writes at its leisure.
+        self.assertTrue(eventually(lambda: "--------\n" in server.log_text()))
         log = server.log_text()
         self.assertIn("--- WATCHDOG TIMER EXPIRED ---", log)
         self.assertIn("------ STACK TRACE ------", log)

@@ -27,8 +27,8 @@ std::string BulkReply(std::string_view text) {
 class TlsClient {
  public:
   struct Options {
-    std::string certificate;  // Path without ".crt" and ".key".
-    int version_max = 0;      // 0: the newest.
+    std::string certificate = {};  // Path without ".crt" and ".key".
+    int version_max = 0;           // 0: the newest.
     SSL_SESSION* session = nullptr;
   };
 
