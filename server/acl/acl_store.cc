@@ -21,7 +21,7 @@ namespace {
 // Whether a client holds a subscription that `user` may not have.
 bool SubscribesBeyond(const Session& session, const AclUser& user) {
   if (session.subscriptions == nullptr) return false;
-  for (const ChannelKind kind : {ChannelKind::kChannel, ChannelKind::kShardChannel, ChannelKind::kPattern}) {
+  for (const ChannelKind kind : {ChannelKind::kChannel, ChannelKind::kShard, ChannelKind::kPattern}) {
     const bool is_pattern = kind == ChannelKind::kPattern;
     for (const auto& [name, membership] : session.subscriptions->Of(kind)) {
       if (!user.MayAccessChannel(name, is_pattern)) return true;

@@ -10,7 +10,7 @@ from .report import median, paired_ratio
 
 SUBSCRIBERS = 100
 PAYLOAD_BYTES = 64
-MESSAGES = {1: 3_000, 16: 16_000}  # By pipeline depth of the publisher.
+MESSAGES = {1: 1_000, 16: 4_000}  # By pipeline depth of the publisher.
 READ_BYTES = 1 << 18
 ALLOWED_RATIO = 0.8
 CHANNEL = b"news"
