@@ -75,6 +75,7 @@ Status EvalShaReadOnly(CommandContext& context, Args args) { return RunHash(cont
 
 // SCRIPT DEBUG YES|SYNC|NO -> OK. There is no debugger: scripts run on as they would without one.
 Status ScriptDebug(CommandContext& context, Args args) {
+  if (args.size() != 3) return Err::kArity;
   const bool known =
       EqualsIgnoreCase(args[2], "no") || EqualsIgnoreCase(args[2], "yes") || EqualsIgnoreCase(args[2], "sync");
   if (!known) return Status::Text("ERR Use SCRIPT DEBUG YES/SYNC/NO");
@@ -145,7 +146,7 @@ constexpr uint32_t kRunFlags = kNoScript | kSkipMonitor | kMayReplicate | kNoMan
 
 constexpr CommandSpec kScriptSubcommands[] = {
     {.name = "debug",
-     .arity = 3,
+     .arity = -3,
      .flags = kNoScript,
      .acl = kAclScripting,
      .handler = ScriptDebug,
@@ -156,7 +157,7 @@ constexpr CommandSpec kScriptSubcommands[] = {
              .arguments = "mode:oneof(yes:pure-token=YES sync:pure-token=SYNC no:pure-token=NO)"}},
     {.name = "exists",
      .arity = -3,
-     .flags = kExclusive | kNoScript,
+     .flags = kExclusive | kNoScript | kStale,
      .acl = kAclScripting,
      .handler = ScriptExists,
      .group = CommandGroup::kScripting,
@@ -167,14 +168,14 @@ constexpr CommandSpec kScriptSubcommands[] = {
              .tips = "request_policy:all_shards,response_policy:agg_logical_and"}},
     {.name = "flush",
      .arity = -2,
-     .flags = kExclusive | kNoScript,
+     .flags = kExclusive | kNoScript | kStale,
      .acl = kAclScripting,
      .handler = ScriptFlush,
      .group = CommandGroup::kScripting,
      .doc = {.summary = "Forgets all cached scripts.",
              .since = "2.6.0",
              .complexity = "O(N) with N the number of scripts",
-             .arguments = "[flush-type:oneof(async:pure-token=ASYNC!6.2.0 sync:pure-token=SYNC!6.2.0)]",
+             .arguments = "[flush-type:oneof(async:pure-token=ASYNC sync:pure-token=SYNC)!6.2.0]",
              .tips = "request_policy:all_nodes,response_policy:all_succeeded",
              .history = "6.2.0 Added the words ASYNC and SYNC."}},
     {.name = "help",

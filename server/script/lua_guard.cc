@@ -10,8 +10,9 @@ constexpr char kReadOnlyText[] = "Attempt to modify a readonly table";
 constexpr char kGuardMark = 0;
 
 void PushMark(lua_State* lua) {
+  // tidy: allow(const-cast) Lua wants a plain pointer, for its address only
   lua_pushlightuserdata(lua, static_cast<void*>(const_cast<char*>(&kGuardMark)));
-}  // tidy: allow(const-cast) Lua wants a plain pointer, for its address only
+}
 
 // __newindex of a guard: raised with the position of the script's line.
 int RefuseWrite(lua_State* lua) { return luaL_error(lua, kReadOnlyText); }

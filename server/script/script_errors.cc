@@ -1,6 +1,10 @@
 #include "server/script/script_errors.h"
 
+#include <algorithm>
 #include <lua.hpp>
+
+#include "server/script/lua_vm.h"
+#include "server/script/script_run.h"
 
 namespace cachenode {
 namespace {
@@ -45,12 +49,31 @@ void PushAsText(lua_State* lua, int index) {
   }
 }
 
+// LuaJIT forgets the caller of "return redis.call(...)", as a tail call takes its frame. That statement ends the chunk,
+// so its line is the last that has code. False when `lua` runs nothing.
+bool FindLastLine(lua_State* lua, lua_Debug& where) {
+  const LuaVm& vm = LuaVm::Of(lua);
+  if (vm.run == nullptr) return false;
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, vm.run->function_ref());
+  if (!lua_isfunction(lua, -1) || lua_getinfo(lua, ">SL", &where) == 0) return false;
+  where.currentline = where.linedefined;
+  if (!lua_istable(lua, -1)) return false;
+  lua_pushnil(lua);
+  while (lua_next(lua, -2) != 0) {
+    lua_pop(lua, 1);
+    where.currentline = std::max(where.currentline, static_cast<int>(lua_tointeger(lua, -1)));
+  }
+  return true;
+}
+
 }  // namespace
 
 int DescribeScriptError(lua_State* lua) {
   lua_Debug where{};
   bool found = lua_getstack(lua, 1, &where) != 0 && lua_getinfo(lua, "Sl", &where) != 0;
   if (found && where.what[0] == 'C') found = lua_getstack(lua, 2, &where) != 0 && lua_getinfo(lua, "Sl", &where) != 0;
+  lua_settop(lua, 1);
+  if (!found || where.what[0] == 'C') found = FindLastLine(lua, where);
   lua_settop(lua, 1);
   if (!lua_istable(lua, 1)) {
     lua_createtable(lua, 0, 3);

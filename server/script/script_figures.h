@@ -17,6 +17,9 @@ struct ScriptFigures {
   size_t functions = 0;
   size_t libraries = 0;
   uint64_t evicted = 0;
+
+  [[nodiscard]] size_t VmBytes() const { return eval_vm_bytes + function_vm_bytes; }
+  [[nodiscard]] size_t CacheBytes() const { return script_bytes + function_bytes; }
 };
 
 }  // namespace cachenode

@@ -66,6 +66,9 @@ class ScriptRun {
   void SetRespVersion(uint8_t version) { session_.resp_version = version; }
   void SetReplication(uint32_t flags) { replication_flags_ = flags; }
 
+  // What runs, in the interpreter's registry.
+  [[nodiscard]] int function_ref() const { return target_.function_ref; }
+
   // From the count hook; may raise.
   void OnHook(lua_State* lua);
 

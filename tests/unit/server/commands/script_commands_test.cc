@@ -69,7 +69,7 @@ TEST_F(Scripts, ErrorsNameTheirPlace) {
   EXPECT_EQ(Error("error({err='My Err'})"), "-My Err");
   EXPECT_EQ(Eval("return redis.pcall('get')"), "-ERR Wrong number of args calling Redis command from script");
   EXPECT_EQ(Eval("local ok, e = pcall(function() return redis.call('get') end) return e"),
-            "$54 ERR Wrong number of args calling Redis command from script");
+            "$58 ERR Wrong number of args calling Redis command from script");
   EXPECT_EQ(Eval("return redis.error_reply('x')"), "-ERR x");
   EXPECT_EQ(Eval("return redis.error_reply('x y')"), "-x y");
   EXPECT_EQ(Eval("return ("),
@@ -97,7 +97,7 @@ TEST_F(Scripts, GlobalsAndLibrariesAreReadOnly) {
 }
 
 TEST_F(Scripts, ReadOnlyScriptsAndFlags) {
-  EXPECT_EQ(Reply({"eval_ro", "return redis.call('set','a','b')", "0"}).substr(0, 58),
+  EXPECT_EQ(Reply({"eval_ro", "return redis.call('set','a','b')", "0"}).substr(0, 59),
             "-ERR Write commands are not allowed from read-only scripts.");
   EXPECT_EQ(Reply({"eval_ro", "#!lua\nreturn 1", "0"}),
             "-ERR Can not execute a script with write flag using *_ro command.");
