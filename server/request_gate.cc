@@ -79,7 +79,8 @@ RequestGate::Decision RequestGate::Check(CommandContext& context, const Session&
     Status error = CheckProtected(session, command);
     if (!error.ok()) return {Verdict::kRefuse, std::move(error)};
   }
-  if (Status error = CheckUser(context, session, command, args); !error.ok()) return {Verdict::kRefuse, std::move(error)};
+  if (Status error = CheckUser(context, session, command, args); !error.ok())
+    return {Verdict::kRefuse, std::move(error)};
   if (conditions_ == 0) return {};
   const Judged flags = FlagsOf(session, command);
   const bool writes = (flags.any & kWrite) != 0;
