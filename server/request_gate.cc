@@ -124,7 +124,9 @@ RequestGate::Decision RequestGate::Check(CommandContext& context, const Session&
     Status error = CheckProtected(session, command);
     if (!error.ok()) return {Verdict::kRefuse, std::move(error)};
   }
-  if (Status error = CheckUser(context, session, command, args); !error.ok()) return {Verdict::kRefuse, std::move(error)};
+  if (Status error = CheckUser(context, session, command, args); !error.ok()) {
+    return {Verdict::kRefuse, std::move(error)};
+  }
   if (conditions_ == 0) return CheckListener(session, command);
   const Judged flags = FlagsOf(session, command);
   if ((conditions_ & kScriptBusy) != 0) {

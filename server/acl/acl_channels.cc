@@ -15,11 +15,8 @@ struct Row {
 };
 
 constexpr Row kRows[] = {
-    {"publish", {1, 2, false}},
-    {"spublish", {1, 2, false}},
-    {"subscribe", {1, SIZE_MAX, false}},
-    {"ssubscribe", {1, SIZE_MAX, false}},
-    {"psubscribe", {1, SIZE_MAX, true}},
+    {"publish", {1, 2, false}},           {"spublish", {1, 2, false}},         {"subscribe", {1, SIZE_MAX, false}},
+    {"ssubscribe", {1, SIZE_MAX, false}}, {"psubscribe", {1, SIZE_MAX, true}},
 };
 
 }  // namespace

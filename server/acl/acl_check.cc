@@ -114,8 +114,7 @@ std::string PermissionErrorInScript(const EngineVersion& engine, const Session& 
   const std::string_view text = "ERR The user executing the script ";
   switch (verdict.denial) {
     case AclDenial::kKey:
-      return std::string(text).append(
-          "can't access at least one of the keys mentioned in the command arguments");
+      return std::string(text).append("can't access at least one of the keys mentioned in the command arguments");
     case AclDenial::kChannel:
       return std::string(text).append("can't publish to the channel mentioned in the command");
     default:

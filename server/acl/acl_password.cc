@@ -21,9 +21,8 @@ std::string HashPassword(std::string_view password) {
 }
 
 bool IsPasswordHash(std::string_view text) noexcept {
-  return text.size() == kPasswordHashChars && std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
+  return text.size() == kPasswordHashChars &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 bool PasswordHashesEqual(std::string_view a, std::string_view b) noexcept {

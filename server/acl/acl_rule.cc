@@ -12,13 +12,26 @@ namespace cachenode {
 namespace {
 
 constexpr std::array<AclCategoryName, kAclCategoryCount> kCategories = {{
-    {"keyspace", kAclKeyspace},       {"read", kAclRead},           {"write", kAclWrite},
-    {"set", kAclSet},                 {"sortedset", kAclSortedSet}, {"list", kAclList},
-    {"hash", kAclHash},               {"string", kAclString},       {"bitmap", kAclBitmap},
-    {"hyperloglog", kAclHyperLogLog}, {"geo", kAclGeo},             {"stream", kAclStream},
-    {"pubsub", kAclPubSub},           {"admin", kAclAdmin},         {"fast", kAclFast},
-    {"slow", kAclSlow},               {"blocking", kAclBlocking},   {"dangerous", kAclDangerous},
-    {"connection", kAclConnection},   {"transaction", kAclTransaction},
+    {"keyspace", kAclKeyspace},
+    {"read", kAclRead},
+    {"write", kAclWrite},
+    {"set", kAclSet},
+    {"sortedset", kAclSortedSet},
+    {"list", kAclList},
+    {"hash", kAclHash},
+    {"string", kAclString},
+    {"bitmap", kAclBitmap},
+    {"hyperloglog", kAclHyperLogLog},
+    {"geo", kAclGeo},
+    {"stream", kAclStream},
+    {"pubsub", kAclPubSub},
+    {"admin", kAclAdmin},
+    {"fast", kAclFast},
+    {"slow", kAclSlow},
+    {"blocking", kAclBlocking},
+    {"dangerous", kAclDangerous},
+    {"connection", kAclConnection},
+    {"transaction", kAclTransaction},
     {"scripting", kAclScripting},
 }};
 

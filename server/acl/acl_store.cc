@@ -104,8 +104,8 @@ Status AclStore::LoadConfigured(std::string_view line) {
     }
   }
   if (!user.is_on()) {
-    CN_LOG(server_log_, kNotice,
-           "The user '{}' is disabled: no 'on' is among its rules. Clients cannot log in as it.", name);
+    CN_LOG(server_log_, kNotice, "The user '{}' is disabled: no 'on' is among its rules. Clients cannot log in as it.",
+           name);
   }
   Publish(std::move(user), nullptr);
   return Status::Ok();

@@ -2,8 +2,8 @@
 //
 // Thread-safety: what changes users runs under the exclusive world lock (rows marked kExclusive, CONFIG SET) or before
 //   the workers start; what only reads them, from inside the world. The log takes care of itself.
-// Invariants: there is always a user "default"; a session holds its user in acl_user and carries kRestrictedUser exactly
-//   when that user may do less than everything, so that others cost nothing.
+// Invariants: there is always a user "default"; a session holds its user in acl_user and carries kRestrictedUser
+//   exactly when that user may do less than everything, so that others cost nothing.
 // Limits: kAclUsersMax users.
 #pragma once
 

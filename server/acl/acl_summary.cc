@@ -100,9 +100,9 @@ class Summary {
 
   const AclSelector& selector_;
   const CommandTable& commands_;
-  const bool adds_;                // Begins with nothing and adds, or with everything and takes away.
-  std::vector<bool> shown_;        // What the text so far allows, by command id.
-  std::vector<bool> is_settled_;   // Named by a category of the text.
+  const bool adds_;               // Begins with nothing and adds, or with everything and takes away.
+  std::vector<bool> shown_;       // What the text so far allows, by command id.
+  std::vector<bool> is_settled_;  // Named by a category of the text.
   std::array<bool, kAclCategoryCount> is_used_{};
   std::string text_;
 };

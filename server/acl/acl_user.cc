@@ -114,8 +114,8 @@ AclVerdict AclUser::Check(const Command& command, Args args) const {
   for (const AclSelector& selector : selectors_) {
     const AclVerdict verdict = selector.Check(command, args, keys);
     if (verdict.allows()) return verdict;
-    const bool tells_more = verdict.denial > worst.denial ||
-                            (verdict.denial == worst.denial && verdict.argument > worst.argument);
+    const bool tells_more =
+        verdict.denial > worst.denial || (verdict.denial == worst.denial && verdict.argument > worst.argument);
     if (tells_more) worst = verdict;
   }
   return worst;

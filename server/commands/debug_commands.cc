@@ -11,8 +11,8 @@
 
 #include "protocol/error_text.h"
 #include "protocol/resp_writer.h"
-#include "server/arg_parser.h"
 #include "server/acl/acl_store.h"
+#include "server/arg_parser.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/debug_internals.h"

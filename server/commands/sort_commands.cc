@@ -40,8 +40,8 @@ struct SortOptions {
 // The error of a pattern whose client may not read any key whatever, as BY and GET do.
 Status CheckPattern(CommandContext& context, Args args, std::string_view option) {
   if (MayRunWithEveryKey(context.session(), context.command(), args, kAclReadAccess)) return Status::Ok();
-  return Status::Text(std::string("ERR ").append(option).append(
-      " option of SORT denied due to insufficient ACL permissions."));
+  return Status::Text(
+      std::string("ERR ").append(option).append(" option of SORT denied due to insufficient ACL permissions."));
 }
 
 Status ParseSortOptions(CommandContext& context, Args args, MayStore may_store, SortOptions& options) {

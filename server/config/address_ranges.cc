@@ -60,9 +60,8 @@ bool AddressRanges::ContainsPeer(std::string_view peer) const {
   // An address of one link names its interface behind a per cent sign.
   const std::optional<Address> address = ParseAddress(host.substr(0, host.find('%')));
   if (!address) return false;
-  return std::any_of(ranges_.begin(), ranges_.end(), [&address](const Range& range) {
-    return SharePrefix(*address, range.first, range.prefix_bits);
-  });
+  return std::any_of(ranges_.begin(), ranges_.end(),
+                     [&address](const Range& range) { return SharePrefix(*address, range.first, range.prefix_bits); });
 }
 
 }  // namespace cachenode

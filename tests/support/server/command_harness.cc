@@ -36,7 +36,12 @@ std::string OnOneLine(std::string_view wire) {
 }  // namespace
 
 CommandHarness::CommandHarness(const std::function<void(Config&)>& adjust)
-    : world_(true), clients_(1), config_(StartOf(adjust)), commands_(AllFamilies()), acl_(config_, commands_, clients_, log_), stats_(1, commands_.count()) {
+    : world_(true),
+      clients_(1),
+      config_(StartOf(adjust)),
+      commands_(AllFamilies()),
+      acl_(config_, commands_, clients_, log_),
+      stats_(1, commands_.count()) {
   encoding_limits_.emplace(config_);
   KeyspaceOptions options;
   options.shard_count = 1;

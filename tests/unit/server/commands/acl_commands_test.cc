@@ -28,8 +28,8 @@ TEST(Acl, NewerEnginesNameTheUser) {
   EXPECT_EQ(redis.RunAs(client, "config set a 1"), "-NOPERM User u has no permissions to run the 'config|set' command");
   EXPECT_EQ(redis.RunAs(client, "get b"), "-NOPERM No permissions to access a key");
   EXPECT_EQ(redis.RunAs(client, "get a"), "$-1");
-  EXPECT_EQ(redis.Run("acl dryrun u get b"), "$46 User u has no permissions to access the 'b' key");
-  EXPECT_EQ(redis.Run("acl dryrun u set b c"), "$51 User u has no permissions to run the 'set' command");
+  EXPECT_EQ(redis.Run("acl dryrun u get b"), "$47 User u has no permissions to access the 'b' key");
+  EXPECT_EQ(redis.Run("acl dryrun u set b c"), "$50 User u has no permissions to run the 'set' command");
 }
 
 TEST(Acl, NewerEnginesKeepRulesAsGivenAndSayThatPayloadsAreChecked) {
