@@ -165,6 +165,17 @@ bool Server::MakeWorkers() {
   persistence_ = std::make_unique<PersistenceService>(parts_, log_, PersistenceHooks());
   parts_.persistence = persistence_.get();
   first.AddCronTask([this](Worker& worker, int64_t now_ms) { PeriodicWork(worker, now_ms); });
+  if (!OpenListeners(first)) return false;
+  watchdog_ = std::make_unique<Watchdog>(log_, worker_count(), [this](uint32_t i) { return workers_[i]->BusyMs(); });
+  signals_ = std::make_unique<SignalHandlers>(first.loop(), [this](int number) { StopBySignal(number); });
+  ConnectControl();
+  for (const ApplyGroup group : kOwnGroups) config_.Subscribe(group, *this);
+  return true;
+}
+
+// Last of what a client could notice the lack of: from here on connections come.
+bool Server::OpenListeners(Worker& first) {
+  const Config& config = config_.Current();
   listeners_ = std::make_unique<ListenerSet>(
       first.loop(), log_,
       [this](IncomingConnection incoming) { admission_.Admit(std::move(incoming), config_.Current()); },
@@ -183,10 +194,6 @@ bool Server::MakeWorkers() {
     }
     return pumped;
   });
-  watchdog_ = std::make_unique<Watchdog>(log_, worker_count(), [this](uint32_t i) { return workers_[i]->BusyMs(); });
-  signals_ = std::make_unique<SignalHandlers>(first.loop(), [this](int number) { StopBySignal(number); });
-  ConnectControl();
-  for (const ApplyGroup group : kOwnGroups) config_.Subscribe(group, *this);
   return true;
 }
 

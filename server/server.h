@@ -65,6 +65,7 @@ class Server final : private ConfigApplier {
 
   [[nodiscard]] bool Prepare();
   [[nodiscard]] bool MakeWorkers();
+  [[nodiscard]] bool OpenListeners(Worker& first);
   void ConnectControl();
   void Announce();
   void RunWorkers();

@@ -90,7 +90,7 @@ class StatsHub {
   // Node-wide counters that have no worker. Written by any thread.
   std::atomic<uint64_t> rejected_connections{0};
   std::atomic<uint64_t> rejected_by_allow_cidr{0};  // Of those, from outside of allow-cidr.
-  std::atomic<uint64_t> evicted_clients{0};  // Closed because clients held more than maxmemory-clients.
+  std::atomic<uint64_t> evicted_clients{0};         // Closed because clients held more than maxmemory-clients.
   std::atomic<uint64_t> peak_memory_bytes{0};
   std::atomic<uint64_t> peak_clients{0};
   std::atomic<uint64_t> startup_memory_bytes{0};
