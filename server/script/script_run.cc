@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "protocol/resp_writer.h"
+#include "server/acl/acl_check.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/config/config.h"
+#include "server/monitor/monitor_feed.h"
 #include "server/nested_runner.h"
 #include "server/node_state.h"
 #include "server/script/script_errors.h"
@@ -99,6 +101,9 @@ void ScriptRun::PushArguments(lua_State* lua) {
 
 Status ScriptRun::Execute() {
   if (Status status = CheckBeforeRun(); !status.ok()) return status;
+  if (context_.parts().monitors != nullptr && context_.parts().monitors->Any()) {
+    context_.parts().monitors->Feed(context_.session(), context_.command(), request_);
+  }
   engine_.Begin(target_.kind, target_.name, request_);
   target_.vm->run = this;
   lua_State* lua = target_.vm->state();
@@ -231,6 +236,10 @@ std::string_view ScriptRun::Call() {
   if (!command->ArityFits(args.size()) || command->handler == nullptr) {
     return Refuse(command, "ERR Wrong number of args calling Redis command from script");
   }
+  const AclVerdict verdict = cachenode::CheckPermission(context_, session_, *command, args, AclContext::kLua);
+  if (!verdict.allows()) {
+    return Refuse(command, PermissionErrorInScript(context_.config().engine_version, session_, *command, verdict));
+  }
   if (Status status = CheckCall(*command); !status.ok()) return Refuse(command, std::string(status.text()));
   if (command->Is(kWrite) && !engine_.MarkWrite()) return Refuse(command, std::string("ERR ") + kKilled);
   NestedRunner& nested = context_.nested();
@@ -266,7 +275,7 @@ ScriptRun::Permission ScriptRun::CheckPermission() {
   const Args args(arguments_);
   const Command* command = context_.commands().FindForArgs(args);
   if (command == nullptr || !command->ArityFits(args.size())) return Permission::kUnknownCommand;
-  return Permission::kAllowed;
+  return MayRun(session_, *command, args) ? Permission::kAllowed : Permission::kDenied;
 }
 
 }  // namespace cachenode
