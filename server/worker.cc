@@ -188,7 +188,7 @@ void Worker::OnEventsHandled(bool had_events) {
 
 void Worker::OnTurnEnd() {
   FlushQueued();
-  if (config().maxmemory_clients != 0 && ClientsHoldTooMuch(parts_, config())) EvictClients(parts_, *seat_);
+  KeepClientsWithinMemory();
   UpdateAwake();
   MeasureTurn();
   busy_since_ticks_.store(0, std::memory_order_relaxed);
@@ -279,6 +279,12 @@ void Worker::QueueTurn(Connection& connection) {
   if (connection.turn_queued_) return;
   connection.turn_queued_ = true;
   turn_queue_.push_back(&connection);
+}
+
+void Worker::KeepClientsWithinMemory() {
+  if (config().maxmemory_clients == 0 || !ClientsHoldTooMuch(parts_, config())) return;
+  EvictClients(parts_, *seat_);
+  dispatcher_->BeginTurn(now_ms());  // As after stepping aside.
 }
 
 void Worker::TakeAllMail() {

@@ -123,6 +123,8 @@ class Worker final : private TurnObserver, private LockWaitHook {
   // Delivers what waits now. Before a request of a client that is told of what others did: what it has heard of
   // elsewhere it then hears of here first.
   void TakeAllMail();
+  // Closes clients when they hold more than maxmemory-clients. Between connections, holding nothing.
+  void KeepClientsWithinMemory();
   // All parked clients try again.
   void ResumeParked();
 

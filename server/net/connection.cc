@@ -132,7 +132,12 @@ void Connection::ExecuteOwn() {
 }
 
 void Connection::KeepInput(std::string_view rest) {
-  ReserveInput(rest.size());
+  // The next read goes straight behind it when it is large: room for all that is wanted, within what a claim may ask.
+  size_t capacity = rest.size();
+  if (capacity > kCarriedInputMax) {
+    capacity = std::clamp(parser_.BytesWanted(), capacity, capacity + std::max(kInputGrowthMax, capacity));
+  }
+  ReserveInput(capacity);
   std::memcpy(input_.get(), rest.data(), rest.size());
   input_end_ = rest.size();
 }
@@ -177,10 +182,9 @@ size_t Connection::ExecuteRequests(std::string_view input) {
   input_peak_ = std::max(input_peak_, input.size());
   const ExecutingSession named_in_a_crash_report(session_);
   const uint64_t deadline = CycleClock::Ticks() + worker_.turn_budget_ticks();
-  if ((session_.conditions & (kTracksKeys | kSubscribed)) != 0) {
-    worker_.TakeAllMail();
-    if (session_.closing != Closing::kNo) return input.size();  // The mail said so.
-  }
+  if ((session_.conditions & (kTracksKeys | kSubscribed)) != 0) worker_.TakeAllMail();
+  worker_.KeepClientsWithinMemory();
+  if (session_.closing != Closing::kNo) return input.size();
   RequestBatch& batch = worker_.batch();
   // Messages that were published before this input was sent come before what it asks for.
   if (PubSub* pubsub = worker_.parts().pubsub; pubsub != nullptr) pubsub->CatchUp(worker_.index());
