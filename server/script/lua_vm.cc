@@ -102,6 +102,28 @@ int Clock(lua_State* lua) {
   return 1;
 }
 
+// bit.tohex; LuaJIT's own loses its way when asked for -2^31 digits.
+int ToHex(lua_State* lua) {
+  constexpr lua_Integer kDigitsMax = 8;
+  lua_settop(lua, lua_gettop(lua) < 2 ? 1 : 2);
+  if (lua_gettop(lua) == 2 && luaL_checkinteger(lua, 2) < -kDigitsMax) {
+    lua_pushinteger(lua, -kDigitsMax);
+    lua_replace(lua, 2);
+  }
+  lua_pushvalue(lua, lua_upvalueindex(1));
+  lua_insert(lua, 1);
+  lua_call(lua, lua_gettop(lua) - 1, 1);
+  return 1;
+}
+
+void ReplaceToHex(lua_State* lua) {
+  lua_getfield(lua, -1, "bit");
+  lua_getfield(lua, -1, "tohex");
+  lua_pushcclosure(lua, ToHex, 1);
+  lua_setfield(lua, -2, "tohex");
+  lua_pop(lua, 1);
+}
+
 void ReplaceRandom(lua_State* lua) {
   lua_getfield(lua, -1, "math");
   lua_pushcfunction(lua, RandomNumber);
@@ -246,6 +268,7 @@ void LuaVm::Build(lua_State* lua) {
   Alias(lua, "string", "gfind", "gmatch");
   Alias(lua, "math", "mod", "fmod");
   ReplaceRandom(lua);
+  ReplaceToHex(lua);
   if (options_.has_clock) AddClock(lua);
   InstallGuardedBase(lua);
   for (const char* name : {"string", "table", "math", "coroutine", "bit", "cjson", "cmsgpack", "struct", "os"}) {
