@@ -124,8 +124,9 @@ Result<Window> LoadOrdered(CommandContext& context, const KeySlot& slot, const S
   if (!slot.Exists()) return Window{};
   const uint64_t size = SortElements::CountOf(slot);
   const Window window = WindowOf(options, size);
-  // A set has no order to keep: what is stored must not depend on how it lies.
-  const bool sorts_anyway = slot.type() == ValueType::kSet && options.destination.has_value();
+  // A set has no order to keep: what is stored, or a script goes on with, must not depend on how it lies.
+  const bool needs_order = options.destination.has_value() || context.session().caller != nullptr;
+  const bool sorts_anyway = slot.type() == ValueType::kSet && needs_order;
   if (!options.Sorts() && !sorts_anyway) {
     elements.Load(slot, window.first, window.count, options.order);
     return Window{0, window.count};

@@ -5,6 +5,7 @@
 
 #include "protocol/resp_writer.h"
 #include "server/acl/acl_check.h"
+#include "server/arg_parser.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/config/config.h"
@@ -40,6 +41,24 @@ bool SnapshotsFail(const CommandContext& context) {
 }
 
 Status TextError(std::string_view text) { return Status::Text(std::string(text)); }
+
+// Whether XREAD or XREADGROUP has the option BLOCK.
+bool AsksToBlock(Args args) {
+  for (const std::string_view argument : args.subspan(1)) {
+    if (EqualsIgnoreCase(argument, "streams")) return false;
+    if (EqualsIgnoreCase(argument, "block")) return true;
+  }
+  return false;
+}
+
+// Engine 7.0; later ones run such commands as if their time were over.
+Status BlockingRefused(const Command& command) {
+  if (command.spec->group != CommandGroup::kStream) {
+    return TextError("ERR This Redis command is not allowed from script");
+  }
+  return Status::Text("ERR " + std::string(command.full_name) +
+                      " command is not allowed with BLOCK option from scripts");
+}
 
 void PushList(lua_State* lua, Args list) {
   lua_createtable(lua, static_cast<int>(list.size()), 0);
@@ -219,6 +238,10 @@ std::string_view ScriptRun::Refuse(const Command* command, std::string text) {
 Status ScriptRun::CheckCall(const Command& command) const {
   const bool any_allowed = engine_.may_call_anything();
   if (command.Is(kNoScript) && !any_allowed) return TextError("ERR This Redis command is not allowed from script");
+  if (command.Is(kBlocking) && !context_.config().engine_version.AtLeast(7, 2) && !any_allowed) {
+    const bool may_block = command.spec->group != CommandGroup::kStream || AsksToBlock(Args(arguments_));
+    if (may_block) return BlockingRefused(command);
+  }
   if (command.Is(kWrite)) {
     if ((rights_ & kMayWrite) == 0) return TextError(kNoWrites);
     if (SnapshotsFail(context_)) return TextError(kSnapshotsFail);
