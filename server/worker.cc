@@ -284,7 +284,7 @@ void Worker::QueueTurn(Connection& connection) {
 void Worker::KeepClientsWithinMemory() {
   if (config().maxmemory_clients == 0 || !ClientsHoldTooMuch(parts_, config())) return;
   EvictClients(parts_, *seat_);
-  dispatcher_->BeginTurn(now_ms());  // As after stepping aside.
+  tools_.dispatcher->BeginTurn(now_ms());  // As after stepping aside.
 }
 
 void Worker::TakeAllMail() {
