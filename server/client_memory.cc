@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "server/blocking/blocked_client.h"
 #include "server/client_line.h"
 #include "server/client_registry.h"
 #include "server/config/config.h"
@@ -40,6 +41,7 @@ size_t SessionStateBytes(const Session& session) {
                  HeapBytes(session.library_name) + HeapBytes(session.library_version);
   if (session.transaction != nullptr) bytes += session.transaction->MemoryBytes();
   if (session.tracking != nullptr) bytes += session.tracking->MemoryBytes();
+  if (session.blocked != nullptr) bytes += session.blocked->MemoryBytes();
   return bytes;
 }
 

@@ -5,10 +5,12 @@
 
 #include "protocol/error_text.h"
 #include "protocol/resp_writer.h"
+#include "server/acl/acl_check.h"
 #include "server/blocking/wait_table.h"
 #include "server/client_registry.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
+#include "server/config/config.h"
 #include "server/wait_accounting.h"
 #include "storage/base/clock.h"
 #include "storage/base/cycle_clock.h"
@@ -133,6 +135,19 @@ bool WaitTable::ServePlace(CommandContext& context, PerWorker& worker, WaitPlace
   return true;
 }
 
+namespace {
+
+// Since 7.2 the permissions count that the user has when it is served; empty when they suffice.
+std::string RefusalOf(CommandContext& context, const Session& stand_in, const BlockedClient& client) {
+  const EngineVersion& engine = context.config().engine_version;
+  if (stand_in.acl_user == nullptr || !engine.AtLeast(7, 2)) return {};
+  const AclVerdict verdict =
+      CheckPermission(context, stand_in, *client.command, client.arguments.args(), AclContext::kTopLevel);
+  return verdict.allows() ? std::string() : PermissionErrorText(engine, stand_in, *client.command, verdict);
+}
+
+}  // namespace
+
 // Performs the command for `client` and keeps its reply for Deliver.
 void WaitTable::Answer(CommandContext& context, PerWorker& worker, BlockedClient& client, KeySlot& slot, bool is_lost) {
   Session stand_in(client.id, context.worker_index(), *worker.chunks);
@@ -141,14 +156,19 @@ void WaitTable::Answer(CommandContext& context, PerWorker& worker, BlockedClient
   stand_in.no_touch = client.no_touch;
   stand_in.authenticated = true;
   stand_in.is_internal = true;
+  stand_in.user = client.session->user;
+  stand_in.acl_user = client.session->acl_user;
+  stand_in.conditions = client.session->conditions & kRestrictedUser;
   context.Bind(stand_in);
   context.BeginCommand(*client.command);
   context.SetKeys({});
   const uint64_t begin = CycleClock::Ticks();
-  const Status status = is_lost ? client.wait->Loss(context, slot) : client.wait->Serve(context, slot);
-  std::string error;
-  if (!status.ok()) {
-    error = ErrorReply(status, client.command->full_name);
+  std::string error = RefusalOf(context, stand_in, client);
+  if (error.empty()) {
+    const Status status = is_lost ? client.wait->Loss(context, slot) : client.wait->Serve(context, slot);
+    if (!status.ok()) error = ErrorReply(status, client.command->full_name);
+  }
+  if (!error.empty()) {
     stand_in.replies.Clear();
     RespWriter(stand_in.replies).Error(error);
   }

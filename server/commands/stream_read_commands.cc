@@ -71,10 +71,16 @@ Status ParseStreams(const CommandContext& context, Args args, size_t at, ReadOpt
   return Status::Ok();
 }
 
-Status ParseRead(const CommandContext& context, Args args, ReadOptions& options) {
+Status NotFromScripts(std::string_view command) {
+  return Status::Text(
+      std::string("ERR ").append(command).append(" command is not allowed with BLOCK option from scripts"));
+}
+
+Status ParseRead(CommandContext& context, Args args, ReadOptions& options) {
   ArgParser parser(args, 1);
   while (parser.HasNext()) {
     if (parser.Match("block", 1)) {
+      if (context.session().caller != nullptr) return NotFromScripts(args[0]);
       ParseBlock(context, parser, options);
     } else if (parser.Match("count", 1)) {
       ParseCount(parser, options);
