@@ -30,7 +30,7 @@ void NoteLoss(const ServerParts& parts, const Session& session) {
 
 struct ClientServices::Services {
   explicit Services(ServerParts& parts)
-      : watches(*parts.keyspace, parts.state->key_interest),
+      : watches(*parts.keyspace, parts.state->key_interest, *parts.clock),
         waits(parts, parts.clients->worker_count()),
         tracking(parts),
         pubsub(parts.clients->worker_count(), [&parts](const Session& session) { NoteLoss(parts, session); }),

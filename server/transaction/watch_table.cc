@@ -5,6 +5,7 @@
 #include "server/session.h"
 #include "server/transaction/transaction_state.h"
 #include "storage/access_context.h"
+#include "storage/base/clock.h"
 
 namespace cachenode {
 
@@ -12,8 +13,8 @@ size_t WatchTable::PlaceHash::operator()(const PlaceView& place) const noexcept 
   return KeyHash::Of(place.key).value() ^ place.db;
 }
 
-WatchTable::WatchTable(Keyspace& keyspace, KeyInterest& interest)
-    : keyspace_(keyspace), interest_(interest), shards_(keyspace.shard_count()) {}
+WatchTable::WatchTable(Keyspace& keyspace, KeyInterest& interest, const Clock& clock)
+    : keyspace_(keyspace), interest_(interest), clock_(clock), shards_(keyspace.shard_count()) {}
 
 void WatchTable::Watch(Session& session, uint32_t db, std::string_view key, bool exists) {
   if (session.transaction == nullptr) session.transaction = std::make_unique<TransactionState>();
@@ -76,7 +77,8 @@ void WatchTable::BeforeKeyChange(const KeyPlace& place) {
   for (TransactionState* state : found->second) state->watched_key_changed.store(true, std::memory_order_relaxed);
 }
 
-// A key that is in neither database is the same afterwards: missing.
+// A key that is in neither database is the same afterwards: missing. An expired one is missing already, which EXEC
+// finds by itself.
 void WatchTable::BeforeDatabaseChange(DatabaseChange change, const KeyPlace& where, uint32_t other_db) {
   if (key_count() == 0) return;
   for (uint32_t index = 0; index < shards_.size(); ++index) {
@@ -96,7 +98,8 @@ void WatchTable::BeforeDatabaseChange(DatabaseChange change, const KeyPlace& whe
 bool WatchTable::Exists(Shard& shard, uint32_t db, std::string_view key) const {
   AccessContext look;
   look.touch = false;
-  look.expired = ExpiredKeys::kShow;
+  look.SetNow(clock_.NowMs());
+  look.expired = ExpiredKeys::kHide;
   shard.AssertHeld();
   return shard.Find(db, KeyHash::Of(key), key, look).Exists();
 }

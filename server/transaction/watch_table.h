@@ -21,11 +21,12 @@
 
 namespace cachenode {
 
+class Clock;
 struct TransactionState;
 
 class WatchTable final : public KeyEventListener, public SessionListener {
  public:
-  WatchTable(Keyspace& keyspace, KeyInterest& interest);
+  WatchTable(Keyspace& keyspace, KeyInterest& interest, const Clock& clock);
 
   // Under the lock of the key's shard. Nothing when the client watches the key already.
   void Watch(Session& session, uint32_t db, std::string_view key, bool exists);
@@ -74,6 +75,7 @@ class WatchTable final : public KeyEventListener, public SessionListener {
 
   Keyspace& keyspace_;
   KeyInterest& interest_;
+  const Clock& clock_;
   std::vector<ShardWatches> shards_;  // One for each shard, guarded by its lock.
   std::atomic<uint64_t> clients_{0};
   std::atomic<uint64_t> keys_{0};
