@@ -8,6 +8,7 @@
 #include "server/client_registry.h"
 #include "server/config/config.h"
 #include "server/config/config_store.h"
+#include "server/pubsub/subscriptions.h"
 #include "server/server_parts.h"
 #include "server/session.h"
 #include "server/stats/stats_hub.h"
@@ -40,6 +41,7 @@ size_t SessionStateBytes(const Session& session) {
   size_t bytes = HeapBytes(session.peer_address) + HeapBytes(session.local_address) + HeapBytes(session.name) +
                  HeapBytes(session.library_name) + HeapBytes(session.library_version);
   if (session.transaction != nullptr) bytes += session.transaction->MemoryBytes();
+  if (session.subscriptions != nullptr) bytes += session.subscriptions->MemoryBytes();
   if (session.tracking != nullptr) bytes += session.tracking->MemoryBytes();
   if (session.blocked != nullptr) bytes += session.blocked->MemoryBytes();
   return bytes;
