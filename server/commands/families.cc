@@ -17,6 +17,7 @@ constexpr Family kFamilies[] = {
     BlockingListCommands,
     BlockingSortedSetCommands,
     ClientCommands,
+    ClusterCommands,
     CommandCommands,
     CommandLogCommands,
     ConfigCommands,

@@ -34,6 +34,9 @@ constexpr size_t kInputShrinkAbove = 32 * 1024;
 // An own buffer that is empty this long is freed.
 constexpr int64_t kInputIdleMs = 2000;
 
+// What may wait for a client that has not logged in: the errors of one turn, and some.
+constexpr uint64_t kUnauthenticatedOutputMax = 17 * 1024;
+
 constexpr size_t OutputClassOf(ClientClass client_class) {
   switch (client_class) {
     case ClientClass::kReplica:
@@ -348,7 +351,8 @@ void Connection::CheckOutputLimit(int64_t now_ms) {
   if (!over_soft) soft_limit_since_ms_ = 0;
   if (over_soft && soft_limit_since_ms_ == 0) soft_limit_since_ms_ = now_ms;
   const bool soft_too_long = over_soft && now_ms - soft_limit_since_ms_ > limit.soft_seconds * 1000;
-  const bool over_hard = limit.hard_bytes != 0 && waiting > limit.hard_bytes;
+  const bool over_hard = (limit.hard_bytes != 0 && waiting > limit.hard_bytes) ||
+                         (!session_.authenticated && waiting > kUnauthenticatedOutputMax);
   if (!over_hard && !soft_too_long) return;
   CN_LOG(worker_.log(), kWarning,
          "Client id={} addr={} omem={} scheduled to be closed ASAP for overcoming of output buffer limits.",

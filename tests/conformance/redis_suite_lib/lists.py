@@ -54,10 +54,11 @@ def load_exclusions(path: Path) -> dict[str, dict[str, Exclusion]]:
     exclusions: dict[str, dict[str, Exclusion]] = {}
     for number, line in entries(path):
         words = [word.strip() for word in line.split(" | ")]
-        if len(words) not in (4, 5) or not TAG.fullmatch(words[2]) or words[4:] not in ([], ["apart"], ["slow"]):
-            raise SystemExit(f"{path}:{number}: expected `file | test name | tag | reason [| apart or slow]`")
+        marks = words[4].split(", ") if len(words) == 5 else []
+        if len(words) not in (4, 5) or not TAG.fullmatch(words[2]) or not set(marks) <= {"apart", "slow"}:
+            raise SystemExit(f"{path}:{number}: expected `file | test name | tag | reason [| apart, slow]`")
         of_file = exclusions.setdefault(words[0], {})
         if words[1] in of_file:
             raise SystemExit(f"{path}:{number}: excluded twice")
-        of_file[words[1]] = Exclusion(words[1], words[2], words[3], "apart" in words[4:], "slow" in words[4:])
+        of_file[words[1]] = Exclusion(words[1], words[2], words[3], "apart" in marks, "slow" in marks)
     return exclusions
