@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <system_error>
 #include <utility>
 
 namespace cachenode {
@@ -36,10 +37,21 @@ bool BackgroundPool::Submit(Lane lane, Job job) {
   if (queue.stopping || queue.jobs.size() >= kJobsMax) return false;
   queue.jobs.push_back(std::move(job));
   const bool all_busy = queue.jobs.size() + queue.running > queue.threads.size();
-  if (all_busy && queue.threads.size() < ThreadsMax(lane)) {
-    queue.threads.emplace_back([this, lane] { RunThread(lane); });
+  if (all_busy && queue.threads.size() < ThreadsMax(lane) && !StartThread(lane) && queue.threads.empty()) {
+    queue.jobs.pop_back();
+    return false;
   }
   queue.has_work.notify_one();
+  return true;
+}
+
+// False when the system has no thread to give, as with an address space that is full.
+bool BackgroundPool::StartThread(Lane lane) {
+  try {
+    queues_[static_cast<size_t>(lane)].threads.emplace_back([this, lane] { RunThread(lane); });
+  } catch (const std::system_error&) {
+    return false;
+  }
   return true;
 }
 

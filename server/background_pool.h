@@ -37,7 +37,7 @@ class BackgroundPool {
   BackgroundPool(const BackgroundPool&) = delete;
   BackgroundPool& operator=(const BackgroundPool&) = delete;
 
-  // False when the lane is full or stopped; the job is dropped then.
+  // False when the lane is full or stopped, or has no thread and gets none; the job is dropped then.
   [[nodiscard]] bool Submit(Lane lane, Job job);
   // Jobs waiting or running.
   [[nodiscard]] size_t Pending(Lane lane) const;
@@ -57,6 +57,8 @@ class BackgroundPool {
   };
 
   void RunThread(Lane lane);
+  // The queue is locked.
+  [[nodiscard]] bool StartThread(Lane lane);
 
   const std::function<void()> thread_setup_;
   std::array<Queue, kLanes> queues_;

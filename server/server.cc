@@ -18,6 +18,7 @@
 #include "server/migrate/migrate_table.h"
 #include "server/process/memory_ceiling.h"
 #include "server/process/process_limits.h"
+#include "server/process/start_pages.h"
 #include "server/process/unfinished_file.h"
 #include "server/stats/info_sections.h"
 #include "server/stats/memory_report.h"
@@ -240,6 +241,7 @@ void Server::OnLoaded() {
   const std::string& unix_path = config_.Share()->unixsocket;
   if (!unix_path.empty()) CN_LOG(log_, kNotice, "The server is now ready to accept connections at {}", unix_path);
   supervisor_->Notify("STATUS=Ready to accept connections\nREADY=1\n");
+  ReleaseStartPages();
 }
 
 // What tells the outside that the node is there.

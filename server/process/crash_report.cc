@@ -52,6 +52,19 @@ void LogFrames(Log& log, std::span<void* const> frames) {
   std::free(static_cast<void*>(names));
 }
 
+std::atomic<int> fatal_number{0};
+
+// The report hangs, on a lock that the interrupted thread holds, say: the process ends by the signal that began it.
+extern "C" void EndReport(int /*number*/) {
+  const int number = fatal_number.load();
+  Reset(number);
+  sigset_t own;
+  sigemptyset(&own);
+  sigaddset(&own, number);
+  pthread_sigmask(SIG_UNBLOCK, &own, nullptr);
+  raise(number);
+}
+
 // Not everything here may be called from a handler by the book (formatting, the log's mutex). The process is lost
 // anyway, the report is worth the risk, and the alarm ends it should it hang.
 extern "C" void HandleFatalSignal(int number, siginfo_t* info, void* context) {
@@ -59,7 +72,11 @@ extern "C" void HandleFatalSignal(int number, siginfo_t* info, void* context) {
   RemoveUnfinishedFile();
   Log* log = report_log.load();
   if (log != nullptr && report_enabled.load()) {
-    Reset(SIGALRM);
+    fatal_number.store(number);
+    struct sigaction end {};
+    end.sa_handler = EndReport;
+    sigemptyset(&end.sa_mask);
+    sigaction(SIGALRM, &end, nullptr);
     alarm(CrashReport::kReportSecondsMax);
     log->WriteLine(LogLevel::kWarning, "=== CACHENODE BUG REPORT START: Cut & paste starting from here ===");
     CN_LOG(*log, kWarning, "Cachenode " CACHENODE_VERSION " crashed by signal: {}, si_code: {}", number, info->si_code);
