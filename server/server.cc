@@ -302,6 +302,7 @@ void Server::PeriodicWork(Worker& worker, int64_t now_ms) {
   NotePeakMemory(parts_);
   persistence_->Poll();
   control_.EndPauseIfDue(now_ms);
+  if (state_.migrations != nullptr) state_.migrations->CloseIdleTargets();
   const uint64_t clients = clients_.Count();
   if (clients > stats_.peak_clients.load(std::memory_order_relaxed)) stats_.peak_clients.store(clients);
   if (control_.stopping()) worker.Stop();

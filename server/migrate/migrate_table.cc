@@ -169,6 +169,11 @@ void MigrateTable::KeepTarget(const std::string& name, MigrateTarget target) {
   targets_[name] = std::move(target);
 }
 
+void MigrateTable::CloseIdleTargets() {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(targets_, [](const auto& kept) { return SteadyMs() - kept.second.last_use_ms > kTargetIdleMs; });
+}
+
 size_t MigrateTable::kept_target_count() const {
   const std::lock_guard lock(mutex_);
   return targets_.size();

@@ -56,6 +56,8 @@ class MigrateTable final : public SessionListener {
   // Talks to the target. Blocks; fills `accepted` and `error`. Any thread, no lock held.
   void CarryOut(MigrateOrder& order);
   [[nodiscard]] size_t kept_target_count() const;
+  // Closes connections that nobody has used for kTargetIdleMs. From time to time; any thread.
+  void CloseIdleTargets();
   // Orders that are carried out fail soon: the node is about to end.
   void Stop() { stopping_.store(true, std::memory_order_relaxed); }
 
