@@ -152,9 +152,13 @@ void MigrateTable::OnSessionEnd(Session& session) {
   resume_parked_();
 }
 
+void MigrateTable::DropIdleTargets() {
+  std::erase_if(targets_, [](const auto& kept) { return SteadyMs() - kept.second.last_use_ms > kTargetIdleMs; });
+}
+
 MigrateTarget MigrateTable::TakeTarget(const std::string& name) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(targets_, [](const auto& kept) { return SteadyMs() - kept.second.last_use_ms > kTargetIdleMs; });
+  DropIdleTargets();
   const auto found = targets_.find(name);
   if (found == targets_.end()) return {};
   MigrateTarget target = std::move(found->second);
@@ -171,7 +175,7 @@ void MigrateTable::KeepTarget(const std::string& name, MigrateTarget target) {
 
 void MigrateTable::CloseIdleTargets() {
   const std::lock_guard lock(mutex_);
-  std::erase_if(targets_, [](const auto& kept) { return SteadyMs() - kept.second.last_use_ms > kTargetIdleMs; });
+  DropIdleTargets();
 }
 
 size_t MigrateTable::kept_target_count() const {

@@ -65,6 +65,8 @@ class MigrateTable final : public SessionListener {
   void OnSessionReset(Session&) override {}  // A client that waits for its MIGRATE sends nothing.
 
  private:
+  // With mutex_ held.
+  void DropIdleTargets();
   struct Entry {
     std::shared_ptr<MigrateOrder> order;
     std::vector<FencedKey> keys;
