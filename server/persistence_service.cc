@@ -8,6 +8,7 @@
 #include "persistence/s3/s3_client.h"
 #include "server/config/config.h"
 #include "server/lazy_free.h"
+#include "server/node/node_events.h"
 #include "server/node_state.h"
 #include "server/script/script_engine.h"
 #include "server/server_control.h"
@@ -187,6 +188,7 @@ void PersistenceService::FinishLoad(Status status) {
       CN_LOG(log_, kWarning, "Terminating server after rdb file reading failure.");
     }
     CN_LOG(log_, kWarning, "Fatal error loading the DB, check server logs. Exiting. {}", status.text());
+    parts_.events->Record(NodeEventKind::kRestoreFailed, "Restore failed: " + std::string(status.text()));
     hooks_.on_load_failed(1);
     return;
   }

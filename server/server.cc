@@ -65,6 +65,7 @@ Server::Server(LaunchConfig launch, ProcessTitle& title)
       commands_(AllFamilies()),
       world_(config_.Current().io_threads == 1),
       retired_(world_),
+      events_(log_, clock_, "cachenode"),
       stats_(worker_count(), commands_.count()),
       clients_(worker_count()),
       acl_(config_, commands_, clients_, log_),
@@ -151,6 +152,7 @@ bool Server::MakeWorkers() {
             .background = &background_};
   client_services_ = std::make_unique<ClientServices>(parts_);
   parts_.acl = &acl_;
+  parts_.events = &events_;
   for (uint32_t i = 0; i < worker_count(); ++i) {
     maintenance_.push_back(std::make_unique<KeyspaceMaintenance>(parts_, i, worker_count()));
     workers_.push_back(std::make_unique<Worker>(WorkerSetup{i, &log_, &clock_}, parts_, stats_.worker(i)));
@@ -240,8 +242,19 @@ void Server::OnLoaded() {
   if (listeners_->port_count() != 0) CN_LOG(log_, kNotice, "Ready to accept connections");
   const std::string& unix_path = config_.Share()->unixsocket;
   if (!unix_path.empty()) CN_LOG(log_, kNotice, "The server is now ready to accept connections at {}", unix_path);
+  RecordStart(*config_.Share());
   supervisor_->Notify("STATUS=Ready to accept connections\nREADY=1\n");
   ReleaseStartPages();
+}
+
+// A data set of this node's own means that it was there before.
+void Server::RecordStart(const Config& config) {
+  const bool was_there = config.s3_snapshot_location.empty() && persistence_->Load().progress.total_bytes != 0;
+  if (was_there) {
+    events_.Record(NodeEventKind::kRebooted, "Cache node 0001 restarted");
+  } else {
+    events_.Record(NodeEventKind::kProvisioningComplete, "Cache cluster created");
+  }
 }
 
 // What tells the outside that the node is there.
@@ -270,6 +283,7 @@ void Server::RunWorkers() {
   for (uint32_t i = 1; i < worker_count(); ++i) threads_.emplace_back([this, i] { RunWorker(i); });
   RunWorker(0);
   for (std::thread& thread : threads_) thread.join();
+  events_.Record(NodeEventKind::kNote, "Cache node 0001 shutdown");
   metrics_.reset();
   state_.migrations->Stop();
   background_.Drain(BackgroundPool::Lane::kTransfer);  // Its jobs write to workers.

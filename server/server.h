@@ -24,6 +24,7 @@
 #include "server/keyspace_maintenance.h"
 #include "server/lazy_free.h"
 #include "server/net/listener.h"
+#include "server/node/node_events.h"
 #include "server/node_state.h"
 #include "server/persistence_service.h"
 #include "server/process/crash_report.h"
@@ -76,6 +77,7 @@ class Server final : private ConfigApplier {
   [[nodiscard]] PersistenceService::Hooks PersistenceHooks();
   // The data set is there: clients that ask now get answers.
   void OnLoaded();
+  void RecordStart(const Config& config);
   [[nodiscard]] uint32_t worker_count() const;
 
   SystemClock clock_;
@@ -89,6 +91,7 @@ class Server final : private ConfigApplier {
   WorldLock world_;
   QuiescentRetireList retired_;
   std::unique_ptr<Keyspace> keyspace_;
+  NodeEvents events_;
   StatsHub stats_;
   SlowLog slowlog_;
   LatencyMonitor latency_;

@@ -22,6 +22,7 @@ class Keyspace;
 class LatencyMonitor;
 class Log;
 class MonitorFeed;
+class NodeEvents;
 struct NodeState;
 class PersistenceService;
 class PubSub;
@@ -57,6 +58,7 @@ struct ServerParts {
   ClientTracking* tracking = nullptr;         // server/tracking/client_tracking.h: who has read which key.
   AclStore* acl = nullptr;                    // server/acl/acl_store.h: users and what they may do.
   ScriptEngine* scripts = nullptr;            // server/script/script_engine.h: EVAL and functions.
+  NodeEvents* events = nullptr;               // server/node/node_events.h: what happened to this node.
   CommandLog* command_log = nullptr;          // server/stats/command_log.h: large requests and replies.
   // In the order they are told. Filled before the workers start; a part that is not there (harnesses) is not listed.
   std::vector<KeyEventListener*> key_listeners = {};     // server/key_events.h

@@ -44,6 +44,7 @@ constexpr Family kFamilies[] = {
     MemoryCommands,
     MigrateCommands,
     MonitorCommands,
+    NodeCommands,
     PersistenceCommands,
     PubSubCommands,
     ServerCommands,

@@ -41,6 +41,7 @@ std::span<const CommandSpec> ListMoveCommands();
 std::span<const CommandSpec> MemoryCommands();
 std::span<const CommandSpec> MigrateCommands();
 std::span<const CommandSpec> MonitorCommands();
+std::span<const CommandSpec> NodeCommands();
 std::span<const CommandSpec> PersistenceCommands();
 std::span<const CommandSpec> PubSubCommands();
 std::span<const CommandSpec> ReplicationCommands();

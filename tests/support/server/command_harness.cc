@@ -63,6 +63,7 @@ CommandHarness::CommandHarness(const std::function<void(Config&)>& adjust)
             .background = &background_};
   client_services_ = std::make_unique<ClientServices>(parts_);
   parts_.acl = &acl_;
+  parts_.events = &events_;
   dispatcher_ = std::make_unique<Dispatcher>(parts_, stats_.worker(0), 0);
   parts_.dispatcher = dispatcher_.get();
   Connect();

@@ -20,6 +20,7 @@
 #include "server/config/config_store.h"
 #include "server/dispatcher.h"
 #include "server/encoding_limits.h"
+#include "server/node/node_events.h"
 #include "server/node_state.h"
 #include "server/server_control.h"
 #include "server/server_parts.h"
@@ -75,6 +76,7 @@ class CommandHarness {
   CommandTable commands_;
   NullLogSink log_sink_;
   Log log_{log_sink_};
+  NodeEvents events_{log_, clock_, "a-node"};
   AclStore acl_;
   StatsHub stats_;
   ServerParts parts_;

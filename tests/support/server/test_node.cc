@@ -115,6 +115,7 @@ TestNode::TestNode(const std::function<void(Config&)>& adjust, uint32_t worker_c
            .background = &background_};
   client_services_ = std::make_unique<ClientServices>(parts);
   parts.acl = acl_.get();
+  parts.events = &events_;
   state_.migrations = std::make_shared<MigrateTable>([this] {
     for (auto& worker : workers_) {
       worker->mailbox().Post(MakeLetter([](Worker& there) { there.ResumeParked(); }));

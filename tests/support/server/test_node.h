@@ -20,6 +20,7 @@
 #include "server/command_table.h"
 #include "server/config/config_store.h"
 #include "server/net/tls_context.h"
+#include "server/node/node_events.h"
 #include "server/node_state.h"
 #include "server/server_control.h"
 #include "server/server_parts.h"
@@ -108,6 +109,7 @@ class TestNode {
  private:
   NullLogSink sink_;
   Log log_{sink_};
+  NodeEvents events_{log_, clock, "a-node"};
   NodeState state_;
   SlowLog slowlog_;
   LatencyMonitor latency_;

@@ -91,6 +91,12 @@ std::map<std::string, std::set<std::string>> ReadGrammars() {
   return grammars;
 }
 
+// Containers that no reference server has.
+bool IsOurs(const Command& command) {
+  static const std::set<std::string, std::less<>> kOurs = {"node"};
+  return kOurs.contains(command.full_name.substr(0, command.full_name.find('|')));
+}
+
 TEST(CommandMetadata, EqualsTheReference) {
   const std::map<std::string, Fact> facts = ReadFacts();
   ASSERT_GT(facts.size(), 100U);
@@ -98,6 +104,7 @@ TEST(CommandMetadata, EqualsTheReference) {
   const CommandTable table(AllFamilies());
   for (size_t id = 0; id < table.count(); ++id) {
     const Command& command = table.by_id(id);
+    if (IsOurs(command)) continue;
     const auto found = facts.find(command.full_name);
     if (found == facts.end()) {
       ADD_FAILURE() << command.full_name << " is not in the reference";
@@ -120,6 +127,7 @@ TEST(CommandMetadata, ArgumentsAreThoseOfAReferenceServer) {
     const Command& command = table.by_id(id);
     const std::string_view grammar = command.spec->doc.arguments;
     EXPECT_TRUE(ParseArgumentGrammar(grammar)) << command.full_name;
+    if (IsOurs(command)) continue;
     const auto found = grammars.find(command.full_name);
     ASSERT_NE(found, grammars.end()) << command.full_name;
     EXPECT_TRUE(found->second.contains(grammar.empty() ? "-" : std::string(grammar)))
