@@ -40,6 +40,7 @@ std::span<const CommandSpec> ListCommands();
 std::span<const CommandSpec> ListMoveCommands();
 std::span<const CommandSpec> MemoryCommands();
 std::span<const CommandSpec> MigrateCommands();
+std::span<const CommandSpec> ModuleCommands();
 std::span<const CommandSpec> MonitorCommands();
 std::span<const CommandSpec> NodeCommands();
 std::span<const CommandSpec> PersistenceCommands();
