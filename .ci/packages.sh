@@ -4,7 +4,7 @@
 
 packages_run="g++ cmake ninja-build pkg-config ca-certificates
   libuv1-dev libjemalloc-dev libssl-dev libcurl4-openssl-dev liblzf-dev libxxhash-dev libfmt-dev
-  libluajit-5.1-dev lua-cjson-dev libmicrohttpd-dev"
+  libluajit-5.1-dev lua-cjson-dev libmicrohttpd-dev nlohmann-json3-dev"
 
 # redis-tools holds the reference server as well: redis-server is a link to its redis-check-rdb, and the package
 # redis-server would only add a service that takes the port.

@@ -21,15 +21,15 @@ std::string ErrorText(int error) {
 #endif
 }
 
-Status SystemError(std::string_view what, std::string_view path) {
-  return Status::WithText(Err::kIo, fmt::format("{} {}: {}", what, path, ErrorText(errno)));
-}
-
 std::string Join(const std::string& directory, const std::string& name) {
   return directory.empty() ? name : directory + '/' + name;
 }
 
 }  // namespace
+
+Status SystemError(std::string_view what, std::string_view path) {
+  return Status::WithText(Err::kIo, fmt::format("{} {}: {}", what, path, ErrorText(errno)));
+}
 
 OpenFile::OpenFile(OpenFile&& other) noexcept
     : files_(std::exchange(other.files_, nullptr)), number_(std::exchange(other.number_, -1)) {}

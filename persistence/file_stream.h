@@ -9,12 +9,16 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "persistence/byte_stream.h"
 #include "persistence/file_system.h"
 #include "storage/base/result.h"
 
 namespace cachenode {
+
+// kIo: "<what> <path>: <the system's reason, by errno>".
+[[nodiscard]] Status SystemError(std::string_view what, std::string_view path);
 
 // An open file; closes itself.
 class OpenFile {

@@ -1,15 +1,20 @@
 #include "persistence/file_system.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 namespace cachenode {
 namespace {
 
 constexpr mode_t kSnapshotMode = 0644;
+constexpr mode_t kDirectoryMode = 0755;
 
 template <typename Call>
 auto Retry(Call call) noexcept {
@@ -73,5 +78,33 @@ int FileSystem::SyncDirectory(const std::string& directory) noexcept {
 int FileSystem::Unlink(const std::string& path) noexcept { return unlink(path.c_str()); }
 
 void FileSystem::Close(int file) noexcept { close(file); }
+
+int FileSystem::MakeDirectory(const std::string& path) noexcept { return mkdir(path.c_str(), kDirectoryMode); }
+
+int FileSystem::List(const std::string& directory, std::vector<std::string>& names) noexcept {
+  names.clear();
+  DIR* const open_directory = opendir(directory.c_str());
+  if (open_directory == nullptr) return -1;
+  for (;;) {
+    errno = 0;
+    const dirent* const entry = readdir(open_directory);
+    if (entry == nullptr) break;
+    if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
+      names.emplace_back(entry->d_name);
+  }
+  const int error = errno;
+  closedir(open_directory);
+  errno = error;
+  return error == 0 ? 0 : -1;
+}
+
+int64_t FileSystem::SizeOf(const std::string& path) noexcept {
+  struct stat about {};
+  return Retry([&] { return stat(path.c_str(), &about); }) == 0 ? about.st_size : -1;
+}
+
+int FileSystem::TryLock(int file) noexcept {
+  return Retry([&] { return flock(file, LOCK_EX | LOCK_NB); });
+}
 
 }  // namespace cachenode

@@ -7,7 +7,9 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace cachenode {
 
@@ -31,6 +33,18 @@ class FileSystem {
   virtual int SyncDirectory(const std::string& directory) noexcept;
   virtual int Unlink(const std::string& path) noexcept;
   virtual void Close(int file) noexcept;
+
+  // --- For the catalogue of snapshots ---
+
+  // One level; EEXIST is an error as any other.
+  virtual int MakeDirectory(const std::string& path) noexcept;
+  // The names in a directory without "." and "..", in no order.
+  virtual int List(const std::string& directory, std::vector<std::string>& names) noexcept;
+  // Bytes of what `path` names; -1 with ENOENT when nothing is there.
+  virtual int64_t SizeOf(const std::string& path) noexcept;
+  // Takes the advisory lock of an open file, which other openings of it respect and which ends with the process.
+  // -1 with EWOULDBLOCK when somebody has it.
+  virtual int TryLock(int file) noexcept;
 };
 
 }  // namespace cachenode

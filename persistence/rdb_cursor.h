@@ -67,6 +67,8 @@ class RdbCursor {
   [[nodiscard]] bool SkipString() noexcept;
   // Skips the bytes of one value of the given shape. O(elements).
   [[nodiscard]] bool SkipValue(RdbShape shape) noexcept;
+  // Skips one of the elements that a counted shape (RdbShape: "n, then n times ...") consists of.
+  [[nodiscard]] bool SkipElement(RdbShape shape) noexcept;
   // Skips a module's opcodes up to and including the closing one.
   [[nodiscard]] bool SkipModuleItems() noexcept;
 
@@ -78,7 +80,6 @@ class RdbCursor {
   [[nodiscard]] bool ReadSpecialString(uint8_t marker, RdbString& out) noexcept;
   [[nodiscard]] bool ReadLengthBody(uint8_t marker, uint64_t& out) noexcept;
   [[nodiscard]] bool SkipCounted(RdbShape shape) noexcept;
-  [[nodiscard]] bool SkipElement(RdbShape shape) noexcept;
   [[nodiscard]] bool SkipLengths(int count) noexcept;
   [[nodiscard]] bool SkipTextDouble() noexcept;
   [[nodiscard]] bool SkipStream(RdbShape shape) noexcept;
