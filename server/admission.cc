@@ -31,12 +31,14 @@ constexpr std::string_view kProtectedMode =
 
 }  // namespace
 
-// Whether the peer sits where allow-cidr lets clients sit. This machine always may: its own health checks and the
-// operator who mends a wrong list come from there.
+// Whether the peer sits where allow-cidr and the security groups let clients sit. This machine always may: its own
+// health checks and the operator who mends a wrong list come from there.
 bool Admission::IsAllowedAddress(const IncomingConnection& incoming, const Config& config) const {
-  if (config.allow_cidr.empty() || incoming.is_loopback()) return true;
+  const bool is_open = config.allow_cidr.empty() && config.security_groups.empty();
+  if (is_open || incoming.is_loopback()) return true;
   if (config.allow_cidr.ContainsPeer(incoming.peer_address())) return true;
-  CN_LOG(*parts_.log, kWarning, "Closed a connection from {}: the address is not in allow-cidr",
+  if (config.security_groups.ContainsPeer(incoming.peer_address())) return true;
+  CN_LOG(*parts_.log, kWarning, "Closed a connection from {}: the address is not in allow-cidr or a security-group",
          incoming.peer_address());
   parts_.stats->rejected_by_allow_cidr.fetch_add(1, std::memory_order_relaxed);
   return false;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "server/key_interest.h"
+#include "server/node/node_status.h"
 
 namespace cachenode {
 
@@ -23,6 +24,7 @@ struct NodeIdentity {
 };
 
 struct NodeState {
+  NodeStatus status;  // Creating, available, ...; says itself who may change it.
   // Beyond it the kernel may end the process (control group); 0: no such limit. Constant once the node serves.
   uint64_t memory_ceiling_bytes = 0;
   KeyInterest key_interest;  // Watchers, waiters, trackers and notifications.

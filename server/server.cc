@@ -16,6 +16,7 @@
 #include "server/config/config.h"
 #include "server/crash_details.h"
 #include "server/migrate/migrate_table.h"
+#include "server/node/node_identity.h"
 #include "server/process/memory_ceiling.h"
 #include "server/process/process_limits.h"
 #include "server/process/start_pages.h"
@@ -98,6 +99,7 @@ bool Server::Prepare() {
   CN_LOG(log_, kWarning, "{}",
          launch_.file_path.empty() ? "No config file specified, using the default config." : "Configuration loaded");
   for (const std::string& warning : launch_.loaded->warnings) CN_LOG(log_, kWarning, "{}", warning);
+  for (const std::string& warning : IdentityWarnings(config)) CN_LOG(log_, kWarning, "{}", warning);
   for (const RenamedCommand& renamed : launch_.loaded->renamed_commands) {
     const Status failed = commands_.Rename(renamed.old_name, renamed.new_name);
     if (failed.ok()) continue;
@@ -115,6 +117,7 @@ bool Server::Prepare() {
   CrashReport::SetExitsOnPanic(config.use_exit_on_panic);
   CrashReport::Install(log_);
   supervisor_ = std::make_unique<Supervisor>(config.supervised, log_);
+  state_.status.AddListener([this](std::string_view name) { OnStatus(name); });
   if (config.disable_thp) DisableHugePages();
   CheckBacklog(config.tcp_backlog, log_);
   PinThread(config.server_cpulist, log_);
@@ -232,6 +235,7 @@ PersistenceService::Hooks Server::PersistenceHooks() {
   };
   hooks.on_loaded = [this] { OnLoaded(); };
   hooks.on_load_failed = [this](int exit_code) {
+    state_.status.MoveTo(NodePhase::kRestoreFailed);
     exit_code_.store(exit_code);
     for (auto& worker : workers_) worker->Stop();
   };
@@ -239,11 +243,14 @@ PersistenceService::Hooks Server::PersistenceHooks() {
 }
 
 void Server::OnLoaded() {
+  const std::shared_ptr<const Config> config = config_.Share();
+  state_.status.MoveTo(NodePhase::kServing);
+  CN_LOG(log_, kNotice, "Endpoint: {} (node {} of {})", EndpointOf(*config), kNodeId, config->cluster_id);
   if (listeners_->port_count() != 0) CN_LOG(log_, kNotice, "Ready to accept connections");
-  const std::string& unix_path = config_.Share()->unixsocket;
+  const std::string& unix_path = config->unixsocket;
   if (!unix_path.empty()) CN_LOG(log_, kNotice, "The server is now ready to accept connections at {}", unix_path);
-  RecordStart(*config_.Share());
-  supervisor_->Notify("STATUS=Ready to accept connections\nREADY=1\n");
+  RecordStart(*config);
+  supervisor_->Notify("READY=1\n");
   ReleaseStartPages();
 }
 
@@ -255,6 +262,12 @@ void Server::RecordStart(const Config& config) {
   } else {
     events_.Record(NodeEventKind::kProvisioningComplete, "Cache cluster created");
   }
+}
+
+// Any thread: who watches the process sees what the node is doing.
+void Server::OnStatus(std::string_view name) {
+  CN_LOG(log_, kNotice, "Node status: {}", name);
+  supervisor_->Notify(fmt::format("STATUS={}\n", name));
 }
 
 // What tells the outside that the node is there.
@@ -280,6 +293,7 @@ void Server::Announce() {
 void Server::RunWorkers() {
   NoteStartupMemory(parts_);
   persistence_->StartLoad();
+  if (state_.loading.load()) state_.status.MoveTo(NodePhase::kRestoring);  // Its end is told to worker 0, later.
   for (uint32_t i = 1; i < worker_count(); ++i) threads_.emplace_back([this, i] { RunWorker(i); });
   RunWorker(0);
   for (std::thread& thread : threads_) thread.join();

@@ -78,6 +78,7 @@ class Server final : private ConfigApplier {
   // The data set is there: clients that ask now get answers.
   void OnLoaded();
   void RecordStart(const Config& config);
+  void OnStatus(std::string_view name);
   [[nodiscard]] uint32_t worker_count() const;
 
   SystemClock clock_;

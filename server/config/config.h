@@ -16,6 +16,7 @@
 #include "server/config/address_ranges.h"
 #include "server/config/config_unbuilt.h"
 #include "server/config/engine_version.h"
+#include "server/config/node_directives.h"
 #include "server/config/option_types.h"
 #include "server/config/tls_directives.h"
 #include "storage/base/log.h"
@@ -199,6 +200,7 @@ struct S3Directives {
 struct Config : NetworkDirectives,
                 ClientDirectives,
                 ProcessDirectives,
+                NodeDirectives,
                 LogDirectives,
                 KeyspaceDirectives,
                 EncodingDirectives,

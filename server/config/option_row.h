@@ -159,6 +159,7 @@ constexpr OptionRow Special(std::string_view name, std::string_view default_text
 // The parts the table is joined from.
 std::span<const OptionSpec> ServerOptionRows();
 std::span<const OptionSpec> DataOptionRows();
+std::span<const OptionSpec> NodeOptionRows();
 std::span<const OptionSpec> TlsOptionRows();
 std::span<const OptionSpec> UnbuiltOptionRows();
 

@@ -33,6 +33,7 @@ std::span<const InfoSection> InfoSections() {
       {.name = "Commandstats", .by_default = false, .write_all = info::WriteCommandStats},
       {.name = "Errorstats", .write_all = info::WriteErrorStats},
       {.name = "Latencystats", .by_default = false, .write_all = info::WriteLatencyStats},
+      {.name = "Node", .fields = info::NodeFields()},
       {.name = "Cluster", .write_all = WriteCluster},
       {.name = "Keyspace", .write_all = info::WriteKeyspace},
   };

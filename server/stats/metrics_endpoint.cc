@@ -60,6 +60,15 @@ const HttpLibrary& Library() {
   return library;
 }
 
+// The value of a line of INFO; empty when there is none.
+std::string_view FieldOf(std::string_view info, std::string_view name) {
+  const std::string line_start = fmt::format("\n{}:", name);
+  const size_t at = info.find(line_start);
+  if (at == std::string_view::npos) return {};
+  const std::string_view value = info.substr(at + line_start.size());
+  return value.substr(0, value.find('\r'));
+}
+
 MHD_Result HandleRequest(void* endpoint, MHD_Connection* connection, const char* path, const char* method, const char*,
                          const char*, size_t* upload_bytes, void**) noexcept {
   const HttpLibrary& library = Library();
@@ -143,11 +152,12 @@ MetricsEndpoint::Page MetricsEndpoint::Answer(const std::string& path) {
     return {MHD_HTTP_OK, kPrometheus, PrometheusText(info)};
   }
   if (path == "/healthz") {
-    const std::string info = Info("persistence");
+    const std::string info = Info("node");
     if (info.empty()) return {MHD_HTTP_SERVICE_UNAVAILABLE, kPlain, "no answer\n"};
-    const bool is_loading = info.find("\r\nloading:1") != std::string::npos;
-    if (is_loading) return {MHD_HTTP_SERVICE_UNAVAILABLE, kPlain, "loading\n"};
-    return {MHD_HTTP_OK, kPlain, "ok\n"};
+    const bool is_serving = FieldOf(info, "node_serving") == "1";
+    const std::string status(FieldOf(info, "node_status"));
+    const unsigned code = is_serving ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
+    return {code, kPlain, status + "\n"};
   }
   return {MHD_HTTP_NOT_FOUND, kPlain, "/metrics and /healthz\n"};
 }

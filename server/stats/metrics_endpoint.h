@@ -1,4 +1,5 @@
-// An HTTP port for monitoring: /metrics (Prometheus), /healthz (200 while the node serves, 503 otherwise).
+// An HTTP port for monitoring: /metrics (Prometheus), /healthz (the node's status: with 200 while it serves, 503
+// otherwise).
 //
 // The library is libmicrohttpd: plain C, in Debian for fifteen years, its own thread with a limit of connections and
 //   time built in, and small; header libraries cost minutes of compilation, servers on libevent a second loop library.

@@ -127,12 +127,13 @@ constexpr Metric kMetrics[] = {
     {"used_cpu_sys_main_thread", "cpu_sys_main_thread_seconds_total", kCounter},
     {"used_cpu_user_main_thread", "cpu_user_main_thread_seconds_total", kCounter},
     {"cluster_enabled", "cluster_enabled"},
+    {"node_serving", "node_serving"},
 };
 
 // Fields that become labels of redis_instance_info.
 constexpr std::string_view kInstanceLabels[] = {
-    "role",   "redis_version",  "redis_mode", "os",        "maxmemory_policy",
-    "run_id", "redis_build_id", "tcp_port",   "process_id"};
+    "role",           "redis_version", "redis_mode", "os",         "maxmemory_policy", "run_id",
+    "redis_build_id", "tcp_port",      "process_id", "cluster_id", "node_id"};
 
 struct Labelled {
   std::string labels;  // {cmd="get"}

@@ -56,7 +56,7 @@ class Metrics(ServerCase):
         self.assertGreater(found["redis_memory_used_bytes"], 0)
         self.assertGreater(found['redis_commands_duration_seconds_total{cmd="set"}'], 0)
         self.assertGreaterEqual(len(found), 90)
-        self.assertEqual((200, "ok\n"), self.get("/healthz")[::2])
+        self.assertEqual((200, "available\n"), self.get("/healthz")[::2])
 
     def test_many_readers_at_once_and_one_that_says_nothing(self):
         server = self.start("--metrics-port", str(self.port))

@@ -48,6 +48,24 @@ TEST_F(AdmissionTest, AnyAddressMayConnectWithoutAList) {
   EXPECT_EQ(OutsideCount(), 0U);
 }
 
+TEST_F(AdmissionTest, SecurityGroupsAndTheListAreEnforcedTogether) {
+  Set("security-group", "web 10.0.0.0/8 ops 192.0.2.7");
+  EXPECT_EQ(Refusal("203.0.113.9:5000"), "");
+  EXPECT_THAT(Refusal("10.1.2.3:5000"), StartsWith("-ERR max"));
+  EXPECT_THAT(Refusal("192.0.2.7:5000"), StartsWith("-ERR max"));
+  Set("allow-cidr", "203.0.113.0/24");
+  EXPECT_THAT(Refusal("203.0.113.9:5000"), StartsWith("-ERR max"));
+  EXPECT_EQ(OutsideCount(), 1U);
+}
+
+TEST_F(AdmissionTest, AGroupWithoutRangesLetsOnlyThisMachineIn) {
+  Set("security-group", "web");
+  EXPECT_EQ(Refusal("10.1.2.3:5000"), "");
+  EXPECT_THAT(Refusal("127.0.0.1:5000", true), StartsWith("-ERR max"));
+  Set("security-group", "");
+  EXPECT_THAT(Refusal("10.1.2.3:5000"), StartsWith("-ERR max"));
+}
+
 TEST_F(AdmissionTest, AnAddressOutsideOfTheListIsToldNothingAndCounted) {
   Set("allow-cidr", "10.0.0.0/8 2001:db8::/32");
   EXPECT_EQ(Refusal("203.0.113.9:5000"), "");

@@ -29,13 +29,22 @@ TEST(MetricsEndpoint, AnswersMetricsFromInfo) {
   EXPECT_EQ(sections, std::vector<std::string>{"everything"});
 }
 
-TEST(MetricsEndpoint, HealthIsServingAndNotLoading) {
-  std::string info = "# Persistence\r\nloading:0\r\n";
-  const auto endpoint = Started([&](const std::string&, const MetricsEndpoint::OnInfo& on_info) { on_info(info); });
+TEST(MetricsEndpoint, HealthIsTheStatusOfTheNode) {
+  std::string info = "# Node\r\ncluster_id:a\r\nnode_status:snapshotting\r\nnode_serving:1\r\n";
+  std::vector<std::string> sections;
+  const auto endpoint = Started([&](const std::string& section, const MetricsEndpoint::OnInfo& on_info) {
+    sections.push_back(section);
+    on_info(info);
+  });
   EXPECT_EQ(endpoint->Answer("/healthz").status, 200U);
-  info = "# Persistence\r\nloading:1\r\n";
+  EXPECT_EQ(endpoint->Answer("/healthz").text, "snapshotting\n");
+  info = "# Node\r\nnode_status:restoring\r\nnode_serving:0\r\n";
+  EXPECT_EQ(endpoint->Answer("/healthz").status, 503U);
+  EXPECT_EQ(endpoint->Answer("/healthz").text, "restoring\n");
+  info.clear();
   EXPECT_EQ(endpoint->Answer("/healthz").status, 503U);
   EXPECT_EQ(endpoint->Answer("/").status, 404U);
+  EXPECT_EQ(sections.front(), "node");
 }
 
 TEST(MetricsEndpoint, ANodeThatDoesNotAnswerIsDownAndMayAnswerLate) {
