@@ -169,6 +169,27 @@ void NextTurn::Cancel() { uv_idle_stop(&handle_->idle); }
 struct Poller::Handle {
   uv_poll_t poll;
   Listener* listener;
+  int events;  // libuv's bits of what is watched.
+
+  void Start() {
+    uv_poll_start(&poll, events, [](uv_poll_t* handle, int status, int ready) noexcept {
+      static_cast<EventLoop*>(handle->loop->data)->TouchTurn();
+      static_cast<Handle*>(handle->data)->Announce(status, ready);
+    });
+  }
+
+  void Announce(int status, int ready) {
+    uint8_t found = kNone;
+    if ((ready & UV_READABLE) != 0) found |= kReadable;
+    if ((ready & UV_WRITABLE) != 0) found |= kWritable;
+    if ((ready & UV_DISCONNECT) != 0) found |= kHangUp;
+    if (status < 0) {
+      // libuv has stopped watching, but the listener may have no time to read just now: it is told until it ends this.
+      Start();
+      found |= (events & UV_READABLE) != 0 ? kReadable : kHangUp;
+    }
+    listener->OnReady(found);
+  }
 };
 
 Status Poller::Open(EventLoop& loop, int descriptor, Listener& listener) {
@@ -189,18 +210,11 @@ void Poller::Watch(uint8_t events) {
     uv_poll_stop(&handle_->poll);
     return;
   }
-  int uv_events = 0;
-  if ((events & kReadable) != 0) uv_events |= UV_READABLE;
-  if ((events & kWritable) != 0) uv_events |= UV_WRITABLE;
-  if ((events & kHangUp) != 0) uv_events |= UV_DISCONNECT;
-  uv_poll_start(&handle_->poll, uv_events, [](uv_poll_t* poll, int status, int ready) noexcept {
-    static_cast<EventLoop*>(poll->loop->data)->TouchTurn();
-    uint8_t found = kNone;
-    if ((ready & UV_READABLE) != 0 || status < 0) found |= kReadable;
-    if ((ready & UV_WRITABLE) != 0) found |= kWritable;
-    if ((ready & UV_DISCONNECT) != 0) found |= kHangUp;
-    static_cast<Handle*>(poll->data)->listener->OnReady(found);
-  });
+  handle_->events = 0;
+  if ((events & kReadable) != 0) handle_->events |= UV_READABLE;
+  if ((events & kWritable) != 0) handle_->events |= UV_WRITABLE;
+  if ((events & kHangUp) != 0) handle_->events |= UV_DISCONNECT;
+  handle_->Start();
 }
 
 void Poller::Close() {

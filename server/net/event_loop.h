@@ -120,7 +120,8 @@ class Poller {
   class Listener {
    public:
     virtual ~Listener() = default;
-    // `events`: bits of Events. An error on the descriptor comes as kReadable, so that reading finds it.
+    // `events`: bits of Events. An error on the descriptor comes as kReadable, so that reading finds it, or as kHangUp
+    // where reading is not watched; again and again until the listener stops watching or closes.
     virtual void OnReady(uint8_t events) = 0;
   };
 
