@@ -1,5 +1,7 @@
 #include "persistence/snapshot_run.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -18,6 +20,10 @@ constexpr size_t kWakeBelowBytes = kSoftLimitBytes / 4 * 3;
 constexpr uint32_t kNoShard = UINT32_MAX;
 // What one hold should add to the buffers at most: pinning large values is quick, but fills them all the same.
 constexpr uint64_t kHoldBytesMax = uint64_t{1} << 20;
+// Of encoder threads.
+constexpr int kEncoderNice = 10;
+// With a delay after each key, the walk keeps no more than this ahead of the encoders.
+constexpr size_t kDelayedJobsMax = 2;
 constexpr uint32_t kEntriesPerHoldMin = 11;
 constexpr uint32_t kEntriesPerHoldMax = 1024;
 constexpr uint64_t kDetachedEntriesPerStep = 4096;
@@ -84,6 +90,12 @@ uint64_t SnapshotRun::KeysCopied() const noexcept {
   return copied;
 }
 
+uint64_t SnapshotRun::BytesCopiedForWriters() const noexcept {
+  uint64_t bytes = 0;
+  for (const ShardState& state : shards_) bytes += state.bytes_for_writers.Get();
+  return bytes;
+}
+
 void SnapshotRun::Stop(Status why) {
   {
     const std::lock_guard lock(mutex_);
@@ -105,13 +117,16 @@ void SnapshotRun::SaveEntries(uint32_t shard, uint32_t db, std::span<const Entry
     return;
   }
   if (stopped_.load(std::memory_order_relaxed)) return;
-  for (const EntryView& entry : entries) CopyEntry(state, db, entry);
+  for (const EntryView& entry : entries) {
+    const size_t bytes = CopyEntry(state, db, entry);
+    if (!state.walking) state.bytes_for_writers.Add(static_cast<int64_t>(bytes));
+  }
 }
 
-void SnapshotRun::CopyEntry(ShardState& state, uint32_t db, const EntryView& entry) {
+size_t SnapshotRun::CopyEntry(ShardState& state, uint32_t db, const EntryView& entry) {
   const size_t bytes = RawChunk::BytesFor(entry);
   if (state.open == nullptr || state.open->BytesLeft() < bytes) {
-    if (!OpenChunk(state, bytes)) return;
+    if (!OpenChunk(state, bytes)) return 0;
   }
   const size_t pinned_before = state.open->pinned_bytes();
   state.open->Append(db, entry);
@@ -120,6 +135,7 @@ void SnapshotRun::CopyEntry(ShardState& state, uint32_t db, const EntryView& ent
   // A chunk that pins much must not wait for more entries: nobody may come to fill it. A large aggregate that is held
   // costs its writers copies of nodes.
   if (state.open->pinned_bytes() >= chunk_bytes_ || IsLargeAggregate(entry)) Push({std::move(state.open), nullptr, 0});
+  return bytes + pinned;
 }
 
 bool SnapshotRun::OpenChunk(ShardState& state, size_t bytes_needed) {
@@ -177,7 +193,7 @@ WalkOutcome SnapshotRun::Walk(unsigned walker_index, uint32_t budget_us) {
   const uint64_t begin = CycleClock::Ticks();
   do {
     if (stopped_.load(std::memory_order_relaxed)) return WalkOutcome::kNothingLeft;
-    if (!CanSave(0)) return WalkOutcome::kStalled;
+    if (!CanSave(0) || IsAheadOfTheDelay()) return WalkOutcome::kStalled;
     if (walker.shard == kNoShard && !ClaimShard(walker)) return WalkOutcome::kNothingLeft;
     if (!WalkOnce(walker)) return WalkOutcome::kMore;
   } while (CycleClock::ToMicroseconds(CycleClock::Ticks() - begin) < budget_us);
@@ -201,7 +217,9 @@ bool SnapshotRun::WalkOnce(Walker& walker) {
   const uint64_t begin = CycleClock::Ticks();
   const uint64_t used_before = used_bytes_.load(std::memory_order_relaxed);
   uint64_t copied = 0;
+  state.walking = true;
   if (!state.closed) copied = shard.WalkUnsaved(state.cursor, walker.entries_per_hold);
+  state.walking = false;
   if (!state.closed && state.cursor.done) CloseShard(state, nullptr, walker.shard);
   const bool closed = state.closed;
   shard.Unlock();
@@ -259,6 +277,9 @@ bool SnapshotRun::PopJob(Job& job) {
 // --- Encoding and writing, on threads of the run -------------------------------------------------------------------
 
 void SnapshotRun::Lead() {
+  // Encoding takes what clients and loops leave of the processors; on an idle machine that is everything. The helpers
+  // inherit it.
+  (void)setpriority(PRIO_PROCESS, 0, kEncoderNice);
   Status status = WriteEverything();
   sink_.reset();  // Without Commit this removes what was written.
   {
@@ -315,9 +336,23 @@ void SnapshotRun::EncodeChunk(ChunkEncoder& encoder, std::unique_ptr<RawChunk> c
 }
 
 void SnapshotRun::DelayAfterKey() {
-  std::unique_lock lock(mutex_);
-  const auto delay = std::chrono::microseconds(plan_.key_delay_us);
-  changed_.wait_for(lock, delay, [this] { return stopped_.load(std::memory_order_relaxed); });
+  bool has_room = false;
+  {
+    std::unique_lock lock(mutex_);
+    const auto delay = std::chrono::microseconds(plan_.key_delay_us) * plan_.encoder_threads;
+    changed_.wait_for(lock, delay, [this] { return stopped_.load(std::memory_order_relaxed); });
+    has_room = jobs_.size() < kDelayedJobsMax;
+  }
+  if (has_room && someone_waits_.exchange(false)) host_.OnSnapshotRoom();
+}
+
+bool SnapshotRun::IsAheadOfTheDelay() {
+  if (plan_.key_delay_us <= 0) [[likely]]
+    return false;
+  const std::lock_guard lock(mutex_);
+  if (jobs_.size() < kDelayedJobsMax) return false;
+  someone_waits_.store(true);
+  return true;
 }
 
 void SnapshotRun::EncodeDetached(ChunkEncoder& encoder, Job job) {

@@ -38,7 +38,8 @@ struct SnapshotPlan {
   SinkFactory open_sink;
   unsigned encoder_threads = 1;
   unsigned walker_count = 1;  // Loops that call Walk.
-  // rdb-key-save-delay, for tests that need a snapshot to last: each encoder waits so long after every key.
+  // rdb-key-save-delay, for tests that need a snapshot to last: so long after every key, by all encoders together. The
+  // walk keeps close to the encoders then, so that most keys are still to be saved.
   int64_t key_delay_us = 0;
 };
 
@@ -83,6 +84,9 @@ class SnapshotRun final : public SnapshotObserver {
   [[nodiscard]] uint64_t buffer_bytes() const noexcept { return used_bytes_.load(std::memory_order_relaxed); }
   [[nodiscard]] uint64_t buffer_bytes_peak() const noexcept { return peak_bytes_.load(std::memory_order_relaxed); }
 
+  // Bytes of entries that were copied because a writer was about to change them.
+  [[nodiscard]] uint64_t BytesCopiedForWriters() const noexcept;
+
   void SaveEntries(uint32_t shard, uint32_t db, std::span<const EntryView> entries) override;
   [[nodiscard]] bool CanSave(uint32_t shard) noexcept override;
   void TakeDetached(uint32_t shard, std::unique_ptr<DetachedShard> detached) override;
@@ -93,8 +97,10 @@ class SnapshotRun final : public SnapshotObserver {
     std::unique_ptr<RawChunk> open;
     ChunkEncoder* direct = nullptr;  // Set while a detached shard is walked: no copy is needed.
     SnapshotCursor cursor;
-    bool closed = false;  // Nothing more can come from the live shard.
+    bool closed = false;   // Nothing more can come from the live shard.
+    bool walking = false;  // Entries come from the walk, not from a writer.
     OwnedCounter keys_copied;
+    OwnedCounter bytes_for_writers;
   };
   struct alignas(64) Walker {
     uint32_t shard = UINT32_MAX;
@@ -107,7 +113,8 @@ class SnapshotRun final : public SnapshotObserver {
     uint32_t shard = 0;
   };
 
-  void CopyEntry(ShardState& state, uint32_t db, const EntryView& entry);
+  // Returns the bytes copied or pinned.
+  size_t CopyEntry(ShardState& state, uint32_t db, const EntryView& entry);
   [[nodiscard]] bool OpenChunk(ShardState& state, size_t bytes_needed);
   void Push(Job job);
   void CloseShard(ShardState& state, std::unique_ptr<DetachedShard> detached, uint32_t shard);
@@ -121,6 +128,7 @@ class SnapshotRun final : public SnapshotObserver {
   void Encode();
   void EncodeChunk(ChunkEncoder& encoder, std::unique_ptr<RawChunk> chunk);
   void DelayAfterKey();
+  [[nodiscard]] bool IsAheadOfTheDelay();
   void EncodeDetached(ChunkEncoder& encoder, Job job);
   [[nodiscard]] bool PopJob(Job& job);
   Status WriteEverything();

@@ -151,6 +151,7 @@ void Snapshotter::Reap() {
   const Status status = run_->TakeStatus();
   const int64_t milliseconds = clock_.NowMs() - started_ms_.load(std::memory_order_relaxed);
   last_peak_bytes_.store(run_->buffer_bytes_peak(), std::memory_order_relaxed);
+  last_bytes_for_writers_.store(run_->BytesCopiedForWriters(), std::memory_order_relaxed);
   if (status.ok()) {
     RecordSuccess(changes_at_cut_, milliseconds / kMsPerSecond);
     CN_LOG(log_, kNotice, "DB saved on disk: {} keys, {} bytes, {:.3f} seconds, {} MB of buffers at most",
@@ -281,6 +282,7 @@ SnapshotFigures Snapshotter::Figures() const noexcept {
   figures.last_seconds = last_seconds_.load(std::memory_order_relaxed);
   figures.saves = saves_.load(std::memory_order_relaxed);
   figures.buffer_bytes_peak = last_peak_bytes_.load(std::memory_order_relaxed);
+  figures.bytes_for_writers = last_bytes_for_writers_.load(std::memory_order_relaxed);
   const SnapshotRun* run = active_.load(std::memory_order_acquire);
   if (run == nullptr) return figures;
   figures.in_progress = true;
@@ -290,6 +292,7 @@ SnapshotFigures Snapshotter::Figures() const noexcept {
   figures.current_seconds = (clock_.NowMs() - started_ms_.load(std::memory_order_relaxed)) / kMsPerSecond;
   figures.buffer_bytes = run->buffer_bytes();
   figures.buffer_bytes_peak = run->buffer_bytes_peak();
+  figures.bytes_for_writers = run->BytesCopiedForWriters();
   return figures;
 }
 

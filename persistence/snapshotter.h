@@ -54,6 +54,7 @@ struct SnapshotFigures {
   uint64_t saves = 0;
   uint64_t buffer_bytes = 0;       // mem_snapshot
   uint64_t buffer_bytes_peak = 0;  // Of the running or the last one.
+  uint64_t bytes_for_writers = 0;  // Copied because a writer came first; of the running or the last one.
 };
 
 // What a snapshot is called in its folder until it is whole; one for each process.
@@ -154,6 +155,7 @@ class Snapshotter {
   std::atomic<uint64_t> saves_{0};
   std::atomic<uint64_t> changes_base_{0};
   std::atomic<uint64_t> last_peak_bytes_{0};
+  std::atomic<uint64_t> last_bytes_for_writers_{0};
 };
 
 }  // namespace cachenode

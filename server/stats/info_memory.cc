@@ -106,6 +106,7 @@ constexpr InfoField kMemory[] = {
         const S& source) { text.Line(name, MemoryReport::Difference(source.memory.resident, source.memory.used)); }},
     {"mem_not_counted_for_evict", [](T& text, N name, const S& source) { text.Line(name, source.memory.uncounted); }},
     {"mem_snapshot", [](T& text, N name, const S& source) { text.Line(name, source.memory.snapshot_buffers); }},
+    {"mem_snapshot_peak", [](T& t, N name, const S& source) { t.Line(name, source.snapshots.buffer_bytes_peak); }},
     {"mem_replication_backlog", [](T& text, N name, const S&) { text.Line(name, 0); }},
     {"mem_total_replication_buffers", [](T& text, N name, const S&) { text.Line(name, 0); }},
     {"mem_clients_slaves", [](T& text, N name, const S&) { text.Line(name, 0); }},
@@ -126,11 +127,17 @@ constexpr InfoField kMemory[] = {
      [](T& text, N name, const S& source) { text.Line(name, source.parts.state->lazily_freed.load()); }},
 };
 
+// What a snapshot copied because a writer was about to change it: only grows while it runs, 0 when none does. The
+// memory it holds meanwhile is mem_snapshot.
+void CopiedForWriters(T& text, N name, const S& source) {
+  text.Line(name, source.snapshots.in_progress ? source.snapshots.bytes_for_writers : 0);
+}
+
 constexpr InfoField kPersistence[] = {
     {"loading", [](T& text, N name, const S& source) { text.Line(name, source.load.loading); }},
     {"async_loading", [](T& text, N name, const S&) { text.Line(name, 0); }},
-    {"current_cow_peak", [](T& text, N name, const S& source) { text.Line(name, source.snapshots.buffer_bytes_peak); }},
-    {"current_cow_size", [](T& text, N name, const S& source) { text.Line(name, source.snapshots.buffer_bytes); }},
+    {"current_cow_peak", CopiedForWriters},
+    {"current_cow_size", CopiedForWriters},
     {"current_cow_size_age", [](T& text, N name, const S&) { text.Line(name, 0); }},
     {"current_fork_perc",
      [](T& text, N name, const S& source) {
@@ -153,7 +160,7 @@ constexpr InfoField kPersistence[] = {
      [](T& text, N name, const S& source) { text.Line(name, source.snapshots.current_seconds); }},
     {"rdb_saves", [](T& text, N name, const S& source) { text.Line(name, source.snapshots.saves); }},
     {"rdb_last_cow_size",
-     [](T& text, N name, const S& source) { text.Line(name, source.snapshots.buffer_bytes_peak); }},
+     [](T& text, N name, const S& source) { text.Line(name, source.snapshots.bytes_for_writers); }},
     {"rdb_bytes_written", [](T& text, N name, const S& source) { text.Line(name, source.snapshots.bytes_written); }},
     {"rdb_last_load_keys_expired", [](T& text, N name, const S& source) { text.Line(name, source.load.keys_expired); }},
     {"rdb_last_load_keys_loaded", [](T& text, N name, const S& source) { text.Line(name, source.load.keys_loaded); }},

@@ -229,6 +229,39 @@ TEST_F(SnapshotterTest, ADelayAfterEachKeyKeepsItRunningUntilCancelled) {
   EXPECT_FALSE(rig_.snapshotter.Running());
 }
 
+TEST_F(SnapshotterTest, WithADelayTheWalkStaysBehindWhatIsEncoded) {
+  constexpr int kKeys = 20'000;
+  PutMany(kKeys);
+  SnapshotSettings settings;
+  settings.key_delay_us = 60'000'000;
+  rig_.snapshotter.SetSettings(settings);
+  ASSERT_TRUE(rig_.snapshotter.Start(rig_.Sink()).ok());
+  for (int i = 0; i < 1000; ++i) (void)rig_.snapshotter.RunSlice(0, 1000);
+  EXPECT_LT(rig_.snapshotter.Figures().keys_processed, kKeys);
+  EXPECT_TRUE(rig_.snapshotter.Cancel().ok());
+  // Without one there is nothing to wait for.
+  rig_.snapshotter.SetSettings({});
+  ASSERT_TRUE(rig_.snapshotter.Start(rig_.Sink()).ok());
+  rig_.RunToEnd();
+  EXPECT_TRUE(rig_.snapshotter.Figures().last_ok);
+}
+
+TEST_F(SnapshotterTest, CountsWhatItCopiesForWritersAlone) {
+  PutMany(100);
+  const std::string big(5000, 'x');
+  Put("written", big);
+  ASSERT_TRUE(rig_.snapshotter.Start(rig_.Sink()).ok());
+  EXPECT_EQ(rig_.snapshotter.Figures().bytes_for_writers, 0U);
+  Put("written", "small");
+  const uint64_t copied = rig_.snapshotter.Figures().bytes_for_writers;
+  EXPECT_GE(copied, big.size());
+  EXPECT_LT(copied, 2 * big.size());
+  Put("written", "saved already");
+  EXPECT_EQ(rig_.snapshotter.Figures().bytes_for_writers, copied);
+  rig_.RunToEnd();
+  EXPECT_EQ(rig_.snapshotter.Figures().bytes_for_writers, copied);
+}
+
 TEST_F(SnapshotterTest, SavePointsStartSnapshots) {
   rig_.snapshotter.policy().SetPoints({{0, 10}});
   PutMany(9);
