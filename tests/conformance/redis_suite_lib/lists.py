@@ -26,6 +26,7 @@ class SuiteFile:
 
     perfect: dict[str, int]  # mode -> tests that the real server runs to an end; not run in a mode that is missing
     slow: bool
+    alone: bool = False      # measures time, so that nothing else may run beside it
 
 
 def entries(path: Path):
@@ -39,13 +40,14 @@ def load_files(path: Path) -> dict[str, SuiteFile]:
     files = {}
     for number, line in entries(path):
         words = line.split()
-        extra = {"slow": None} if "slow" in words[3:] else {}
-        tls = [word for word in words[3:] if re.fullmatch(r"tls=\d+", word)]
-        if len(words) != 3 + len(extra) + len(tls) or len(tls) > 1:
-            raise SystemExit(f"{path}:{number}: expected `file own external [tls=count] [slow]`")
+        extra = words[3:]
+        marks = [word for word in extra if word in ("slow", "alone")]
+        tls = [word for word in extra if re.fullmatch(r"tls=\d+", word)]
+        if len(words) < 3 or len(set(marks)) + len(tls) != len(extra) or len(tls) > 1:
+            raise SystemExit(f"{path}:{number}: expected `file own external [tls=count] [slow] [alone]`")
         perfect = {mode: int(word) for mode, word in zip(("own", "external"), words[1:3]) if word != "-"}
         perfect |= {"tls": int(word[4:]) for word in tls}
-        files[words[0]] = SuiteFile(perfect, bool(extra))
+        files[words[0]] = SuiteFile(perfect, "slow" in marks, "alone" in marks)
     return files
 
 
