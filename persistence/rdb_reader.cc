@@ -17,6 +17,20 @@ constexpr uint64_t kRecordBytesMin = 3;
 constexpr uint64_t kHintKeysWithoutSize = uint64_t{1} << 20;
 constexpr int64_t kMsPerSecond = 1000;
 
+// Nine letters of six bits each, above ten bits of a version.
+std::string ModuleTypeName(std::string_view value) {
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  constexpr int kVersionBits = 10;
+  constexpr size_t kNameLetters = 9;
+  uint64_t number = 0;
+  RdbCursor cursor(value);
+  if (!cursor.ReadLength(number)) return {};
+  number >>= kVersionBits;
+  std::string name(kNameLetters, ' ');
+  for (size_t i = kNameLetters; i-- > 0; number >>= 6) name[i] = kLetters[number & 0x3F];
+  return name;
+}
+
 // Values of one string are decoded from that string as a whole.
 bool CanStream(RdbShape shape) noexcept {
   switch (shape) {
@@ -233,6 +247,11 @@ bool RdbReader::ReadRecord(uint8_t type_byte, RdbCursor& cursor, RdbBatch& batch
     return false;
   }
 
+  if (type->shape == RdbShape::kModule2 && options_.unsupported == UnsupportedTypes::kSkip) {
+    observer_.OnSkippedKey(ModuleTypeName(std::string_view(value, static_cast<size_t>(cursor.Here() - value))));
+    pending_ = RdbRecord();
+    return true;
+  }
   RdbRecord record = pending_;
   if (key.form == RdbString::Form::kRaw) {
     record.key = key.bytes;

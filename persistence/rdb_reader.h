@@ -33,6 +33,7 @@ struct RdbReaderOptions {
   uint64_t whole_file_bytes = 0;
   // Collections of more bytes are read while they are decoded.
   size_t streamed_value_bytes = size_t{8} << 20;
+  UnsupportedTypes unsupported = UnsupportedTypes::kFail;
 };
 
 // Told about what is not a key, in file order, from the thread that reads.
@@ -44,6 +45,8 @@ class RdbObserver {
   virtual void OnResizeDb(uint32_t db, uint64_t key_count, uint64_t expiring_count) = 0;
   // A function library. An error ends the reading.
   virtual Status OnFunction(std::string_view source) = 0;
+  // A key that was left out because its value is that of a module; `type` is the module's name for it.
+  virtual void OnSkippedKey(std::string_view /*type*/) {}
 };
 
 class RdbReader {

@@ -50,6 +50,7 @@ RdbReaderOptions Restore::ReaderOptions() const {
   options.verify_checksum = options_.verify_checksum;
   options.database_count = keyspace_.database_count();
   options.block_bytes = kBatchBytes;
+  options.unsupported = options_.unsupported;
   return options;
 }
 
@@ -67,7 +68,19 @@ Status Restore::Finish(Status status, std::string_view name) {
   }
   CN_LOG(log_, kNotice, "Done loading RDB, keys loaded: {}, keys expired: {}, empty keys skipped: {}.",
          loader_->keys_loaded(), loader_->keys_expired(), loader_->empty_keys_skipped());
+  if (!skipped_.empty()) CN_LOG(log_, kWarning, "{}", DescribeSkipped());
   return Status::Ok();
+}
+
+std::string Restore::DescribeSkipped() const {
+  if (skipped_.empty()) return {};
+  uint64_t count = 0;
+  std::string types;
+  for (const auto& [type, keys] : skipped_) {
+    count += keys;
+    types.append(fmt::format("{}{} {}", types.empty() ? "" : ", ", type, keys));
+  }
+  return fmt::format("{} keys of {} unsupported types were left out: {}", count, skipped_.size(), types);
 }
 
 Status Restore::FromSource(ByteSource& source, std::string_view name) {

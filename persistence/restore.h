@@ -12,6 +12,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -34,6 +35,7 @@ struct RestoreOptions {
   // A file that certainly needs more than this is refused before the first key: our own say what they need, and others'
   // counts of keys without a deadline give a lower bound. 0: no limit.
   uint64_t needed_bytes_max = 0;
+  UnsupportedTypes unsupported = UnsupportedTypes::kFail;
 };
 
 // For INFO. Times are Unix seconds.
@@ -63,12 +65,15 @@ class Restore final : private RdbObserver {
 
   [[nodiscard]] RestoreProgress Progress() const noexcept;
   // The sources of the function libraries of a file that was loaded.
+  // "3 keys of 2 types were left out: ReJSON-RL 2, MBbloom-- 1", or nothing when none was. After the load.
+  [[nodiscard]] std::string DescribeSkipped() const;
   [[nodiscard]] std::vector<std::string> TakeFunctions() noexcept { return std::move(functions_); }
 
  private:
   void OnAux(std::string_view name, std::string_view value) override;
   void OnResizeDb(uint32_t db, uint64_t key_count, uint64_t expiring_count) override;
   Status OnFunction(std::string_view source) override;
+  void OnSkippedKey(std::string_view type) override { ++skipped_[std::string(type)]; }
 
   // On any thread.
   void OnEmptyKey(std::string_view key);
@@ -112,8 +117,9 @@ class Restore final : private RdbObserver {
   RdbDialect dialect_ = RdbDialect::kRedis;
   Status refusal_;  // Of the thread that reads, as are the next.
   std::vector<std::string> functions_;
-  uint64_t lasting_keys_ = 0;              // Without a deadline, as announced so far. The same.
-  std::vector<uint64_t> chunk_checksums_;  // Each written by one thread.
+  std::map<std::string, uint64_t> skipped_;  // Keys that were left out, by type. The same.
+  uint64_t lasting_keys_ = 0;                // Without a deadline, as announced so far. The same.
+  std::vector<uint64_t> chunk_checksums_;    // Each written by one thread.
   std::atomic<size_t> next_chunk_{0};
 
   std::atomic<bool> cancelled_{false};

@@ -15,6 +15,12 @@ enum class RdbVersionCheck : uint8_t {
   kStrict,   // Versions newer than those this server knows are refused at once.
 };
 
+// What a load does with keys whose type needs a module.
+enum class UnsupportedTypes : uint8_t {
+  kFail,
+  kSkip,  // They are left out and counted.
+};
+
 // One "save <seconds> <changes>".
 struct SavePoint {
   int64_t seconds = 0;

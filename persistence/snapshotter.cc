@@ -89,6 +89,23 @@ Status Snapshotter::Start(SinkFactory open_sink) {
   return Status::Ok();
 }
 
+Status Snapshotter::Start(SnapshotJob job) {
+  bool started = false;
+  host_.RunExclusive([&] {
+    if (run_ != nullptr) return;
+    const bool was_scheduled = scheduled_;
+    const int64_t last_try_s = last_try_s_.load(std::memory_order_relaxed);
+    job_ = std::move(job);
+    runs_job_.store(true, std::memory_order_relaxed);
+    StartUnderLock(job_.open_sink);
+    scheduled_ = was_scheduled;
+    last_try_s_.store(last_try_s, std::memory_order_relaxed);
+    started = true;
+  });
+  if (!started) return Status::Text(std::string(kInProgress));
+  return Status::Ok();
+}
+
 bool Snapshotter::StartOrSchedule() {
   if (Start().ok()) return true;
   host_.RunExclusive([this] { scheduled_ = true; });
@@ -126,6 +143,7 @@ Result<Snapshotter::Cancelled> Snapshotter::Cancel() {
 void Snapshotter::CancelUnderLock() {
   if (run_ == nullptr) return;
   cancelling_ = true;
+  if (RunsJob() && job_.interrupt) job_.interrupt();
   run_->Stop(Err::kCancelled);
   Reap();
 }
@@ -148,24 +166,40 @@ void Snapshotter::Poll() {
 void Snapshotter::Reap() {
   active_.store(nullptr, std::memory_order_release);
   run_->End();
-  const Status status = run_->TakeStatus();
+  Status status = run_->TakeStatus();
   const int64_t milliseconds = clock_.NowMs() - started_ms_.load(std::memory_order_relaxed);
   last_peak_bytes_.store(run_->buffer_bytes_peak(), std::memory_order_relaxed);
   last_bytes_for_writers_.store(run_->BytesCopiedForWriters(), std::memory_order_relaxed);
+  const SnapshotJobResult result{run_->keys_total(), run_->bytes_written(), milliseconds};
+  LogEnd(status, result);
+  if (!RunsJob()) {
+    if (status.ok()) RecordSuccess(changes_at_cut_, milliseconds / kMsPerSecond);
+    if (!status.ok() && !cancelling_) {
+      last_ok_.store(false, std::memory_order_relaxed);
+      last_seconds_.store(milliseconds / kMsPerSecond, std::memory_order_relaxed);
+    }
+  }
+  run_.reset();
+  if (RunsJob()) EndJob(cancelling_ && !status.ok() ? Status(Err::kCancelled) : std::move(status), result);
+}
+
+void Snapshotter::LogEnd(const Status& status, const SnapshotJobResult& result) const {
   if (status.ok()) {
-    RecordSuccess(changes_at_cut_, milliseconds / kMsPerSecond);
-    CN_LOG(log_, kNotice, "DB saved on disk: {} keys, {} bytes, {:.3f} seconds, {} MB of buffers at most",
-           run_->keys_total(), run_->bytes_written(), static_cast<double>(milliseconds) / kMsPerSecond,
-           run_->buffer_bytes_peak() >> 20);
+    CN_LOG(log_, kNotice, "{}: {} keys, {} bytes, {:.3f} seconds, {} MB of buffers at most",
+           RunsJob() ? job_.what : "DB saved on disk", result.keys, result.bytes,
+           static_cast<double>(result.milliseconds) / kMsPerSecond, run_->buffer_bytes_peak() >> 20);
     CN_LOG(log_, kNotice, "Background saving terminated with success");
   } else if (cancelling_) {
     CN_LOG(log_, kNotice, "Background saving cancelled");
   } else {
-    last_ok_.store(false, std::memory_order_relaxed);
-    last_seconds_.store(milliseconds / kMsPerSecond, std::memory_order_relaxed);
     CN_LOG(log_, kWarning, "Background saving error: {}", status.text().empty() ? "out of memory" : status.text());
   }
-  run_.reset();
+}
+
+void Snapshotter::EndJob(const Status& status, const SnapshotJobResult& result) {
+  runs_job_.store(false, std::memory_order_relaxed);
+  const SnapshotJob job = std::exchange(job_, {});
+  if (job.on_end) job.on_end(status, result);
 }
 
 void Snapshotter::RecordSuccess(uint64_t changes_at_cut, int64_t seconds) {
@@ -227,6 +261,22 @@ Status Snapshotter::CancelAndSaveNow() {
     scheduled_ = false;
     CancelUnderLock();
     status = SaveUnderLock(used_sink);
+  });
+  return status;
+}
+
+Status Snapshotter::SaveElsewhereNow(SinkFactory open_sink) {
+  Status status;
+  std::unique_ptr<ByteSink> used_sink;
+  host_.RunExclusive([&] {
+    scheduled_ = false;
+    CancelUnderLock();
+    Result<BlockingSaveResult> result = SaveBlocking(keyspace_, MakePlan(std::move(open_sink)));
+    if (!result) {
+      status = result.error();
+      return;
+    }
+    used_sink = std::move(result->sink);
   });
   return status;
 }

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -38,6 +39,23 @@ struct SnapshotSettings {
   unsigned walker_count = 1;               // Loops that call RunSlice.
   int64_t seconds_max = 0;                 // snapshot-max-seconds; 0: no wish.
   int64_t key_delay_us = 0;                // rdb-key-save-delay; for background snapshots.
+};
+
+struct SnapshotJobResult {
+  uint64_t keys = 0;
+  uint64_t bytes = 0;
+  int64_t milliseconds = 0;
+};
+
+// A background snapshot that goes elsewhere than into the file of the settings: a named one, an upload. It is none of
+// the saves that save points, LASTSAVE and MISCONF are about.
+struct SnapshotJob {
+  SinkFactory open_sink;
+  // Makes what the sink waits for end soon, because the run is to end. May be empty. Under exclusion.
+  std::function<void()> interrupt;
+  // The outcome, once, under exclusion; kCancelled when it was stopped.
+  std::function<void(const Status& status, const SnapshotJobResult& result)> on_end;
+  std::string what;  // For the log: "Snapshot before-upgrade".
 };
 
 // For INFO. Times are Unix seconds, durations seconds; -1 where there is none.
@@ -83,6 +101,10 @@ class Snapshotter {
   // BGSAVE. The error is a reply: "ERR Background save already in progress". `open_sink` replaces the file of the
   // settings (a named snapshot, an upload).
   Status Start(SinkFactory open_sink = {});
+  // The error is the same. Without one, `job.on_end` will be called.
+  Status Start(SnapshotJob job);
+  // Whether what runs is such a job.
+  [[nodiscard]] bool RunsJob() const noexcept { return runs_job_.load(std::memory_order_relaxed); }
   // BGSAVE SCHEDULE, and BGSAVE inside MULTI: starts now, or from Poll when the running one ended. True when it
   // started.
   bool StartOrSchedule();
@@ -92,6 +114,9 @@ class Snapshotter {
   Result<Cancelled> Cancel();
   // SAVE. The world stands still meanwhile. The error is a reply when a background one runs, else for the log.
   Status SaveNow();
+  // SAVE to another place, after cancelling what runs; none of the saves that save points are about. The error is for
+  // the log.
+  Status SaveElsewhereNow(SinkFactory open_sink);
   // SAVE that first cancels a running background snapshot (SHUTDOWN SAVE, DEBUG RELOAD).
   Status CancelAndSaveNow();
   // Takes the outcome of a finished run, starts scheduled and due snapshots, watches for stalls. From a timer about
@@ -127,6 +152,8 @@ class Snapshotter {
   void StartIfDue();
   void WatchForStall();
   void RecordSuccess(uint64_t changes_at_cut, int64_t seconds);
+  void EndJob(const Status& status, const SnapshotJobResult& result);
+  void LogEnd(const Status& status, const SnapshotJobResult& result) const;
 
   Keyspace& keyspace_;
   SnapshotHost& host_;
@@ -140,12 +167,14 @@ class Snapshotter {
   std::unique_ptr<SnapshotRun> run_;
   bool scheduled_ = false;
   bool cancelling_ = false;
+  SnapshotJob job_;  // Of what runs, when that is one.
   uint64_t changes_at_cut_ = 0;
   uint64_t progress_seen_ = 0;  // Keys and bytes at the last look of the watchdog.
   int64_t progress_seen_s_ = 0;
 
   // Read by any thread.
   std::atomic<SnapshotRun*> active_{nullptr};
+  std::atomic<bool> runs_job_{false};
   std::atomic<bool> last_ok_{true};
   std::atomic<int64_t> last_save_s_;
   std::atomic<int64_t> last_try_s_{0};

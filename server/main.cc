@@ -2,11 +2,13 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "server/config/command_line.h"
 #include "server/config/config.h"
+#include "server/node/snapshot_tool.h"
 #include "server/process/daemon.h"
 #include "server/process/process_title.h"
 #include "server/server.h"
@@ -42,6 +44,9 @@ int Serve(const CommandLine& line, cachenode::ProcessTitle& title) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (!arguments.empty() && arguments[0] == "snapshot") {
+    return cachenode::RunSnapshotTool(std::span(arguments).subspan(1), stdout, stderr);
+  }
   const CommandLine line = cachenode::ParseCommandLine(arguments);
   switch (line.action) {
     case LaunchAction::kPrint:

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "persistence/catalogue/snapshot_catalogue.h"
 #include "persistence/s3/s3_client.h"
 #include "server/config/config.h"
 #include "server/lazy_free.h"
 #include "server/node/node_events.h"
+#include "server/node/snapshot_service.h"
 #include "server/node_state.h"
 #include "server/script/script_engine.h"
 #include "server/server_control.h"
@@ -77,6 +79,11 @@ S3Options S3OptionsOf(const Config& config, Log& log) {
   return options;
 }
 
+// The node is asked to begin with a certain data set, and with nothing else.
+bool BeginsWithSnapshot(const Config& config) {
+  return !config.s3_snapshot_location.empty() || !config.restore_snapshot.empty();
+}
+
 bool FileExists(const std::string& path) {
   struct stat status {};
   return stat(path.c_str(), &status) == 0;
@@ -130,16 +137,27 @@ RestoreOptions PersistenceService::RestoreOptionsOf(const Config& config) const 
   options.thread_count = HelperThreads();
   options.rules.key_delay_us = config.key_load_delay;
   options.rules.recency = RecencyOf(config.maxmemory_policy);
-  // A load may go beyond maxmemory, as Redis' may; eviction sees to that afterwards. It may not go beyond the node.
+  options.unsupported = config.on_unsupported_type;
+  // The load of `dbfilename` may go beyond maxmemory, as Redis' may; eviction sees to that afterwards. It may not go
+  // beyond the node.
   const uint64_t ceiling = parts_.state->memory_ceiling_bytes;
   options.rules.memory_bytes_max = ceiling != 0 ? ceiling : MachineMemoryBytes();
+  if (BeginsWithSnapshot(config)) options.rules.memory_bytes_max = RestoreLimitBytes(config);
   options.needed_bytes_max = options.rules.memory_bytes_max;
   return options;
 }
 
+uint64_t PersistenceService::RestoreLimitBytes(const Config& config) const {
+  constexpr uint64_t kBeyondMin = uint64_t{16} << 20;
+  const uint64_t ceiling = parts_.state->memory_ceiling_bytes;
+  const uint64_t node = ceiling != 0 ? ceiling : MachineMemoryBytes();
+  if (config.maxmemory == 0 || config.maxmemory >= node) return node;
+  return std::min(node, config.maxmemory + std::max(config.maxmemory / 4, kBeyondMin));
+}
+
 void PersistenceService::StartLoad() {
   std::shared_ptr<const Config> config = parts_.config->Share();
-  if (config->s3_snapshot_location.empty() && !FileExists(DumpPath(*config))) {
+  if (!BeginsWithSnapshot(*config) && !FileExists(DumpPath(*config))) {
     hooks_.on_loaded();
     return;
   }
@@ -148,7 +166,19 @@ void PersistenceService::StartLoad() {
   load_thread_ = std::thread([this, config = std::move(config)]() mutable { LoadOnThread(std::move(config)); });
 }
 
+Status PersistenceService::LoadSnapshot(const Config& config, Restore& restore) {
+  const SnapshotCatalogue catalogue(SnapshotService::DirectoryOf(config));
+  Result<SnapshotEntry> entry = catalogue.Find(config.restore_snapshot);
+  if (!entry) return entry.error();
+  if (!entry->fault.empty()) return Status::WithText(Err::kCorrupt, entry->fault);
+  const SnapshotMetadata& metadata = entry->metadata;
+  CN_LOG(log_, kNotice, "Restoring snapshot {} of {} {} ({}): {} keys, {} bytes", metadata.name, metadata.engine,
+         metadata.engine_version, metadata.node_type, metadata.key_count, metadata.size_bytes);
+  return restore.FromFile(catalogue.DataPath(metadata.name));
+}
+
 Status PersistenceService::LoadFrom(const Config& config, Restore& restore) {
+  if (!config.restore_snapshot.empty()) return LoadSnapshot(config, restore);
   if (config.s3_snapshot_location.empty()) return restore.FromFile(DumpPath(config));
   Result<S3Location> location = ParseS3Location(config.s3_snapshot_location);
   if (!location) return location.error();
@@ -270,6 +300,8 @@ Status PersistenceService::LoadFunctions(std::vector<std::string> sources, Libra
 }
 
 void PersistenceService::OnFlushAll() {
+  // A named snapshot shows an earlier moment, which is worth as much as before.
+  if (snapshotter_.RunsJob()) return;
   if (snapshotter_.Running()) static_cast<void>(snapshotter_.Cancel());
   if (snapshotter_.policy().points().empty()) return;
   if (Status status = snapshotter_.SaveNow(); !status.ok()) {

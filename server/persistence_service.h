@@ -75,6 +75,10 @@ class PersistenceService final : public SnapshotHost, public ConfigApplier {
     bool merge = false;
   };
   Status Reload(const ReloadOptions& options);
+  // Background saves that go elsewhere than into `dbfilename`, and are none of the saves that LASTSAVE tells.
+  Status BackgroundJob(SnapshotJob job) { return snapshotter_.Start(std::move(job)); }
+  // The same at once, instead of what runs. The error is for the log.
+  Status SaveElsewhere(SinkFactory open_sink) { return snapshotter_.SaveElsewhereNow(std::move(open_sink)); }
   // FLUSHALL emptied the node: a running snapshot is pointless, and with save points the file is emptied as well.
   void OnFlushAll();
 
@@ -89,6 +93,9 @@ class PersistenceService final : public SnapshotHost, public ConfigApplier {
   }
   [[nodiscard]] SnapshotFigures Snapshots() const { return snapshotter_.Figures(); }
   [[nodiscard]] LoadFigures Load() const;
+  // What a node that begins with a snapshot may take at most: maxmemory and a quarter more, 16 MB at least, so that a
+  // full node can load its own snapshot; never more than the machine or the control group has.
+  [[nodiscard]] uint64_t RestoreLimitBytes(const Config& config) const;
 
   // --- SnapshotHost, ConfigApplier ---
 
@@ -118,6 +125,7 @@ class PersistenceService final : public SnapshotHost, public ConfigApplier {
   [[nodiscard]] RestoreOptions RestoreOptionsOf(const Config& config) const;
   void LoadOnThread(std::shared_ptr<const Config> config);
   [[nodiscard]] Status LoadFrom(const Config& config, Restore& restore);
+  [[nodiscard]] Status LoadSnapshot(const Config& config, Restore& restore);
   void FinishLoad(Status status);
   [[nodiscard]] WorldLock::Seat* CallerSeat();
   [[nodiscard]] static std::string DumpPath(const Config& config);

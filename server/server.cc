@@ -17,6 +17,7 @@
 #include "server/crash_details.h"
 #include "server/migrate/migrate_table.h"
 #include "server/node/node_identity.h"
+#include "server/node/snapshot_service.h"
 #include "server/process/memory_ceiling.h"
 #include "server/process/process_limits.h"
 #include "server/process/start_pages.h"
@@ -108,6 +109,10 @@ bool Server::Prepare() {
     std::fputs(error.Report(config.engine_version.RedisVersionText()).c_str(), stderr);
     return false;
   }
+  if (const std::string conflict = SnapshotService::ConflictIn(config); !conflict.empty()) {
+    CN_LOG(log_, kWarning, "{}", conflict);
+    return false;
+  }
   if (const Status failed = acl_.LoadAtStart(launch_.loaded->users); !failed.ok()) {
     CN_LOG(log_, kWarning, "{}", failed.text());
     return false;
@@ -170,6 +175,10 @@ bool Server::MakeWorkers() {
   parts_.dispatcher = &first.dispatcher();
   persistence_ = std::make_unique<PersistenceService>(parts_, log_, PersistenceHooks());
   parts_.persistence = persistence_.get();
+  snapshots_ = std::make_unique<SnapshotService>(parts_, log_);
+  parts_.snapshots = snapshots_.get();
+  parts_.session_listeners.push_back(snapshots_.get());
+  snapshots_->Start();
   first.AddCronTask([this](Worker& worker, int64_t now_ms) { PeriodicWork(worker, now_ms); });
   if (!OpenListeners(first)) return false;
   watchdog_ = std::make_unique<Watchdog>(log_, worker_count(), [this](uint32_t i) { return workers_[i]->BusyMs(); });
@@ -300,6 +309,7 @@ void Server::RunWorkers() {
   events_.Record(NodeEventKind::kNote, "Cache node 0001 shutdown");
   metrics_.reset();
   state_.migrations->Stop();
+  snapshots_->Stop();
   background_.Drain(BackgroundPool::Lane::kTransfer);  // Its jobs write to workers.
   persistence_->Stop();
   signals_.reset();
@@ -329,6 +339,7 @@ void Server::PeriodicWork(Worker& worker, int64_t now_ms) {
   retired_.Collect();
   NotePeakMemory(parts_);
   persistence_->Poll();
+  snapshots_->Tick(now_ms);
   control_.EndPauseIfDue(now_ms);
   if (state_.migrations != nullptr) state_.migrations->CloseIdleTargets();
   const uint64_t clients = clients_.Count();
@@ -355,6 +366,7 @@ void Server::StopBySignal(int signal_number) {
 Status Server::SaveForShutdown(const ShutdownRequest& request) {
   CN_LOG(log_, kWarning, "User requested shutdown...");
   supervisor_->Notify("STOPPING=1\n");
+  if (Status failed = snapshots_->TakeFinal(request); !failed.ok() && !request.force) return failed;
   return persistence_->SaveForShutdown(request);
 }
 

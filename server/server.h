@@ -107,6 +107,7 @@ class Server final : private ConfigApplier {
   std::vector<std::unique_ptr<KeyspaceMaintenance>> maintenance_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<PersistenceService> persistence_;
+  std::unique_ptr<SnapshotService> snapshots_;
   Admission admission_;
   std::shared_ptr<const TlsContext> tls_;  // Null until it is needed. Under the exclusive world lock.
   std::unique_ptr<ListenerSet> listeners_;

@@ -30,6 +30,7 @@ class ScriptEngine;
 class ServerControl;
 class SessionListener;
 class SlowLog;
+class SnapshotService;
 class StatsHub;
 class WaitTable;
 class WatchTable;
@@ -60,6 +61,7 @@ struct ServerParts {
   ScriptEngine* scripts = nullptr;            // server/script/script_engine.h: EVAL and functions.
   NodeEvents* events = nullptr;               // server/node/node_events.h: what happened to this node.
   CommandLog* command_log = nullptr;          // server/stats/command_log.h: large requests and replies.
+  SnapshotService* snapshots = nullptr;       // server/node/snapshot_service.h: named snapshots.
   // In the order they are told. Filled before the workers start; a part that is not there (harnesses) is not listed.
   std::vector<KeyEventListener*> key_listeners = {};     // server/key_events.h
   std::vector<SessionListener*> session_listeners = {};  // server/session_listener.h

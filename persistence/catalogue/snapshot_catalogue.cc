@@ -133,7 +133,8 @@ Result<RdbSummary> SnapshotCatalogue::Verify(std::string_view name, const std::a
 
 // --- Making ----------------------------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<SnapshotDraft>> SnapshotCatalogue::Create(SnapshotMetadata metadata) {
+Result<std::unique_ptr<SnapshotDraft>> SnapshotCatalogue::Create(SnapshotMetadata metadata,
+                                                                 const std::atomic<bool>* stop) {
   Result<std::string> name = metadata.automatic ? ResolveSnapshotName(metadata.name)  // Made by FormatAutomaticName.
                                                 : NormalizeSnapshotName(metadata.name);
   if (!name) return name.error();
@@ -159,7 +160,7 @@ Result<std::unique_ptr<SnapshotDraft>> SnapshotCatalogue::Create(SnapshotMetadat
     files_.Unlink(path);
     return status;
   }
-  return std::make_unique<SnapshotDraft>(paths_, std::move(metadata), files_, std::move(file));
+  return std::make_unique<SnapshotDraft>(paths_, std::move(metadata), files_, std::move(file), stop);
 }
 
 Status SnapshotCatalogue::CopyBytes(FileSource& from, SnapshotDraft& to, const std::atomic<bool>* stop) {
@@ -186,7 +187,7 @@ Result<SnapshotMetadata> SnapshotCatalogue::Copy(std::string_view from, std::str
   metadata.copied_from = source->metadata.name;
   metadata.name = to;
   metadata.automatic = false;
-  Result<std::unique_ptr<SnapshotDraft>> draft = Create(std::move(metadata));
+  Result<std::unique_ptr<SnapshotDraft>> draft = Create(std::move(metadata), stop);
   if (!draft) return draft.error();
   // What is published is checked as a file, which a damaged source would fail as well.
   if (Status status = CopyBytes(**file, **draft, stop); !status.ok()) return status;

@@ -49,7 +49,8 @@ class SnapshotCatalogue {
   Result<SnapshotEntry> Find(std::string_view name) const;
 
   // Reserves the name and opens the data file. `metadata` brings the name, which is checked, and what is known before.
-  Result<std::unique_ptr<SnapshotDraft>> Create(SnapshotMetadata metadata);
+  // `stop`, which outlives the draft, ends its Commit.
+  Result<std::unique_ptr<SnapshotDraft>> Create(SnapshotMetadata metadata, const std::atomic<bool>* stop = nullptr);
   // Gone at once for everybody else, then the data is freed.
   Status Delete(std::string_view name);
   // A manual snapshot with the data of another one, automatic ones included.

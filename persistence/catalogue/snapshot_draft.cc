@@ -7,8 +7,9 @@
 
 namespace cachenode {
 
-SnapshotDraft::SnapshotDraft(CataloguePaths paths, SnapshotMetadata metadata, FileSystem& files, OpenFile file)
-    : paths_(std::move(paths)), files_(files), metadata_(std::move(metadata)), file_(std::move(file)) {}
+SnapshotDraft::SnapshotDraft(CataloguePaths paths, SnapshotMetadata metadata, FileSystem& files, OpenFile file,
+                             const std::atomic<bool>* stop)
+    : paths_(std::move(paths)), files_(files), metadata_(std::move(metadata)), file_(std::move(file)), stop_(stop) {}
 
 SnapshotDraft::~SnapshotDraft() {
   if (published_) return;
@@ -52,7 +53,7 @@ Status SnapshotDraft::Verify() {
   const std::string path = paths_.DraftData(metadata_.name);
   Result<std::unique_ptr<FileSource>> written = FileSource::Open(path, files_);
   if (!written) return written.error();
-  Result<RdbSummary> summary = CheckRdb(**written, {.stop = &stopped_});
+  Result<RdbSummary> summary = CheckRdb(**written, {.stop = stop_});
   if (!summary) return std::move(summary.error()).WithContext(path);
   if (summary->size_bytes != size_bytes_) {
     return Status::WithText(

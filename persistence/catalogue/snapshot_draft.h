@@ -1,8 +1,8 @@
 // A snapshot that is being made: a byte sink whose Commit proves the file and lets it appear under its name, or leaves
 // nothing behind.
 //
-// Thread-safety: as ByteSink. Commit blocks for as long as reading the whole file takes; Stop may be called by any
-//   thread and ends it.
+// Thread-safety: as ByteSink. Commit blocks for as long as reading the whole file takes; the flag it was made with may
+//   be set by any thread and ends it.
 // Invariant: its data file is locked while it lives, which is how other processes know that its maker does.
 // Commit: sync, read back and check every byte, write and sync the metadata, then under the catalogue's lock rename
 //   data, sync the folder, rename metadata, sync the folder. A crash before the second rename leaves files that
@@ -24,13 +24,13 @@ namespace cachenode {
 class SnapshotDraft final : public ByteSink {
  public:
   // Made by SnapshotCatalogue::Create, which reserved the name. `file` is the locked data file.
-  SnapshotDraft(CataloguePaths paths, SnapshotMetadata metadata, FileSystem& files, OpenFile file);
+  // `stop` outlives the draft; null: none.
+  SnapshotDraft(CataloguePaths paths, SnapshotMetadata metadata, FileSystem& files, OpenFile file,
+                const std::atomic<bool>* stop);
   ~SnapshotDraft() override;
 
   Status Write(std::span<const char> bytes) override;
   Status Commit() override;
-  // A Commit under way ends with kCancelled.
-  void Stop() noexcept { stopped_.store(true, std::memory_order_relaxed); }
 
   // Whole after Commit.
   [[nodiscard]] const SnapshotMetadata& metadata() const noexcept { return metadata_; }
@@ -48,7 +48,7 @@ class SnapshotDraft final : public ByteSink {
   uint64_t size_bytes_ = 0;
   uint64_t synced_bytes_ = 0;
   bool published_ = false;
-  std::atomic<bool> stopped_{false};
+  const std::atomic<bool>* const stop_;
 };
 
 }  // namespace cachenode

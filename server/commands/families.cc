@@ -53,6 +53,7 @@ constexpr Family kFamilies[] = {
     SetAlgebraCommands,
     SetCommands,
     SlowlogCommands,
+    SnapshotCommands,
     SortCommands,
     SortedSetAlgebraCommands,
     SortedSetCommands,

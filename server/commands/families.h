@@ -51,6 +51,7 @@ std::span<const CommandSpec> ServerCommands();
 std::span<const CommandSpec> SetAlgebraCommands();
 std::span<const CommandSpec> SetCommands();
 std::span<const CommandSpec> SlowlogCommands();
+std::span<const CommandSpec> SnapshotCommands();
 std::span<const CommandSpec> SortCommands();
 std::span<const CommandSpec> SortedSetAlgebraCommands();
 std::span<const CommandSpec> SortedSetCommands();

@@ -18,6 +18,7 @@
 #include "server/config/engine_version.h"
 #include "server/config/node_directives.h"
 #include "server/config/option_types.h"
+#include "server/config/snapshot_directives.h"
 #include "server/config/tls_directives.h"
 #include "storage/base/log.h"
 
@@ -205,6 +206,7 @@ struct Config : NetworkDirectives,
                 KeyspaceDirectives,
                 EncodingDirectives,
                 SnapshotDirectives,
+                CatalogueDirectives,
                 S3Directives,
                 AppendOnlyDirectives,
                 ReplicationDirectives,

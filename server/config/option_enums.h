@@ -62,6 +62,8 @@ inline constexpr EnumName kPropagationErrorNames[] = {Word("ignore", Propagation
                                                       Word("panic-on-replicas", PropagationError::kPanicOnReplicas)};
 inline constexpr EnumName kVersionCheckNames[] = {Word("strict", RdbVersionCheck::kStrict),
                                                   Word("relaxed", RdbVersionCheck::kRelaxed)};
+inline constexpr EnumName kUnsupportedNames[] = {Word("fail", UnsupportedTypes::kFail),
+                                                 Word("skip", UnsupportedTypes::kSkip)};
 inline constexpr EnumName kRdbVersionNames[] = {
     Word("auto", RdbVersionChoice::kAuto), Word("9", RdbVersionChoice::k9),   Word("10", RdbVersionChoice::k10),
     Word("11", RdbVersionChoice::k11),     Word("12", RdbVersionChoice::k12), Word("80", RdbVersionChoice::k80),

@@ -160,6 +160,7 @@ constexpr OptionRow Special(std::string_view name, std::string_view default_text
 std::span<const OptionSpec> ServerOptionRows();
 std::span<const OptionSpec> DataOptionRows();
 std::span<const OptionSpec> NodeOptionRows();
+std::span<const OptionSpec> SnapshotOptionRows();
 std::span<const OptionSpec> TlsOptionRows();
 std::span<const OptionSpec> UnbuiltOptionRows();
 

@@ -77,7 +77,8 @@ enum class ApplyGroup : uint8_t {
   kEncodings,    // *-max-listpack-*, *-max-intset-*, ...
   kKeyspaceEvents,
   kSavePoints,
-  kSnapshots,  // rdb*, dbfilename, snapshot-max-seconds
+  kSnapshots,         // rdb*, dbfilename, snapshot-max-seconds
+  kSnapshotSchedule,  // snapshot-window, snapshot-retention-limit
   kDefrag,
   kLazyFree,
   kLogging,  // loglevel

@@ -50,6 +50,7 @@ SignalHandlers::SignalHandlers(EventLoop& loop, std::function<void(int)> on_stop
   Install(SIGTERM, HandleStopSignal);
   Install(SIGINT, HandleStopSignal);
   Install(SIGPIPE, SIG_IGN);
+  Install(SIGXFSZ, SIG_IGN);  // A file at its size limit is an error of the write, not the end of the node.
   Install(SIGHUP, SIG_IGN);
 }
 

@@ -2,7 +2,7 @@
 // with the unfinished file (unfinished_file.h).
 //
 // Thread-safety: made and destroyed on the main thread while no worker runs; at most one exists, as handlers are
-//   process-wide. SIGPIPE and SIGHUP are ignored.
+//   process-wide. SIGPIPE, SIGHUP and SIGXFSZ are ignored.
 #pragma once
 
 #include <functional>

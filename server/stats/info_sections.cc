@@ -34,6 +34,7 @@ std::span<const InfoSection> InfoSections() {
       {.name = "Errorstats", .write_all = info::WriteErrorStats},
       {.name = "Latencystats", .by_default = false, .write_all = info::WriteLatencyStats},
       {.name = "Node", .fields = info::NodeFields()},
+      {.name = "Snapshots", .fields = info::SnapshotFields()},
       {.name = "Cluster", .write_all = WriteCluster},
       {.name = "Keyspace", .write_all = info::WriteKeyspace},
   };

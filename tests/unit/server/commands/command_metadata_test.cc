@@ -93,7 +93,7 @@ std::map<std::string, std::set<std::string>> ReadGrammars() {
 
 // Containers that no reference server has.
 bool IsOurs(const Command& command) {
-  static const std::set<std::string, std::less<>> kOurs = {"node"};
+  static const std::set<std::string, std::less<>> kOurs = {"node", "snapshot"};
   return kOurs.contains(command.full_name.substr(0, command.full_name.find('|')));
 }
 

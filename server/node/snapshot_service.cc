@@ -1,0 +1,441 @@
+#include "server/node/snapshot_service.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "persistence/catalogue/snapshot_name.h"
+#include "server/background_pool.h"
+#include "server/config/config.h"
+#include "server/node/node_events.h"
+#include "server/node_state.h"
+#include "server/persistence_service.h"
+#include "server/session.h"
+#include "storage/base/clock.h"
+#include "storage/base/log.h"
+
+namespace cachenode {
+namespace {
+
+constexpr int64_t kSecondsPerDay = 24 * 60 * 60;
+constexpr int64_t kExpiryLookSeconds = 3600;
+
+Status Reply(const Status& status) { return Status::Text(fmt::format("ERR {}", status.text())); }
+
+std::string Reason(const Status& status) {
+  if (status.code() == Err::kCancelled) return "it was cancelled";
+  return status.text().empty() ? "out of memory" : std::string(status.text());
+}
+
+}  // namespace
+
+SnapshotService::SnapshotService(const ServerParts& parts, Log& log)
+    : parts_(parts), log_(log), catalogue_(DirectoryOf(parts.config->Current())) {
+  parts_.config->Subscribe(ApplyGroup::kSnapshotSchedule, *this);
+}
+
+std::string SnapshotService::DirectoryOf(const Config& config) {
+  if (config.snapshot_dir.empty()) return config.dir + "/snapshots";
+  return config.snapshot_dir.front() == '/' ? config.snapshot_dir : config.dir + '/' + config.snapshot_dir;
+}
+
+DailyWindow SnapshotService::WindowOf(const Config& config) {
+  if (config.snapshot_retention_limit == 0) return {};
+  return config.snapshot_window.empty() ? SnapshotSchedule::DefaultWindow(config.cluster_id) : config.snapshot_window;
+}
+
+std::string SnapshotService::ConflictIn(const Config& config) {
+  if (!config.restore_snapshot.empty() && !config.s3_snapshot_location.empty()) {
+    return "restore-snapshot and s3-snapshot-location exclude each other: a node begins with one data set";
+  }
+  return {};
+}
+
+void SnapshotService::Start() {
+  Result<std::vector<std::string>> done = catalogue_.Recover();
+  if (!done) CN_LOG(log_, kWarning, "Snapshots: {}", done.status().text());
+  if (done) {
+    for (const std::string& line : *done) CN_LOG(log_, kNotice, "Snapshots: {}", line);
+  }
+  const Config& config = parts_.config->Current();
+  if (const DailyWindow window = WindowOf(config); !window.empty()) {
+    CN_LOG(log_, kNotice, "Automatic snapshots: daily at {} UTC into {}, kept for {} days", FormatDailyWindow(window),
+           catalogue_.directory(), config.snapshot_retention_limit);
+  }
+  const std::string& final_name = config.final_snapshot_identifier;
+  if (!final_name.empty() && catalogue_.Find(final_name)) {
+    CN_LOG(log_, kWarning,
+           "Snapshots: {} already exists and is never overwritten: with this final-snapshot-identifier the node will "
+           "not end unless it is forced",
+           final_name);
+  }
+}
+
+void SnapshotService::Stop() {
+  stopping_.store(true, std::memory_order_relaxed);
+  stop_running_.store(true, std::memory_order_relaxed);
+}
+
+Status SnapshotService::Apply(ApplyGroup /*group*/, const Config& /*before*/, const Config& /*after*/) {
+  schedule_.Reset();
+  return Status::Ok();
+}
+
+// --- Making ----------------------------------------------------------------------------------------------------------
+
+SnapshotMetadata SnapshotService::DescribeNode(const Config& config) {
+  SnapshotMetadata metadata;
+  const bool is_valkey = config.engine_version.family() == EngineFamily::kValkey;
+  metadata.cluster_id = config.cluster_id;
+  metadata.node_type = "custom";
+  metadata.engine = is_valkey ? "valkey" : "redis";
+  metadata.engine_version =
+      is_valkey ? config.engine_version.ValkeyVersionText() : config.engine_version.RedisVersionText();
+  metadata.port = config.port;
+  return metadata;
+}
+
+Status SnapshotService::CheckQuota(const Config& config) const {
+  if (config.snapshot_manual_limit == 0) return Status::Ok();
+  Result<std::vector<SnapshotEntry>> entries = catalogue_.List();
+  if (!entries) return Reply(entries.status());
+  const int64_t since_s = parts_.clock->NowMs() / 1000 - kSecondsPerDay;
+  const auto counts = [&](const SnapshotEntry& entry) {
+    const SnapshotMetadata& metadata = entry.metadata;
+    return !metadata.automatic && metadata.copied_from.empty() && metadata.cluster_id == config.cluster_id &&
+           metadata.created_s > since_s;
+  };
+  if (std::count_if(entries->begin(), entries->end(), counts) < config.snapshot_manual_limit) return Status::Ok();
+  return Status::Text(
+      fmt::format("ERR {} manual snapshots were taken within 24 hours, as many as snapshot-manual-limit "
+                  "allows",
+                  config.snapshot_manual_limit));
+}
+
+Status SnapshotService::Create(std::string_view name) {
+  const Config& config = parts_.config->Current();
+  Result<std::string> normal = NormalizeSnapshotName(name);
+  if (!normal) return Reply(normal.status());
+  if (const std::string_view doing = DoingWith(*normal); !doing.empty()) {
+    return Status::Text(fmt::format("ERR snapshot {} is busy: {}", *normal, doing));
+  }
+  if (catalogue_.Find(*normal)) return Status::Text(fmt::format("ERR snapshot {} already exists", *normal));
+  if (Status status = CheckQuota(config); !status.ok()) return status;
+  SnapshotMetadata metadata = DescribeNode(config);
+  metadata.created_s = parts_.clock->NowMs() / 1000;
+  metadata.name = *std::move(normal);
+  return Begin(std::move(metadata));
+}
+
+SinkFactory SnapshotService::DraftFactory(SnapshotMetadata metadata, const std::atomic<bool>* stop) {
+  return [this, metadata = std::move(metadata), stop]() -> Result<std::unique_ptr<ByteSink>> {
+    Result<std::unique_ptr<SnapshotDraft>> draft = catalogue_.Create(metadata, stop);
+    if (!draft) return draft.error();
+    return std::unique_ptr<ByteSink>(*std::move(draft));
+  };
+}
+
+Status SnapshotService::Begin(SnapshotMetadata metadata) {
+  stop_running_.store(stopping_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  SnapshotJob job;
+  job.open_sink = DraftFactory(metadata, &stop_running_);
+  job.on_end = [this, name = metadata.name, automatic = metadata.automatic](
+                   const Status& status, const SnapshotJobResult&) { End(name, automatic, status); };
+  job.interrupt = [this] { stop_running_.store(true, std::memory_order_relaxed); };
+  job.what = fmt::format("Snapshot {}", metadata.name);
+  if (Status status = parts_.persistence->BackgroundJob(std::move(job)); !status.ok()) return status;
+  NodeStatus::Work work = parts_.state->status.Begin(NodeWork::kSnapshotting);
+  const std::lock_guard<std::mutex> guard(mutex_);
+  doing_[metadata.name] = "creating";
+  figures_.running = metadata.name;
+  work_ = std::move(work);
+  return Status::Ok();
+}
+
+// Under exclusion, on worker 0 or on the thread that cancelled.
+void SnapshotService::End(const std::string& name, bool automatic, const Status& status) {
+  NodeStatus::Work work;
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    doing_.erase(name);
+    figures_.running.clear();
+    work = std::move(work_);
+    work_ = {};
+    if (status.ok()) {
+      ++figures_.created;
+      figures_.last_name = name;
+      figures_.last_time_s = parts_.clock->NowMs() / 1000;
+      figures_.last_error.clear();
+    } else {
+      ++figures_.failed;
+      figures_.last_error = fmt::format("{}: {}", name, Reason(status));
+    }
+  }
+  if (!status.ok()) {
+    parts_.events->Record(NodeEventKind::kSnapshotFailed,
+                          fmt::format("Snapshot failed for snapshot with ID '{}': {}", name, Reason(status)));
+    return;
+  }
+  parts_.events->Record(NodeEventKind::kSnapshotComplete,
+                        fmt::format("Snapshot succeeded for snapshot with ID '{}'", name));
+  if (automatic) DeleteExpired(parts_.config->Current(), parts_.clock->NowMs() / 1000);
+}
+
+Status SnapshotService::TakeFinal(const ShutdownRequest& request) {
+  const Config& config = parts_.config->Current();
+  const std::string& name = config.final_snapshot_identifier;
+  if (name.empty() || request.save == ShutdownRequest::Save::kNo || parts_.state->loading.load()) return Status::Ok();
+  CN_LOG(log_, kNotice, "Taking the final snapshot {} before exiting.", name);
+  SnapshotMetadata metadata = DescribeNode(config);
+  metadata.created_s = parts_.clock->NowMs() / 1000;
+  metadata.name = name;
+  Status status = parts_.persistence->SaveElsewhere(DraftFactory(std::move(metadata), nullptr));
+  if (status.ok()) {
+    parts_.events->Record(NodeEventKind::kSnapshotComplete,
+                          fmt::format("Snapshot succeeded for snapshot with ID '{}'", name));
+    return status;
+  }
+  CN_LOG(log_, kWarning, "Error trying to take the final snapshot, can't exit: {}", Reason(status));
+  parts_.events->Record(NodeEventKind::kSnapshotFailed,
+                        fmt::format("Snapshot failed for snapshot with ID '{}': {}", name, Reason(status)));
+  return status;
+}
+
+// --- Automatic ones --------------------------------------------------------------------------------------------------
+
+void SnapshotService::Tick(int64_t now_ms) {
+  const int64_t now_s = now_ms / 1000;
+  if (now_s == ticked_s_ || parts_.state->loading.load(std::memory_order_relaxed)) return;
+  ticked_s_ = now_s;
+  const Config& config = parts_.config->Current();
+  TickSchedule(config, now_s);
+  if (config.snapshot_retention_limit == 0 || now_s - expired_looked_s_ < kExpiryLookSeconds) return;
+  expired_looked_s_ = now_s;
+  DeleteExpired(config, now_s);
+}
+
+int64_t SnapshotService::NewestAutomatic(const std::string& cluster_id) const {
+  Result<std::vector<SnapshotEntry>> entries = catalogue_.List();
+  if (!entries) return 0;
+  int64_t newest_s = 0;
+  for (const SnapshotEntry& entry : *entries) {
+    const std::optional<AutomaticName> name = ParseAutomaticName(entry.metadata.name);
+    if (!entry.fault.empty() || !name || name->cluster_id != cluster_id) continue;
+    newest_s = std::max(newest_s, entry.metadata.created_s);
+  }
+  return newest_s;
+}
+
+void SnapshotService::TickSchedule(const Config& config, int64_t now_s) {
+  const DailyWindow window = WindowOf(config);
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (!figures_.running.empty()) return;  // Its outcome decides; a manual one is soon over.
+  }
+  const int64_t newest_s = schedule_.NeedsNewest(window, now_s) ? NewestAutomatic(config.cluster_id) : 0;
+  switch (schedule_.Ask(window, now_s, newest_s)) {
+    case SnapshotSchedule::Due::kNothing:
+      return;
+    case SnapshotSchedule::Due::kMissed:
+      parts_.events->Record(NodeEventKind::kSnapshotFailed,
+                            "Snapshot failed: no automatic snapshot could be taken in the snapshot window");
+      return;
+    case SnapshotSchedule::Due::kSnapshot:
+      if (parts_.persistence->SnapshotRunning()) return;  // A BGSAVE; asked again in a second.
+      schedule_.NoteTry(now_s);
+      TakeAutomatic(config, now_s);
+      return;
+  }
+}
+
+void SnapshotService::TakeAutomatic(const Config& config, int64_t now_s) {
+  SnapshotMetadata metadata = DescribeNode(config);
+  metadata.created_s = parts_.clock->NowMs() / 1000;
+  metadata.name = FormatAutomaticName({config.cluster_id, now_s});
+  metadata.automatic = true;
+  CN_LOG(log_, kNotice, "Taking automatic snapshot {}", metadata.name);
+  if (Status status = Begin(std::move(metadata)); !status.ok()) {
+    CN_LOG(log_, kWarning, "The automatic snapshot could not begin: {}", status.text());
+  }
+}
+
+void SnapshotService::DeleteExpired(const Config& config, int64_t now_s) {
+  if (config.snapshot_retention_limit == 0) return;
+  SnapshotCatalogue::Retention rule{config.cluster_id, config.snapshot_retention_limit, now_s};
+  const Status status = SubmitJob({}, {}, [this, rule] {
+    Result<std::vector<std::string>> deleted = catalogue_.DeleteExpired(rule);
+    if (!deleted) {
+      CN_LOG(log_, kWarning, "Expired snapshots could not be deleted: {}", deleted.status().text());
+      return;
+    }
+    for (const std::string& name : *deleted) CN_LOG(log_, kNotice, "Deleted the expired automatic snapshot {}", name);
+    const std::lock_guard<std::mutex> guard(mutex_);
+    figures_.expired += deleted->size();
+  });
+  if (!status.ok()) CN_LOG(log_, kNotice, "Expired snapshots are looked for later: {}", status.text());
+}
+
+// --- Jobs ------------------------------------------------------------------------------------------------------------
+
+std::string_view SnapshotService::DoingWith(const std::string& name) const {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  const auto found = doing_.find(name);
+  return found == doing_.end() ? std::string_view() : found->second;
+}
+
+Status SnapshotService::SubmitJob(std::string name, std::string_view doing, std::function<void()> job) {
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (jobs_ >= kJobsMax) {
+      return Status::Text(fmt::format("ERR {} operations on snapshots run already, try again later", kJobsMax));
+    }
+    ++jobs_;
+    if (!name.empty()) doing_[name] = doing;
+  }
+  const auto forget = [this, name] {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    --jobs_;
+    doing_.erase(name);
+  };
+  const bool submitted = parts_.background->Submit(BackgroundPool::Lane::kTransfer, [job = std::move(job), forget] {
+    job();
+    forget();
+  });
+  if (submitted) return Status::Ok();
+  forget();
+  return Status::Text("ERR no thread is free for operations on snapshots");
+}
+
+Status SnapshotService::Delete(std::string_view name) {
+  Result<Shown> found = Find(name);
+  if (!found) return found.error();
+  const std::string& normal = found->entry.metadata.name;
+  if (const std::string_view doing = DoingWith(normal); !doing.empty()) {
+    return Status::Text(fmt::format("ERR snapshot {} is busy: {}", normal, doing));
+  }
+  return SubmitJob(normal, "deleting", [this, normal] {
+    const Status status = catalogue_.Delete(normal);
+    if (status.ok()) {
+      CN_LOG(log_, kNotice, "Deleted snapshot {}", normal);
+    } else {
+      CN_LOG(log_, kWarning, "Snapshot {} could not be deleted: {}", normal, status.text());
+    }
+  });
+}
+
+Status SnapshotService::Copy(std::string_view from, std::string_view to) {
+  Result<Shown> source = Find(from);
+  if (!source) return source.error();
+  if (!source->entry.fault.empty()) return Status::Text(fmt::format("ERR {}", source->entry.fault));
+  Result<std::string> target = NormalizeSnapshotName(to);
+  if (!target) return Reply(target.status());
+  if (!DoingWith(*target).empty() || catalogue_.Find(*target)) {
+    return Status::Text(fmt::format("ERR snapshot {} already exists", *target));
+  }
+  const std::string from_name = source->entry.metadata.name;
+  return SubmitJob(*target, "creating", [this, from_name, to_name = *target] {
+    const Result<SnapshotMetadata> copy = catalogue_.Copy(from_name, to_name, &stopping_);
+    const std::string reason = copy ? std::string() : Reason(copy.status());
+    {
+      const std::lock_guard<std::mutex> guard(mutex_);
+      ++(copy ? figures_.created : figures_.failed);
+      if (!copy) figures_.last_error = fmt::format("{}: {}", to_name, reason);
+    }
+    if (copy) {
+      parts_.events->Record(NodeEventKind::kNote, fmt::format("Snapshot '{}' was copied to '{}'", from_name, to_name));
+    } else {
+      parts_.events->Record(NodeEventKind::kSnapshotFailed,
+                            fmt::format("Copying snapshot '{}' to '{}' failed: {}", from_name, to_name, reason));
+    }
+  });
+}
+
+Status SnapshotService::StartCheck(uint64_t client_id, std::string_view name, std::function<void()> on_done) {
+  Result<Shown> found = Find(name);
+  if (!found) return found.error();
+  auto check = std::make_shared<Check>();
+  check->name = found->entry.metadata.name;
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    checks_[client_id] = check;
+  }
+  Status status = SubmitJob({}, {}, [this, check, on_done = std::move(on_done)] {
+    check->outcome = catalogue_.Verify(check->name, &stopping_);
+    check->done.store(true, std::memory_order_release);
+    on_done();
+  });
+  if (!status.ok()) EndCheck(client_id);
+  return status;
+}
+
+std::shared_ptr<SnapshotService::Check> SnapshotService::CheckOf(uint64_t client_id) const {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  const auto found = checks_.find(client_id);
+  return found == checks_.end() ? nullptr : found->second;
+}
+
+void SnapshotService::EndCheck(uint64_t client_id) {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  checks_.erase(client_id);
+}
+
+void SnapshotService::OnSessionEnd(Session& session) { EndCheck(session.id); }
+
+// --- Looking ---------------------------------------------------------------------------------------------------------
+
+// What is known of one that is being made.
+SnapshotEntry SnapshotService::Unfinished(const std::string& name) const {
+  SnapshotEntry entry;
+  entry.metadata.name = name;
+  entry.metadata.automatic = ParseAutomaticName(name).has_value();
+  entry.metadata.cluster_id = parts_.config->Current().cluster_id;
+  return entry;
+}
+
+Result<std::vector<SnapshotService::Shown>> SnapshotService::List() const {
+  Result<std::vector<SnapshotEntry>> entries = catalogue_.List();
+  if (!entries) return Reply(entries.status());
+  std::map<std::string, std::string_view> doing;
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    doing = doing_;
+  }
+  std::vector<Shown> shown;
+  for (SnapshotEntry& entry : *entries) {
+    const auto busy = doing.find(entry.metadata.name);
+    std::string_view status = entry.fault.empty() ? "available" : "damaged";
+    if (busy != doing.end()) status = busy->second;
+    if (busy != doing.end()) doing.erase(busy);
+    shown.push_back({std::move(entry), status});
+  }
+  for (const auto& [name, what] : doing) {
+    shown.push_back({Unfinished(name), what});
+  }
+  return shown;
+}
+
+Result<SnapshotService::Shown> SnapshotService::Find(std::string_view name) const {
+  Result<std::string> normal = ResolveSnapshotName(name);
+  if (!normal) return Reply(normal.status());
+  Shown shown;
+  shown.status = DoingWith(*normal);
+  Result<SnapshotEntry> entry = catalogue_.Find(*normal);
+  if (!entry && shown.status.empty()) return Reply(entry.status());
+  if (entry) {
+    shown.entry = *std::move(entry);
+  } else {
+    shown.entry = Unfinished(*normal);
+  }
+  if (shown.status.empty()) shown.status = shown.entry.fault.empty() ? "available" : "damaged";
+  return shown;
+}
+
+SnapshotServiceFigures SnapshotService::Figures() const {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  SnapshotServiceFigures figures = figures_;
+  figures.jobs = jobs_;
+  return figures;
+}
+
+}  // namespace cachenode

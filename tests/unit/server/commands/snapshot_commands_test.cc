@@ -1,0 +1,195 @@
+// SNAPSHOT and the schedule on files of a temporary folder. Nobody walks for background snapshots here: one that began
+// runs until it is cancelled. What is written at once (the final one) is whole.
+#include "server/node/snapshot_service.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "server/config/config.h"
+#include "server/node/node_events.h"
+#include "server/persistence_service.h"
+#include "tests/support/server/command_harness.h"
+
+namespace cachenode {
+namespace {
+
+PersistenceService::Hooks NoHooks() {
+  return {.on_every_worker = [](const std::function<void(Worker&)>&) {},
+          .on_first_worker = [](const std::function<void(Worker&)>&) {},
+          .resume_parked = [] {},
+          .on_loaded = [] {},
+          .on_load_failed = [](int) {}};
+}
+
+std::string TemporaryFolder() {
+  std::string pattern = "/tmp/cachenode-snapshots-XXXXXX";
+  return mkdtemp(pattern.data());
+}
+
+class SnapshotCommandsTest : public testing::Test {
+ protected:
+  SnapshotCommandsTest() {
+    redis.parts().log = &log_;
+    redis.parts().persistence = &persistence;
+    redis.parts().snapshots = &snapshots;
+  }
+  ~SnapshotCommandsTest() override {
+    redis.Run("bgsave cancel");
+    Drain();
+    redis.parts().snapshots = nullptr;
+    redis.parts().persistence = nullptr;
+    std::filesystem::remove_all(folder);
+  }
+  // A whole snapshot of the present data.
+  void Take(const std::string& name) {
+    ASSERT_EQ(redis.Run("config set final-snapshot-identifier " + name), "+OK");
+    ASSERT_TRUE(snapshots.TakeFinal({}).ok());
+    ASSERT_EQ(redis.Run("config set final-snapshot-identifier \"\""), "+OK");
+  }
+  void Drain() { redis.parts().background->Drain(BackgroundPool::Lane::kTransfer); }
+  [[nodiscard]] std::string Field(const std::string& name, const std::string& field) {
+    const std::string reply = redis.Run("snapshot describe " + name);
+    const size_t at = reply.find(" " + field + " ");
+    if (at == std::string::npos) return reply;
+    const size_t from = at + field.size() + 2;
+    const std::string rest = reply.substr(from);
+    const size_t begin = rest.front() == '$' ? rest.find(' ') + 1 : 1;
+    return rest.substr(begin, rest.find(' ', begin) - begin);
+  }
+
+ private:
+  NullLogSink sink_;
+  Log log_{sink_};
+
+ protected:
+  const std::string folder = TemporaryFolder();
+  CommandHarness redis{[this](Config& config) {
+    config.dir = folder;
+    config.save.clear();
+    config.cluster_id = "my-redis";
+    config.snapshot_manual_limit = 3;
+  }};
+  PersistenceService persistence{redis.parts(), log_, NoHooks()};
+  SnapshotService snapshots{redis.parts(), log_};
+};
+
+TEST_F(SnapshotCommandsTest, NamesAreChecked) {
+  EXPECT_EQ(redis.Run("snapshot create a--b"), "-ERR snapshot name \"a--b\": two hyphens must not follow each other");
+  EXPECT_EQ(redis.Run("snapshot describe ../x"),
+            "-ERR snapshot name \"../x\": only letters, digits and hyphens are allowed");
+  EXPECT_EQ(redis.Run("snapshot describe none"), "-ERR there is no snapshot none");
+  EXPECT_EQ(redis.Run("snapshot delete none"), "-ERR there is no snapshot none");
+  EXPECT_EQ(redis.Run("snapshot copy none other"), "-ERR there is no snapshot none");
+  EXPECT_EQ(redis.Run("snapshot restore-check none"), "-ERR there is no snapshot none");
+  EXPECT_EQ(redis.Run("snapshot create"), "-ERR wrong number of arguments for 'snapshot|create' command");
+  EXPECT_EQ(redis.Run("snapshot list some"), "-ERR syntax error");
+  EXPECT_EQ(redis.Run("snapshot list"), "*0");
+  EXPECT_EQ(redis.Run("config set final-snapshot-identifier 1x"),
+            "-ERR CONFIG SET failed (possibly related to argument 'final-snapshot-identifier') - snapshot name \"1x\": "
+            "the first character must be a letter");
+}
+
+TEST_F(SnapshotCommandsTest, OneIsCreatedAtATime) {
+  redis.Run("set k v");
+  EXPECT_EQ(redis.Run("snapshot create First"), "+OK");
+  EXPECT_EQ(Field("first", "status"), "creating");
+  EXPECT_EQ(redis.Run("snapshot list"),
+            "*1 *8 $4 name $5 first $6 status $8 creating $6 source $6 manual $10 cluster-id $8 my-redis");
+  EXPECT_EQ(redis.RunResp3("snapshot list automated"), "*0");
+  EXPECT_EQ(redis.Run("snapshot create first"), "-ERR snapshot first is busy: creating");
+  EXPECT_EQ(redis.Run("snapshot delete first"), "-ERR snapshot first is busy: creating");
+  EXPECT_EQ(redis.Run("snapshot create second"), "-ERR Background save already in progress");
+  EXPECT_EQ(redis.Run("bgsave"), "-ERR Background save already in progress");
+  EXPECT_EQ(redis.parts().state->status.name(), "creating");  // The harness never begins to serve.
+  redis.Run("flushall");
+  EXPECT_EQ(Field("first", "status"), "creating");
+  EXPECT_EQ(redis.Run("bgsave cancel"), "+Background saving cancelled");
+  EXPECT_EQ(redis.Run("snapshot describe first"), "-ERR there is no snapshot first");
+  EXPECT_EQ(snapshots.Figures().failed, 1U);
+  EXPECT_EQ(snapshots.Figures().last_error, "first: it was cancelled");
+  EXPECT_EQ(redis.parts().events->Newest(1, 0).front().message,
+            "Snapshot failed for snapshot with ID 'first': it was cancelled");
+}
+
+TEST_F(SnapshotCommandsTest, ASnapshotIsDescribedCheckedCopiedAndDeleted) {
+  redis.Run("mset a 1 b 2");
+  redis.Run("set c 3 ex 1000");
+  redis.Run("rpush l x y");
+  ASSERT_NO_FATAL_FAILURE(Take("one"));
+  EXPECT_EQ(Field("one", "status"), "available");
+  EXPECT_EQ(Field("one", "create-time"), "2023-11-14T22:13:20Z");
+  EXPECT_EQ(Field("one", "keys"), "4");
+  EXPECT_EQ(Field("one", "keys-with-expiry"), "1");
+  EXPECT_EQ(Field("ONE", "engine-version"), "7.0.0");
+  EXPECT_EQ(redis.RunResp3("snapshot describe one").substr(0, 4), "%17 ");
+  const std::string check = redis.Run("snapshot restore-check one");
+  EXPECT_NE(check.find("$4 keys :4 $12 keys-by-type *4 $4 list :1 $6 string :3"), std::string::npos) << check;
+  EXPECT_NE(check.find("$4 fits $3 yes"), std::string::npos) << check;
+  EXPECT_EQ(redis.Run("snapshot create one"), "-ERR snapshot one already exists");
+  EXPECT_EQ(redis.Run("snapshot copy one Two"), "+OK");
+  Drain();
+  EXPECT_EQ(Field("two", "copied-from"), "one");
+  EXPECT_EQ(redis.Run("snapshot copy one two"), "-ERR snapshot two already exists");
+  EXPECT_EQ(redis.Run("snapshot delete one"), "+OK");
+  Drain();
+  EXPECT_EQ(redis.Run("snapshot describe one"), "-ERR there is no snapshot one");
+  std::ofstream(folder + "/snapshots/two.rdb") << "x";
+  EXPECT_EQ(Field("two", "status"), "damaged");
+  EXPECT_EQ(redis.Run("snapshot copy two three").substr(0, 5), "-ERR ");
+  EXPECT_EQ(redis.Run("snapshot restore-check two").substr(0, 5), "-ERR ");
+}
+
+TEST_F(SnapshotCommandsTest, SoManyManualOnesInADayAndNoMore) {
+  for (const char* name : {"a", "b", "c"}) ASSERT_NO_FATAL_FAILURE(Take(name));
+  EXPECT_EQ(redis.Run("snapshot create d"),
+            "-ERR 3 manual snapshots were taken within 24 hours, as many as snapshot-manual-limit allows");
+  redis.clock().Advance(std::chrono::hours(24));
+  EXPECT_EQ(redis.Run("snapshot create d"), "+OK");
+}
+
+TEST_F(SnapshotCommandsTest, TheFinalOneIsNeverWrittenOverAnother) {
+  ASSERT_NO_FATAL_FAILURE(Take("last"));
+  ASSERT_EQ(redis.Run("config set final-snapshot-identifier last"), "+OK");
+  EXPECT_EQ(snapshots.TakeFinal({}).text(), "snapshot last already exists");
+  ShutdownRequest no_save;
+  no_save.save = ShutdownRequest::Save::kNo;
+  EXPECT_TRUE(snapshots.TakeFinal(no_save).ok());
+}
+
+TEST_F(SnapshotCommandsTest, AutomaticOnesAreTakenInTheirWindow) {
+  const auto tick = [&] { snapshots.Tick(redis.clock().NowMs()); };
+  EXPECT_EQ(redis.Run("config set snapshot-window 23:00-23:30 snapshot-retention-limit 2"),
+            "-ERR CONFIG SET failed (possibly related to argument 'snapshot-window') - argument must be a window of at "
+            "least 60 minutes, this one has 30");
+  EXPECT_EQ(
+      redis.Run("config set snapshot-retention-limit 36"),
+      "-ERR CONFIG SET failed (possibly related to argument 'snapshot-retention-limit') - argument must be between "
+      "0 and 35 inclusive");
+  ASSERT_EQ(redis.Run("config set snapshot-window 23:00-01:00 snapshot-retention-limit 2"), "+OK");
+  EXPECT_EQ(redis.Run("config get snapshot-window"), "*2 $15 snapshot-window $11 23:00-01:00");
+  tick();  // 22:13:20
+  EXPECT_EQ(redis.Run("snapshot list"), "*0");
+  redis.clock().Advance(std::chrono::minutes(50));
+  tick();
+  EXPECT_EQ(Field("automatic.my-redis-2023-11-14-23-03", "status"), "creating");
+  EXPECT_EQ(Field("automatic.my-redis-2023-11-14-23-03", "source"), "automated");
+  EXPECT_EQ(redis.Run("bgsave cancel"), "+Background saving cancelled");
+  redis.clock().Advance(std::chrono::seconds(299));
+  tick();
+  EXPECT_EQ(redis.Run("snapshot list"), "*0");
+  redis.clock().Advance(std::chrono::seconds(1));
+  tick();
+  EXPECT_EQ(Field("automatic.my-redis-2023-11-14-23-08", "status"), "creating");
+  EXPECT_EQ(redis.Run("bgsave cancel"), "+Background saving cancelled");
+  redis.clock().Advance(std::chrono::hours(2));
+  tick();
+  EXPECT_EQ(redis.parts().events->Newest(1, 0).front().message,
+            "Snapshot failed: no automatic snapshot could be taken in the snapshot window");
+}
+
+}  // namespace
+}  // namespace cachenode
