@@ -20,6 +20,7 @@
 #include "server/config/config_store.h"
 #include "server/server_control.h"
 #include "server/server_parts.h"
+#include "server/snapshot_exporter.h"
 #include "server/worker.h"
 #include "server/world_lock.h"
 
@@ -68,6 +69,9 @@ class PersistenceService final : public SnapshotHost, public ConfigApplier {
   Status Save();
   Status BackgroundSave() { return snapshotter_.Start(); }
   [[nodiscard]] bool BackgroundSaveOrSchedule() { return snapshotter_.StartOrSchedule(); }
+  // See SnapshotExporter::Start.
+  Status StartExport(std::string_view name, std::string_view target) { return exporter_.Start(name, target); }
+  [[nodiscard]] ExportFigures Exports() const { return exporter_.Figures(); }
   Result<Snapshotter::Cancelled> CancelBackgroundSave() { return snapshotter_.Cancel(); }
   struct ReloadOptions {
     bool save = true;
@@ -133,6 +137,7 @@ class PersistenceService final : public SnapshotHost, public ConfigApplier {
   const ServerParts& parts_;
   Log& log_;
   const Hooks hooks_;
+  SnapshotExporter exporter_;  // Hears of the end of what the snapshotter runs, so it goes after it.
   Snapshotter snapshotter_;
   std::vector<std::unique_ptr<Walker>> walkers_;
   std::thread load_thread_;

@@ -67,7 +67,7 @@ Server::Server(LaunchConfig launch, ProcessTitle& title)
       commands_(AllFamilies()),
       world_(config_.Current().io_threads == 1),
       retired_(world_),
-      events_(log_, clock_, "cachenode"),
+      events_(log_, clock_, config_.Current().cluster_id),
       stats_(worker_count(), commands_.count()),
       clients_(worker_count()),
       acl_(config_, commands_, clients_, log_),

@@ -128,11 +128,15 @@ void HttpTransfer::SetHeaders(const HttpRequest& request) {
   header_list_ = list;
   if (request.method == "HEAD") {
     curl_easy_setopt(easy_, CURLOPT_NOBODY, 1L);
+  } else if (request.method == "DELETE") {
+    curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, "DELETE");
   } else if (request.method != "GET") {
+    const std::string_view body = request_body_.empty() ? request.large_body : std::string_view(request_body_);
     curl_easy_setopt(easy_, CURLOPT_POST, 1L);
     curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request.method.c_str());
-    curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, request_body_.data());
-    curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_body_.size()));
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, body.data());
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+    if (!request.large_body.empty()) curl_easy_setopt(easy_, CURLOPT_UPLOAD_BUFFERSIZE, kHttpSendBytes);
   }
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, list);
 }

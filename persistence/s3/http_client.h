@@ -26,6 +26,8 @@ inline constexpr size_t kHttpBodyBytesMax = 256 * 1024;
 inline constexpr size_t kHttpHeaderBytesMax = 64 * 1024;
 // Bytes curl asks the kernel for at once. Larger reads fell out of the second-level cache before they were copied.
 inline constexpr long kHttpReceiveBytes = 128 * 1024;
+// Bytes of a large body that curl offers the kernel at once.
+inline constexpr long kHttpSendBytes = 256 * 1024;
 
 struct HttpHeader {
   std::string name;
@@ -33,10 +35,12 @@ struct HttpHeader {
 };
 
 struct HttpRequest {
-  std::string method = "GET";  // GET, HEAD, POST or PUT.
+  std::string method = "GET";  // GET, HEAD, POST, PUT or DELETE.
   std::string url;             // Sent as it is: path and query already encoded.
   std::vector<HttpHeader> headers;
   std::string body;  // Sent with POST and PUT.
+  // The same without a copy, where `body` is empty: must stay as it is until the transfer ended.
+  std::string_view large_body;
   int64_t connect_timeout_ms = 5000;
   int64_t total_timeout_ms = 0;  // 0: no limit.
   int64_t stall_timeout_ms = 0;  // No byte for that long fails the transfer; whole seconds; 0: no limit.

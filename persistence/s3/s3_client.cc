@@ -8,7 +8,10 @@
 
 #include "persistence/s3/curl_library.h"
 #include "persistence/s3/s3_download.h"
+#include "persistence/s3/s3_multipart.h"
 #include "persistence/s3/s3_session.h"
+#include "persistence/s3/s3_signer.h"
+#include "persistence/s3/s3_upload.h"
 
 namespace cachenode {
 namespace {
@@ -125,6 +128,10 @@ Status ValidateS3Options(const S3Options& options) {
   if (options.s3_max_attempts < 0 || options.s3_max_attempts > kS3AttemptsMax) {
     return OutOfRange("s3-max-attempts", 0, kS3AttemptsMax);
   }
+  const std::string& encryption = options.s3_server_side_encryption;
+  if (!options.s3_sse_kms_key_id.empty() && encryption.substr(0, 7) != "aws:kms") {
+    return Status::WithText(Err::kConfig, "s3-sse-kms-key-id needs s3-server-side-encryption aws:kms or aws:kms:dsse");
+  }
   const std::string& owner = options.s3_expected_bucket_owner;
   const bool owner_ok =
       owner.empty() || (owner.size() == 12 && owner.find_first_not_of("0123456789") == std::string::npos);
@@ -144,6 +151,31 @@ Result<std::unique_ptr<ByteSource>> OpenS3Object(const S3Location& location, con
   Result<std::unique_ptr<S3Download>> download = S3Download::Start(*std::move(session), *std::move(facts));
   if (!download) return download.error();
   return std::unique_ptr<ByteSource>(*std::move(download));
+}
+
+Result<std::unique_ptr<ByteSink>> OpenS3Upload(const S3Location& location, const S3UploadOptions& options,
+                                               std::shared_ptr<S3Progress> progress) {
+  if (Status status = ValidateS3Options(options.s3); !status) return status;
+  if (Status status = LoadCurl(); !status) return status;
+  Result<std::unique_ptr<S3Session>> session =
+      S3Session::Open(location, options.s3, std::move(progress), ProcessEnvironment(), S3Purpose::kWrite);
+  if (!session) return session.error();
+  auto multipart = std::make_unique<S3Multipart>(*std::move(session));
+  if (Status status = multipart->Begin(); !status) return status;
+  Result<std::unique_ptr<S3Upload>> upload = S3Upload::Start(std::move(multipart), options);
+  if (!upload) return upload.error();
+  return std::unique_ptr<ByteSink>(*std::move(upload));
+}
+
+Result<S3Location> ParseExportLocation(std::string_view target, std::string_view name) {
+  if (name.empty() || name.size() > kS3KeyBytesMax) {
+    return Status::WithText(Err::kConfig, "the name of an export must have 1 to 1000 characters");
+  }
+  while (!target.empty() && target.back() == '/') target.remove_suffix(1);
+  std::string text(target);
+  const bool is_address = target.substr(0, 7) == "http://" || target.substr(0, 8) == "https://";
+  text.append("/").append(is_address ? UriEncode(name, true) : std::string(name)).append("-0001.rdb");
+  return ParseS3Location(text);
 }
 
 }  // namespace cachenode

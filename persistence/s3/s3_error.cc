@@ -14,7 +14,7 @@ struct CodeReaction {
   S3Reaction reaction;
 };
 
-constexpr std::array<CodeReaction, 12> kReactions = {{
+constexpr std::array<CodeReaction, 15> kReactions = {{
     {"ExpiredToken", S3Reaction::kRenewCredentials},
     {"ExpiredTokenException", S3Reaction::kRenewCredentials},
     {"TokenRefreshRequired", S3Reaction::kRenewCredentials},
@@ -27,6 +27,10 @@ constexpr std::array<CodeReaction, 12> kReactions = {{
     {"RequestLimitExceeded", S3Reaction::kRetry},
     {"InternalError", S3Reaction::kRetry},
     {"ServiceUnavailable", S3Reaction::kRetry},
+    // Bytes were changed or lost on their way to the store.
+    {"BadDigest", S3Reaction::kRetry},
+    {"XAmzContentSHA256Mismatch", S3Reaction::kRetry},
+    {"IncompleteBody", S3Reaction::kRetry},
 }};
 
 struct CodeHint {
@@ -34,14 +38,20 @@ struct CodeHint {
   std::string_view hint;
 };
 
-constexpr std::array<CodeHint, 6> kHints = {{
+constexpr std::array<CodeHint, 5> kHints = {{
     {"SignatureDoesNotMatch", "the secret access key does not fit the key id"},
     {"InvalidAccessKeyId", "the store does not know this key id"},
-    {"AccessDenied", "the keys need s3:GetObject on the object, and s3:ListBucket to tell a missing object"},
     {"InvalidObjectState", "the object is archived and must be restored first"},
     {"RequestTimeTooSkewed", "the clocks of this machine and of the store differ"},
     {"ExpiredToken", "the session token has expired"},
 }};
+
+std::string_view AccessHint(S3Purpose purpose) {
+  if (purpose == S3Purpose::kRead) {
+    return "the keys need s3:GetObject on the object, and s3:ListBucket to tell a missing object";
+  }
+  return "the keys need s3:PutObject, s3:GetObject and s3:AbortMultipartUpload on the object, and s3:ListBucket";
+}
 
 bool IsTransientStatus(int status) {
   constexpr std::array<int, 6> kTransient = {408, 429, 500, 502, 503, 504};
@@ -84,13 +94,14 @@ S3Reaction ReactionTo(const S3Error& error, std::string_view signed_region) {
   return IsTransientStatus(error.status) ? S3Reaction::kRetry : S3Reaction::kFail;
 }
 
-std::string DescribeS3Error(const S3Error& error) {
+std::string DescribeS3Error(const S3Error& error, S3Purpose purpose) {
   std::string text = "HTTP " + std::to_string(error.status);
   if (!error.code.empty()) text.append(" ").append(error.code);
   if (!error.message.empty()) text.append(": ").append(error.message);
   for (const CodeHint& row : kHints) {
     if (error.code == row.code) text.append(" (").append(row.hint).append(")");
   }
+  if (error.code == "AccessDenied") text.append(" (").append(AccessHint(purpose)).append(")");
   return text;
 }
 

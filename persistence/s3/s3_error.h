@@ -20,6 +20,9 @@ struct S3Error {
   std::string redirect;  // Where to ask instead, if the store says so.
 };
 
+// What the requests are for: decides which permissions a hint names.
+enum class S3Purpose : uint8_t { kRead, kWrite };
+
 enum class S3Reaction : uint8_t {
   kFail,
   kRetry,             // Later, the same.
@@ -35,6 +38,6 @@ S3Error ParseS3Error(const HttpResponse& response);
 S3Reaction ReactionTo(const S3Error& error, std::string_view signed_region);
 
 // "HTTP 403 AccessDenied: Access Denied", with a hint where the code alone has puzzled people.
-std::string DescribeS3Error(const S3Error& error);
+std::string DescribeS3Error(const S3Error& error, S3Purpose purpose = S3Purpose::kRead);
 
 }  // namespace cachenode

@@ -1,4 +1,4 @@
-// What a user can say about reading from an S3 store, and what can be watched while it happens.
+// What a user can say about reading from and writing to an S3 store, and what can be watched while it happens.
 //
 // Each field of S3Options is one directive of the same name with hyphens ("s3-part-size"); empty and 0 mean "decide
 //   from the environment as the AWS tools do".
@@ -41,7 +41,11 @@ struct S3Options {
   bool s3_anonymous = false;             // Send no signature and look for no credentials.
   bool s3_request_payer = false;         // The requester pays: x-amz-request-payer.
   std::string s3_expected_bucket_owner;  // 12 digits; the store refuses if the bucket belongs to somebody else.
-  std::string s3_ca_file;                // PEM; else AWS_CA_BUNDLE, else the system's authorities.
+  // Of objects we write; empty: the bucket decides.
+  std::string s3_server_side_encryption;  // AES256, aws:kms or aws:kms:dsse.
+  std::string s3_sse_kms_key_id;          // Only with aws:kms and aws:kms:dsse.
+  std::string s3_storage_class;           // STANDARD_IA, ...
+  std::string s3_ca_file;                 // PEM; else AWS_CA_BUNDLE, else the system's authorities.
 
   size_t s3_part_size = 8 * 1024 * 1024;  // Bytes.
   size_t s3_parallel_parts = 4;
@@ -63,11 +67,12 @@ struct S3Progress {
   std::atomic<int64_t> bytes_total{-1};     // -1: not known yet.
   std::atomic<int64_t> bytes_received{0};   // From the network, repeated bytes not counted.
   std::atomic<int64_t> bytes_delivered{0};  // Handed to the reader.
+  std::atomic<int64_t> bytes_sent{0};       // Of parts the store has acknowledged.
   std::atomic<int64_t> requests{0};
   std::atomic<int64_t> retries{0};
   std::atomic<bool> cancel_requested{false};
 
-  // The download ends within about a tenth of a second and its reader gets kCancelled.
+  // The transfer ends within about a tenth of a second and whoever reads or writes gets kCancelled.
   void RequestCancel() { cancel_requested.store(true, std::memory_order_relaxed); }
 };
 

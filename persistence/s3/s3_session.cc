@@ -49,23 +49,25 @@ std::string_view RegionOfPartition(std::string_view partition) {
 }  // namespace
 
 Result<std::unique_ptr<S3Session>> S3Session::Open(const S3Location& location, const S3Options& options,
-                                                   std::shared_ptr<S3Progress> progress,
-                                                   EnvironmentLookup environment) {
+                                                   std::shared_ptr<S3Progress> progress, EnvironmentLookup environment,
+                                                   S3Purpose purpose) {
   Result<AwsSettings> settings = AwsSettings::Load(options, std::move(environment));
   if (!settings) return std::move(settings.error()).WithContext(location.Display());
-  std::unique_ptr<S3Session> session(new S3Session(location, options, std::move(progress), *std::move(settings)));
+  std::unique_ptr<S3Session> session(
+      new S3Session(location, options, std::move(progress), *std::move(settings), purpose));
   if (Status status = session->SettleEndpoint(); !status) return std::move(status).WithContext(location.Display());
   if (Status status = session->SettleRegion(); !status) return std::move(status).WithContext(location.Display());
   return session;
 }
 
 S3Session::S3Session(const S3Location& location, const S3Options& options, std::shared_ptr<S3Progress> progress,
-                     AwsSettings settings)
+                     AwsSettings settings, S3Purpose purpose)
     : location_(location),
       options_(options),
       progress_(std::move(progress)),
       settings_(std::move(settings)),
       deadline_(DeadlineOf(options)),
+      purpose_(purpose),
       world_{[this](const HttpRequest& request) {
                return credential_engine_.Perform(request, [this] { return ShouldStop(); });
              },
@@ -95,7 +97,7 @@ Status S3Session::SettleRegion() {
   return Status::Ok();
 }
 
-Result<S3SignedRequest> S3Session::Sign(std::string_view method, std::vector<HttpHeader> headers) {
+Result<S3SignedRequest> S3Session::Sign(const S3Call& call) {
   const AwsCredentials* credentials = nullptr;
   if (!options_.s3_anonymous) {
     Result<const AwsCredentials*> found = credentials_.Get();
@@ -105,14 +107,17 @@ Result<S3SignedRequest> S3Session::Sign(std::string_view method, std::vector<Htt
     NoteSource(*credentials);
   }
   S3SignedRequest request;
-  request.http.method = method;
+  request.http.method = call.method;
   request.http.url = target_.Url();
+  if (!call.query.empty()) request.http.url.append("?").append(CanonicalQuery(call.query));
+  request.http.large_body = call.body;
   request.region = region_;
   request.generation = generation_;
   request.http.headers = StoreHeaders();
-  if (credentials != nullptr) AddSignature(method, *credentials, request.http.headers);
+  request.http.headers.insert(request.http.headers.end(), call.store_headers.begin(), call.store_headers.end());
+  if (credentials != nullptr) AddSignature(call, *credentials, request.http.headers);
   request.http.headers.push_back({"user-agent", "cachenode"});
-  std::move(headers.begin(), headers.end(), std::back_inserter(request.http.headers));
+  request.http.headers.insert(request.http.headers.end(), call.headers.begin(), call.headers.end());
   SetTimeouts(request.http);
   progress_->requests.fetch_add(1, std::memory_order_relaxed);
   return request;
@@ -145,13 +150,13 @@ std::vector<HttpHeader> S3Session::StoreHeaders() const {
 }
 
 // Signs all of `headers`, and adds what a signature needs.
-void S3Session::AddSignature(std::string_view method, const AwsCredentials& credentials,
+void S3Session::AddSignature(const S3Call& call, const AwsCredentials& credentials,
                              std::vector<HttpHeader>& headers) const {
   const int64_t now_s = SystemUnixS() + clock_offset_s_;
-  headers.push_back({"x-amz-content-sha256", std::string(kEmptyPayloadSha256)});
+  headers.push_back({"x-amz-content-sha256", std::string(call.body_sha256)});
   headers.push_back({"x-amz-date", AmzDate(now_s)});
   if (!credentials.session_token.empty()) headers.push_back({"x-amz-security-token", credentials.session_token});
-  const SigningRequest to_sign{method, target_.path, {}, headers, kEmptyPayloadSha256};
+  const SigningRequest to_sign{call.method, target_.path, call.query, headers, call.body_sha256};
   headers.push_back({"Authorization", AuthorizationHeader(to_sign, {region_, "s3", now_s},
                                                           {credentials.access_key_id, credentials.secret_access_key})});
 }
@@ -185,7 +190,7 @@ S3Verdict S3Session::JudgeFault(const HttpTransfer& transfer) const {
 S3Verdict S3Session::JudgeRefusal(const S3SignedRequest& request, const HttpResponse& response) {
   const S3Error error = ParseS3Error(response);
   S3Verdict verdict;
-  verdict.reason = DescribeS3Error(error);
+  verdict.reason = DescribeS3Error(error, purpose_);
   verdict.unexplained = error.code.empty();
   const S3Reaction reaction = ReactionTo(error, request.region);
   if (reaction == S3Reaction::kRetry) {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "persistence/s3/aws_settings.h"
@@ -22,12 +23,24 @@
 #include "persistence/s3/s3_endpoint.h"
 #include "persistence/s3/s3_error.h"
 #include "persistence/s3/s3_options.h"
+#include "persistence/s3/s3_signer.h"
 #include "persistence/s3/s3_uri.h"
 
 namespace cachenode {
 
 // Corrections (region, redirect, clock, keys) without a success between them.
 inline constexpr int kS3CorrectionsMax = 5;
+
+// One request to make for the object.
+struct S3Call {
+  std::string_view method;
+  std::vector<QueryParameter> query = {};
+  std::vector<HttpHeader> store_headers = {};  // x-amz-*; signed.
+  std::vector<HttpHeader> headers = {};        // Not signed.
+  // Must stay as it is until the transfer ended.
+  std::string_view body = {};
+  std::string_view body_sha256 = kEmptyPayloadSha256;  // In hexadecimal.
+};
 
 struct S3SignedRequest {
   HttpRequest http;
@@ -49,12 +62,17 @@ class S3Session {
   // Reads environment and profile files and settles region and endpoint; keys are looked for by the first Sign.
   // `progress` may be shared with anyone.
   static Result<std::unique_ptr<S3Session>> Open(const S3Location& location, const S3Options& options,
-                                                 std::shared_ptr<S3Progress> progress, EnvironmentLookup environment);
+                                                 std::shared_ptr<S3Progress> progress, EnvironmentLookup environment,
+                                                 S3Purpose purpose = S3Purpose::kRead);
   S3Session(const S3Session&) = delete;
   S3Session& operator=(const S3Session&) = delete;
 
-  // A request for the object with `headers` added (not signed) and timeouts set. May block for credentials.
-  Result<S3SignedRequest> Sign(std::string_view method, std::vector<HttpHeader> headers);
+  // The request with timeouts set. May block for credentials.
+  Result<S3SignedRequest> Sign(const S3Call& call);
+  // A request without a body; `headers` are not signed.
+  Result<S3SignedRequest> Sign(std::string_view method, std::vector<HttpHeader> headers) {
+    return Sign({.method = method, .headers = std::move(headers)});
+  }
 
   // What the finished `transfer` of `request` means; `is_success` tells which statuses the caller wanted.
   S3Verdict Judge(const S3SignedRequest& request, const HttpTransfer& transfer, bool is_success);
@@ -73,18 +91,19 @@ class S3Session {
   [[nodiscard]] RetryPolicy& retry() { return retry_; }
   [[nodiscard]] S3Progress& progress() { return *progress_; }
   [[nodiscard]] const S3Options& options() const { return options_; }
+  [[nodiscard]] const S3Location& location() const { return location_; }
 
  private:
   using Clock = std::chrono::steady_clock;
 
   S3Session(const S3Location& location, const S3Options& options, std::shared_ptr<S3Progress> progress,
-            AwsSettings settings);
+            AwsSettings settings, S3Purpose purpose);
   Status SettleEndpoint();
   Status SettleRegion();
   void SetRegion(std::string region);
   void NoteSource(const AwsCredentials& credentials);
   [[nodiscard]] std::vector<HttpHeader> StoreHeaders() const;
-  void AddSignature(std::string_view method, const AwsCredentials& credentials, std::vector<HttpHeader>& headers) const;
+  void AddSignature(const S3Call& call, const AwsCredentials& credentials, std::vector<HttpHeader>& headers) const;
   void SetTimeouts(HttpRequest& request) const;
   S3Verdict JudgeFault(const HttpTransfer& transfer) const;
   S3Verdict JudgeRefusal(const S3SignedRequest& request, const HttpResponse& response);
@@ -95,6 +114,7 @@ class S3Session {
   const std::shared_ptr<S3Progress> progress_;  // Shared with whoever shows it; the last user is unknown.
   const AwsSettings settings_;
   const Clock::time_point deadline_;
+  const S3Purpose purpose_;
   HttpEngine engine_;
   HttpEngine credential_engine_;  // Its own: keys may be renewed while the other's transfers are running.
   const CredentialWorld world_;

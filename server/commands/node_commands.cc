@@ -12,6 +12,7 @@
 #include "server/commands/families.h"
 #include "server/commands/help.h"
 #include "server/node/node_events.h"
+#include "server/persistence_service.h"
 
 namespace cachenode {
 namespace {
@@ -68,11 +69,23 @@ Status ShowEvents(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
+// NODE EXPORT name target -> what was begun: the data set as it is now goes to `<target>/<name>-0001.rdb` in an object
+// store. BGSAVE CANCEL ends it; INFO and NODE EVENTS tell how it went.
+// Errors: a target that is no bucket or folder of one; a background snapshot that runs.
+Status ExportSnapshot(CommandContext& context, Args args) {
+  Status status = context.parts().persistence->StartExport(args[2], args[3]);
+  if (status.ok()) context.reply().SimpleString("Background export started");
+  return status;
+}
+
 Status NodeHelp(CommandContext& context, Args /*args*/) {
   constexpr std::string_view kLines[] = {
       "EVENTS [COUNT <count>] [DURATION <minutes>]",
       "    List the newest events of this node (100 by default), of the last minutes only",
       "    if told so: id, date, source, name of the notification, message.",
+      "EXPORT <name> <target>",
+      "    Export the data set as it is now to <target>/<name>-0001.rdb, where <target> is",
+      "    a bucket, or a bucket and a folder: s3://bucket/folder.",
   };
   WriteHelp(context.reply(), "NODE", kLines);
   return Status::Ok();
@@ -89,6 +102,15 @@ constexpr CommandSpec kNodeSubcommands[] = {
              .complexity = "O(N) where N is the number of events kept.",
              .arguments = "[count:integer=COUNT] [minutes:integer=DURATION]",
              .tips = "nondeterministic_output"}},
+    {.name = "export",
+     .arity = 4,
+     .flags = kAdmin | kNoScript | kNoAsyncLoading | kExclusive,
+     .handler = ExportSnapshot,
+     .group = CommandGroup::kServer,
+     .doc = {.summary = "Exports the data set into an object store.",
+             .since = "0.1.0",
+             .complexity = "O(1)",
+             .arguments = "name:string target:string"}},
     {.name = "help",
      .arity = 2,
      .flags = kLoading | kStale,

@@ -189,6 +189,9 @@ struct S3Directives {
   bool s3_anonymous = false;
   bool s3_request_payer = false;
   std::string s3_expected_bucket_owner;
+  std::string s3_server_side_encryption;
+  std::string s3_sse_kms_key_id;
+  std::string s3_storage_class;
   std::string s3_ca_file;
   int64_t s3_part_size = 0;
   int64_t s3_parallel_parts = 0;

@@ -161,6 +161,7 @@ std::span<const OptionSpec> ServerOptionRows();
 std::span<const OptionSpec> DataOptionRows();
 std::span<const OptionSpec> NodeOptionRows();
 std::span<const OptionSpec> SnapshotOptionRows();
+std::span<const OptionSpec> NotifyOptionRows();
 std::span<const OptionSpec> TlsOptionRows();
 std::span<const OptionSpec> UnbuiltOptionRows();
 

@@ -54,8 +54,9 @@ struct Spelling {
 
 std::vector<const OptionSpec*> CollectOptions() {
   std::vector<const OptionSpec*> options;
-  for (const std::span<const OptionSpec> rows : {ServerOptionRows(), DataOptionRows(), SnapshotOptionRows(),
-                                                 NodeOptionRows(), TlsOptionRows(), UnbuiltOptionRows()}) {
+  for (const std::span<const OptionSpec> rows :
+       {ServerOptionRows(), DataOptionRows(), SnapshotOptionRows(), NodeOptionRows(), NotifyOptionRows(),
+        TlsOptionRows(), UnbuiltOptionRows()}) {
     for (const OptionSpec& row : rows) options.push_back(&row);
   }
   std::ranges::sort(options, {}, &OptionSpec::name);

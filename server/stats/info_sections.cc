@@ -50,10 +50,12 @@ std::string MakeInfo(const ServerParts& parts, const Config& config, std::span<c
                     .memory = GatherMemory(parts),
                     .snapshots = {},
                     .load = {},
+                    .exports = {},
                     .scripts = {}};
   if (parts.persistence != nullptr) {
     source.snapshots = parts.persistence->Snapshots();
     source.load = parts.persistence->Load();
+    source.exports = parts.persistence->Exports();
   }
   if (parts.scripts != nullptr) source.scripts = parts.scripts->figures();
   InfoText text;

@@ -27,6 +27,7 @@ struct InfoSource {
   MemoryReport memory;
   SnapshotFigures snapshots;
   LoadFigures load;
+  ExportFigures exports;
   ScriptFigures scripts;
 };
 

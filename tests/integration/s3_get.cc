@@ -1,11 +1,14 @@
 // Reads one S3 object with the server's own client and says what happened: the tool of tests/integration/s3_*.
 //
 //   s3_get <location> [--<directive> <value>]... [--output <file>] [--digest] [--read-bytes <n>]
-//          [--pause-ms <n>] [--cancel-after-ms <n>] [--local-file]
+//          [--pause-ms <n>] [--cancel-after-ms <n>] [--local-file] [--upload <file>] [--rdb-checksum]
+//          [--estimated-bytes <n>]
 //
-// Prints the client's events as lines "event <text>", then one line: "ok bytes=... sha256=... requests=... retries=...
-// wall_ms=... cpu_ms=... rss_kb=..." or "error <text>". --pause-ms sleeps after each read, --read-bytes is the size of
-// one. --local-file reads a file instead, for comparison. Exit status 0, 1 for an error, 2 for wrong use.
+// With --upload it writes the file to the location instead, --read-bytes at a time; --rdb-checksum has the upload
+// verify the checksum an RDB file ends with, --estimated-bytes is what it is told about the size. Prints the client's
+// events as lines "event <text>", then one line: "ok bytes=... sha256=... requests=... retries=... wall_ms=...
+// cpu_ms=... rss_kb=..." or "error <text>". --pause-ms sleeps after each read, --read-bytes is the size of one.
+// --local-file reads a file instead, for comparison. Exit status 0, 1 for an error, 2 for wrong use.
 #include <openssl/evp.h>
 #include <sys/resource.h>
 
@@ -30,6 +33,9 @@ struct ToolOptions {
   std::string output;
   bool digest = false;
   bool local_file = false;
+  std::string upload;
+  bool rdb_checksum = false;
+  uint64_t estimated_bytes = 0;
   size_t read_bytes = 256 * 1024;
   int64_t pause_ms = 0;
   int64_t cancel_after_ms = -1;
@@ -57,6 +63,9 @@ bool SetOption(ToolOptions& tool, const std::string& name, const std::string& va
       {"--s3-anonymous", [&] { s3.s3_anonymous = IsYes(value); }},
       {"--s3-request-payer", [&] { s3.s3_request_payer = IsYes(value); }},
       {"--s3-expected-bucket-owner", [&] { s3.s3_expected_bucket_owner = value; }},
+      {"--s3-server-side-encryption", [&] { s3.s3_server_side_encryption = value; }},
+      {"--s3-sse-kms-key-id", [&] { s3.s3_sse_kms_key_id = value; }},
+      {"--s3-storage-class", [&] { s3.s3_storage_class = value; }},
       {"--s3-ca-file", [&] { s3.s3_ca_file = value; }},
       {"--s3-part-size", [&] { s3.s3_part_size = static_cast<size_t>(ToInt(value)); }},
       {"--s3-parallel-parts", [&] { s3.s3_parallel_parts = static_cast<size_t>(ToInt(value)); }},
@@ -64,6 +73,8 @@ bool SetOption(ToolOptions& tool, const std::string& name, const std::string& va
       {"--s3-stall-timeout", [&] { s3.s3_stall_timeout_s = ToInt(value); }},
       {"--s3-connect-timeout", [&] { s3.s3_connect_timeout_s = ToInt(value); }},
       {"--s3-max-attempts", [&] { s3.s3_max_attempts = static_cast<int>(ToInt(value)); }},
+      {"--upload", [&] { tool.upload = value; }},
+      {"--estimated-bytes", [&] { tool.estimated_bytes = static_cast<uint64_t>(ToInt(value)); }},
       {"--output", [&] { tool.output = value; }},
       {"--read-bytes", [&] { tool.read_bytes = static_cast<size_t>(ToInt(value)); }},
       {"--pause-ms", [&] { tool.pause_ms = ToInt(value); }},
@@ -79,6 +90,8 @@ bool ParseArguments(const std::vector<std::string>& arguments, ToolOptions& tool
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] == "--digest") {
       tool.digest = true;
+    } else if (arguments[i] == "--rdb-checksum") {
+      tool.rdb_checksum = true;
     } else if (arguments[i] == "--local-file") {
       tool.local_file = true;
     } else if (arguments[i].substr(0, 2) != "--" && tool.location.empty()) {
@@ -153,6 +166,39 @@ Result<int64_t> ReadAll(ByteSource& source, const ToolOptions& tool, Sha256& dig
   return total;
 }
 
+Result<int64_t> UploadAll(const ToolOptions& tool, const std::shared_ptr<S3Progress>& progress) {
+  Result<S3Location> location = ParseS3Location(tool.location);
+  if (!location) return location.error();
+  Result<std::unique_ptr<ByteSink>> sink =
+      OpenS3Upload(*location, {tool.s3, tool.estimated_bytes, tool.rdb_checksum, {}}, progress);
+  if (!sink) return sink.error();
+  LocalFileSource file(tool.upload);
+  std::vector<char> buffer(tool.read_bytes);
+  int64_t total = 0;
+  while (true) {
+    Result<size_t> count = file.Read(buffer);
+    if (!count) return count.error();
+    if (*count == 0) break;
+    if (Status failed = (*sink)->Write({buffer.data(), *count}); !failed.ok()) return failed;
+    total += static_cast<int64_t>(*count);
+    if (tool.pause_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(tool.pause_ms));
+  }
+  if (Status failed = (*sink)->Commit(); !failed.ok()) return failed;
+  return total;
+}
+
+// The most memory held since the program began; what getrusage tells includes the process that forked it.
+long PeakKilobytes() {
+  std::FILE* file = std::fopen("/proc/self/status", "r");
+  long kilobytes = -1;
+  char line[256];
+  while (file != nullptr && std::fgets(line, sizeof line, file) != nullptr) {
+    if (std::sscanf(line, "VmHWM: %ld", &kilobytes) == 1) break;
+  }
+  if (file != nullptr) std::fclose(file);
+  return kilobytes;
+}
+
 int64_t CpuMs() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -177,7 +223,9 @@ int Main(const std::vector<std::string>& arguments) {
   const auto started = std::chrono::steady_clock::now();
   Sha256 digest;
   Result<int64_t> total = Status(Err::kCancelled);
-  {
+  if (!tool.upload.empty()) {
+    total = UploadAll(tool, progress);
+  } else {
     Result<std::unique_ptr<ByteSource>> source = Open(tool, progress);
     total = source ? ReadAll(**source, tool, digest) : Result<int64_t>(source.error());
   }
@@ -188,12 +236,10 @@ int Main(const std::vector<std::string>& arguments) {
     std::printf("error %s wall_ms=%lld\n", text.c_str(), static_cast<long long>(wall.count()));
     return 1;
   }
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
   std::printf("ok bytes=%lld sha256=%s requests=%lld retries=%lld wall_ms=%lld cpu_ms=%lld rss_kb=%ld\n",
               static_cast<long long>(*total), tool.digest ? digest.Hex().c_str() : "-",
               static_cast<long long>(progress->requests), static_cast<long long>(progress->retries),
-              static_cast<long long>(wall.count()), static_cast<long long>(CpuMs()), usage.ru_maxrss);
+              static_cast<long long>(wall.count()), static_cast<long long>(CpuMs()), PeakKilobytes());
   return 0;
 }
 

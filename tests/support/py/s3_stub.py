@@ -6,7 +6,7 @@
         ...
         stub.requests                          # what was asked, and how it was answered
 
-It speaks HEAD, GET (ranges, If-Match, If-None-Match), PUT, DELETE and ListObjectsV2, path style and virtual-host style
+It speaks HEAD, GET (ranges, If-Match, If-None-Match), PUT, DELETE, ListObjectsV2 and multipart uploads, path style and virtual-host style
 (bucket.localhost), plain or TLS; and it plays the credential services: instance metadata, container, STS. Objects lie
 in memory files and leave by sendfile, so that it costs little beside the client under test.
 
@@ -25,11 +25,19 @@ Faults (`inject`), each with `times` (default 1) and `when` (default any object 
     replace_silently   the same, and If-Match is ignored
     garbage        answer something that is not HTTP
     hang           answer nothing for `seconds`
+    cut_body       reset the connection after `after` bytes of the request's body
+    stall_body     read `after` bytes of the request's body, then nothing for `seconds`
+    corrupt        a byte of the request's body changes on its way
+    lose_answer    do what is asked, then reset the connection instead of answering
+    error_in_200   answer a completion with 200 and error `code` in the body
+    no_etag        take a part and give it no ETag
+    lose_bytes     complete an object without its last `missing` bytes
 """
 
 import argparse
 import hashlib
 import hmac
+import html
 import os
 import re
 import socket
@@ -47,7 +55,7 @@ SKEW_SECONDS_MAX = 15 * 60
 REASONS = {200: "OK", 204: "No Content", 206: "Partial Content", 301: "Moved Permanently", 304: "Not Modified",
            307: "Temporary Redirect", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
            412: "Precondition Failed", 416: "Range Not Satisfiable", 429: "Too Many Requests",
-           500: "Internal Server Error", 503: "Service Unavailable"}
+           500: "Internal Server Error", 501: "Not Implemented", 503: "Service Unavailable"}
 
 
 class Key:
@@ -89,12 +97,41 @@ class Request:
             self.bucket, _, self.key = decoded[1:].partition("/")
         match = re.match(r"bytes=(\d+)-", headers.get("range", ""))
         self.range_start = int(match.group(1)) if match else None
+        self.parameters = dict(urllib.parse.parse_qsl(self.query, keep_blank_values=True))
+        self.part = int(self.parameters.get("partNumber", 0))
         self.status = None
         self.code = None
 
     @property
     def is_object_get(self):
         return self.method == "GET" and self.key != "" and not self.target.startswith("/latest/")
+
+
+    @property
+    def is_begin(self):
+        return self.method == "POST" and "uploads" in self.parameters
+
+    @property
+    def is_part(self):
+        return self.method == "PUT" and "uploadId" in self.parameters
+
+    @property
+    def is_completion(self):
+        return self.method == "POST" and "uploadId" in self.parameters
+
+    @property
+    def is_abort(self):
+        return self.method == "DELETE" and "uploadId" in self.parameters
+
+
+class Upload:
+    """A multipart upload that has begun."""
+
+    def __init__(self, request):
+        self.place = request.bucket, request.key
+        self.headers = {name: value for name, value in request.headers.items()
+                        if name.startswith("x-amz-meta-") or name.startswith("x-amz-server-side-") or name == "x-amz-storage-class"}
+        self.parts = {}  # Number -> (bytes, ETag).
 
 
 class Refusal(Exception):
@@ -137,6 +174,10 @@ class S3Stub:
         self.region = region
         self.keys = {"AKIDTEST": Key("secret/test+key")}
         self.public_buckets = set()
+        self.buckets = set()         # That are there though empty.
+        self.knows_conditions = True # If-None-Match on a completion; else 501.
+        self.part_bytes_min = 5 << 20
+        self.uploads = {}            # Those that have begun and not ended, by id.
         self.required_headers = {}   # Header -> value every object request must carry and sign.
         self.clock_offset = 0        # Seconds the store's clock is ahead.
         self.metadata = {}           # Path -> body or callable(request) of the instance metadata and container services.
@@ -183,6 +224,9 @@ class S3Stub:
     def inject(self, action, times=1, when=None, **parameters):
         with self._lock:
             self._faults.append(Fault(action, when or (lambda request: request.is_object_get), times, parameters))
+
+    def has(self, bucket, key):
+        return (bucket, key) in self._objects
 
     def object_requests(self, method="GET"):
         return [request for request in self.requests if request.method == method and request.key]
@@ -233,6 +277,8 @@ class S3Stub:
         if headers.get("expect", "").lower() == "100-continue":
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         length = int(headers.get("content-length", 0))
+        if length:
+            self._maybe_break_body(connection, Request(method, target, headers, b""), len(buffer))
         pieces = [buffer]
         missing = length - len(buffer)
         while missing > 0:
@@ -244,6 +290,24 @@ class S3Stub:
         body = b"".join(pieces)
         return Request(method, target, headers, body[:length]), body[length:]
 
+    def _maybe_break_body(self, connection, request, received):
+        fault = self._take_fault(request, ("cut_body", "stall_body"))
+        if fault is None:
+            return
+        while received < fault.after:
+            piece = connection.recv(min(65536, fault.after - received))
+            if not piece:
+                break
+            received += len(piece)
+        if fault.action == "stall_body":
+            time.sleep(fault.seconds)
+        self._reset(connection)
+
+    @staticmethod
+    def _reset(connection):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raise Disconnect
+
     def _answer(self, connection, request):
         try:
             fault = self._take_fault(request)
@@ -251,15 +315,18 @@ class S3Stub:
                 return
             if self._is_service(request):
                 return self._answer_service(connection, request)
+            if fault and fault.action == "corrupt":
+                request.body = bytes([request.body[0] ^ 1]) + request.body[1:]
             self._verify(request)
             self._answer_object(connection, request, fault)
         except Refusal as refusal:
             self._send_refusal(connection, request, refusal)
 
-    def _take_fault(self, request):
+    def _take_fault(self, request, actions=None):
         with self._lock:
             for fault in self._faults:
-                if fault.times > 0 and fault.when(request):
+                of_body = fault.action in ("cut_body", "stall_body")
+                if fault.times > 0 and of_body == (actions is not None) and fault.when(request):
                     fault.times -= 1
                     return fault
         return None
@@ -353,6 +420,8 @@ class S3Stub:
     def _answer_object(self, connection, request, fault):
         if fault and fault.action in ("replace", "replace_silently"):
             self.put(request.bucket, request.key, fault.data)
+        if request.is_begin or "uploadId" in request.parameters:
+            return self._answer_upload(connection, request, fault)
         if request.method == "PUT" and request.key:
             self.put(request.bucket, request.key, request.body)
             return self._send(connection, request, 200, {"ETag": self.etag(request.bucket, request.key)})
@@ -366,11 +435,76 @@ class S3Stub:
             return self._list(connection, request)
         return self._get(connection, request, fault)
 
+    def _bucket_exists(self, bucket):
+        return bucket in self.buckets or any(name == bucket for name, _ in self._objects)
+
+    def _answer_upload(self, connection, request, fault):
+        """Begins, feeds, completes or aborts a multipart upload."""
+        if not self._bucket_exists(request.bucket):
+            raise Refusal(404, "NoSuchBucket", "The specified bucket does not exist")
+        if request.is_begin:
+            with self._lock:
+                name = "upload-%d" % (len(self.requests) + 1)
+                self.uploads[name] = Upload(request)
+            return self._send_upload_answer(connection, request, fault, "InitiateMultipartUploadResult",
+                                            "<UploadId>%s</UploadId>" % name)
+        upload = self.uploads.get(request.parameters["uploadId"])
+        if upload is None or upload.place != (request.bucket, request.key):
+            raise Refusal(404, "NoSuchUpload", "The specified multipart upload does not exist.")
+        if request.is_abort:
+            del self.uploads[request.parameters["uploadId"]]
+            return self._send(connection, request, 204)
+        if request.is_completion:
+            return self._complete(connection, request, fault, upload)
+        if not request.is_part or not 1 <= request.part <= 10000:
+            raise Refusal(400, "InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
+        etag = '"%s"' % hashlib.md5(request.body).hexdigest()
+        upload.parts[request.part] = (request.body, etag)
+        size, request.body, request.body_size = len(request.body), b"", len(request.body)
+        if fault and fault.action == "lose_answer":
+            self._reset(connection)
+        bare = fault is not None and fault.action == "no_etag"
+        return self._send(connection, request, 200, {} if bare else {"ETag": etag, "x-received": str(size)})
+
+    def _send_upload_answer(self, connection, request, fault, element, fields):
+        if fault and fault.action == "lose_answer":
+            self._reset(connection)
+        body = '<?xml version="1.0" encoding="UTF-8"?>\n<%s>%s</%s>' % (element, fields, element)
+        return self._send(connection, request, 200, {"Content-Type": "application/xml"}, body.encode())
+
+    def _complete(self, connection, request, fault, upload):
+        if fault and fault.action == "error_in_200":
+            return self._send_upload_answer(connection, request, None, "Error", "<Code>%s</Code><Message>injected</Message>"
+                                            % fault.code)
+        if "if-none-match" in request.headers:
+            if not self.knows_conditions:
+                raise Refusal(501, "NotImplemented", "A header you provided implies functionality that is not implemented.")
+            if self.has(*upload.place):
+                raise Refusal(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+        listed = [(int(number), html.unescape(etag)) for number, etag in
+                  re.findall(r"<PartNumber>(\d+)</PartNumber><ETag>([^<]*)</ETag>", request.body.decode())]
+        if not listed or [number for number, _ in listed] != sorted(number for number, _ in listed):
+            raise Refusal(400, "InvalidPartOrder", "The list of parts was not in ascending order.")
+        if any(number not in upload.parts or upload.parts[number][1] != etag for number, etag in listed):
+            raise Refusal(400, "InvalidPart", "One or more of the specified parts could not be found.")
+        pieces = [upload.parts[number][0] for number, _ in listed]
+        if any(len(piece) < self.part_bytes_min for piece in pieces[:-1]):
+            raise Refusal(400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
+        data = b"".join(pieces)
+        if fault and fault.action == "lose_bytes":
+            data = data[:-fault.missing]
+        self.put(*upload.place, data, upload.headers)
+        digests = b"".join(bytes.fromhex(etag.strip('"')) for _, etag in listed)
+        self._objects[upload.place].etag = '"%s-%d"' % (hashlib.md5(digests).hexdigest(), len(listed))
+        del self.uploads[request.parameters["uploadId"]]
+        return self._send_upload_answer(connection, request, fault, "CompleteMultipartUploadResult",
+                                        "<ETag>%s</ETag>" % escape(self.etag(*upload.place)))
+
     def _list(self, connection, request):
         query = urllib.parse.parse_qs(request.query)
         prefix = query.get("prefix", [""])[0]
         found = sorted(key for bucket, key in self._objects if bucket == request.bucket and key.startswith(prefix))
-        if not any(bucket == request.bucket for bucket, _ in self._objects):
+        if not self._bucket_exists(request.bucket):
             raise Refusal(404, "NoSuchBucket", "The specified bucket does not exist")
         rows = "".join("<Contents><Key>%s</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified><ETag>%s</ETag>"
                        "<Size>%d</Size><StorageClass>STANDARD</StorageClass></Contents>"
@@ -384,7 +518,7 @@ class S3Stub:
     def _get(self, connection, request, fault):
         stored = self._objects.get((request.bucket, request.key))
         if stored is None:
-            if not any(bucket == request.bucket for bucket, _ in self._objects):
+            if not self._bucket_exists(request.bucket):
                 raise Refusal(404, "NoSuchBucket", "The specified bucket does not exist")
             raise Refusal(404, "NoSuchKey", "The specified key does not exist.")
         silently = fault is not None and fault.action == "replace_silently"

@@ -302,5 +302,68 @@ TEST(SavePolicy, IsDueWhenTimeAndChangesAreReached) {
   EXPECT_NE(policy.Due(state), nullptr);
 }
 
+// Remembers how it ended.
+struct JobProbe {
+  SnapshotJob Job(SinkFactory sink) {
+    return {.open_sink = std::move(sink),
+            .interrupt = [this] { ++interrupts; },
+            .on_end =
+                [this](const Status& status, const SnapshotJobResult& how) {
+                  code = status.code();
+                  result = how;
+                  ++ends;
+                },
+            .what = "Job"};
+  }
+  std::atomic<int> interrupts{0};
+  int ends = 0;
+  Err code = Err::kOk;
+  SnapshotJobResult result;
+};
+
+TEST_F(SnapshotterTest, AJobCountsAsNoSave) {
+  PutMany(100);
+  JobProbe probe;
+  const SnapshotFigures before = rig_.snapshotter.Figures();
+  ASSERT_TRUE(rig_.snapshotter.Start(probe.Job(rig_.Sink())).ok());
+  EXPECT_TRUE(rig_.snapshotter.RunsJob());
+  EXPECT_EQ(rig_.snapshotter.Start().text(), "ERR Background save already in progress");
+  rig_.RunToEnd();
+  EXPECT_EQ(probe.ends, 1);
+  EXPECT_EQ(probe.code, Err::kOk);
+  EXPECT_EQ(probe.result.keys, 100U);
+  EXPECT_EQ(probe.result.bytes, rig_.file.size());
+  EXPECT_EQ(KeysOfFile(rig_.file).size(), 100U);
+  const SnapshotFigures after = rig_.snapshotter.Figures();
+  EXPECT_EQ(after.saves, before.saves);
+  EXPECT_EQ(after.changes_since_save, before.changes_since_save);
+  EXPECT_FALSE(rig_.snapshotter.RunsJob());
+}
+
+TEST_F(SnapshotterTest, AFailedJobRefusesNoWrites) {
+  PutMany(1000);
+  rig_.snapshotter.policy().SetPoints({{3600, 1000000}});
+  rig_.snapshotter.policy().SetStopWritesOnError(true);
+  JobProbe probe;
+  TestSink::Behaviour full;
+  full.room_bytes = 100;
+  ASSERT_TRUE(rig_.snapshotter.Start(probe.Job(rig_.Sink(full))).ok());
+  rig_.RunToEnd();
+  EXPECT_EQ(probe.ends, 1);
+  EXPECT_EQ(probe.code, Err::kIo);
+  EXPECT_TRUE(rig_.snapshotter.Figures().last_ok);
+  EXPECT_FALSE(rig_.snapshotter.RefusesWrites());
+}
+
+TEST_F(SnapshotterTest, ACancelledJobIsInterrupted) {
+  PutMany(1000);
+  JobProbe probe;
+  ASSERT_TRUE(rig_.snapshotter.Start(probe.Job(rig_.Sink())).ok());
+  ASSERT_TRUE(rig_.snapshotter.Cancel());
+  EXPECT_EQ(probe.interrupts, 1);
+  EXPECT_EQ(probe.ends, 1);
+  EXPECT_EQ(probe.code, Err::kCancelled);
+}
+
 }  // namespace
 }  // namespace cachenode
