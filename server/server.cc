@@ -22,6 +22,7 @@
 #include "server/process/process_limits.h"
 #include "server/process/start_pages.h"
 #include "server/process/unfinished_file.h"
+#include "server/s3_settings.h"
 #include "server/stats/info_sections.h"
 #include "server/stats/memory_report.h"
 #include "server/worker.h"
@@ -68,14 +69,29 @@ Server::Server(LaunchConfig launch, ProcessTitle& title)
       world_(config_.Current().io_threads == 1),
       retired_(world_),
       events_(log_, clock_, config_.Current().cluster_id),
+      notifications_(log_, events_.source_identifier(), [this] { return NotificationSettings(); }),
       stats_(worker_count(), commands_.count()),
       clients_(worker_count()),
       acl_(config_, commands_, clients_, log_),
       background_([this] { PinThread(config_.Share()->bio_cpulist, log_); }),
       admission_(parts_, workers_),
-      oom_score_base_(ReadOomScore()) {}
+      oom_score_base_(ReadOomScore()) {
+  events_.SetListener([this](const NodeEvent& event) { notifications_.Enqueue(event); });
+}
 
 Server::~Server() { CrashReport::SetDetails({}); }
+
+// Any thread.
+NotificationSender::Settings Server::NotificationSettings() {
+  const std::shared_ptr<const Config> config = config_.Share();
+  return {.url = config->notification_url,
+          .topic_arn = config->notification_topic_arn,
+          .sns_endpoint = config->sns_endpoint,
+          .ca_file = config->notification_ca_file,
+          .timeout_ms = config->notification_timeout * 1000,
+          .attempts_max = config->notification_max_attempts,
+          .aws = S3OptionsOf(*config, log_)};
+}
 
 uint32_t Server::worker_count() const { return static_cast<uint32_t>(config_.Current().io_threads); }
 
@@ -161,6 +177,7 @@ bool Server::MakeWorkers() {
   client_services_ = std::make_unique<ClientServices>(parts_);
   parts_.acl = &acl_;
   parts_.events = &events_;
+  parts_.notifications = &notifications_;
   for (uint32_t i = 0; i < worker_count(); ++i) {
     maintenance_.push_back(std::make_unique<KeyspaceMaintenance>(parts_, i, worker_count()));
     workers_.push_back(std::make_unique<Worker>(WorkerSetup{i, &log_, &clock_}, parts_, stats_.worker(i)));
@@ -312,6 +329,7 @@ void Server::RunWorkers() {
   snapshots_->Stop();
   background_.Drain(BackgroundPool::Lane::kTransfer);  // Its jobs write to workers.
   persistence_->Stop();
+  notifications_.Stop();
   signals_.reset();
   watchdog_.reset();
   pid_file_.reset();

@@ -25,6 +25,7 @@
 #include "server/lazy_free.h"
 #include "server/net/listener.h"
 #include "server/node/node_events.h"
+#include "server/node/notification_sender.h"
 #include "server/node_state.h"
 #include "server/persistence_service.h"
 #include "server/process/crash_report.h"
@@ -75,6 +76,7 @@ class Server final : private ConfigApplier {
   void StopBySignal(int signal_number);
   Status SaveForShutdown(const ShutdownRequest& request);
   [[nodiscard]] PersistenceService::Hooks PersistenceHooks();
+  [[nodiscard]] NotificationSender::Settings NotificationSettings();
   // The data set is there: clients that ask now get answers.
   void OnLoaded();
   void RecordStart(const Config& config);
@@ -93,6 +95,7 @@ class Server final : private ConfigApplier {
   QuiescentRetireList retired_;
   std::unique_ptr<Keyspace> keyspace_;
   NodeEvents events_;
+  NotificationSender notifications_;
   StatsHub stats_;
   SlowLog slowlog_;
   LatencyMonitor latency_;

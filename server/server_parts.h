@@ -23,6 +23,7 @@ class LatencyMonitor;
 class Log;
 class MonitorFeed;
 class NodeEvents;
+class NotificationSender;
 struct NodeState;
 class PersistenceService;
 class PubSub;
@@ -62,6 +63,8 @@ struct ServerParts {
   NodeEvents* events = nullptr;               // server/node/node_events.h: what happened to this node.
   CommandLog* command_log = nullptr;          // server/stats/command_log.h: large requests and replies.
   SnapshotService* snapshots = nullptr;       // server/node/snapshot_service.h: named snapshots.
+  // Who is told of events: server/node/notification_sender.h. Null in harnesses.
+  NotificationSender* notifications = nullptr;
   // In the order they are told. Filled before the workers start; a part that is not there (harnesses) is not listed.
   std::vector<KeyEventListener*> key_listeners = {};     // server/key_events.h
   std::vector<SessionListener*> session_listeners = {};  // server/session_listener.h

@@ -17,6 +17,7 @@
 #include "server/config/config_unbuilt.h"
 #include "server/config/engine_version.h"
 #include "server/config/node_directives.h"
+#include "server/config/notify_directives.h"
 #include "server/config/option_types.h"
 #include "server/config/snapshot_directives.h"
 #include "server/config/tls_directives.h"
@@ -214,6 +215,7 @@ struct Config : NetworkDirectives,
                 AppendOnlyDirectives,
                 ReplicationDirectives,
                 ClusterDirectives,
-                TlsDirectives {};
+                TlsDirectives,
+                NotifyDirectives {};
 
 }  // namespace cachenode

@@ -1,6 +1,7 @@
 // Rows of the option table: what leaves the node on its own: exported snapshots and notifications.
 #include <algorithm>
 
+#include "persistence/s3/s3_endpoint.h"
 #include "server/config/option_row.h"
 
 namespace cachenode {
@@ -24,6 +25,28 @@ std::string RefuseKeyId(std::string_view value) {
   return ok ? "" : "must be printable and without blanks";
 }
 
+constexpr size_t kUrlBytesMax = 2048;
+constexpr int64_t kTimeoutMaxS = 300;
+constexpr int64_t kAttemptsMax = 1000;
+
+std::string RefuseUrl(std::string_view value) {
+  if (value.empty()) return "";
+  std::string_view rest = value;
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (value.starts_with(scheme)) rest.remove_prefix(scheme.size());
+  }
+  const bool printable = std::ranges::all_of(value, [](char c) { return c > ' ' && c < 0x7F; });
+  const bool has_host = !rest.empty() && rest.front() != '/' && rest.front() != '?' && rest.front() != '#';
+  if (rest.size() < value.size() && has_host && printable && value.size() <= kUrlBytesMax) return "";
+  return "must be http://host... or https://host... without blanks, or empty";
+}
+
+std::string RefuseEndpoint(std::string_view value) {
+  if (value.empty()) return "";
+  const Result<S3Endpoint> endpoint = ParseS3Endpoint(value);
+  return endpoint ? "" : std::string(endpoint.status().text());
+}
+
 constexpr OptionSpec kRows[] = {
     // Of objects that exports write.
     Text<&Config::s3_server_side_encryption>("s3-server-side-encryption", "")
@@ -38,6 +61,16 @@ constexpr OptionSpec kRows[] = {
         .Flags(kOptionOurs)
         .Of(Feature::kS3)
         .RefusedBy(RefuseStorageClass),
+
+    // Who is told of events.
+    Text<&Config::notification_url>("notification-url", "").Flags(kOptionOurs | kOptionSensitive).RefusedBy(RefuseUrl),
+    Text<&Config::notification_ca_file>("notification-ca-file", "").Flags(kOptionOurs),
+    Integer<&Config::notification_timeout>("notification-timeout", "10", {1, kTimeoutMaxS})
+        .Flags(kOptionOurs)
+        .In(Unit::kSeconds),
+    Integer<&Config::notification_max_attempts>("notification-max-attempts", "30", {1, kAttemptsMax})
+        .Flags(kOptionOurs),
+    Text<&Config::sns_endpoint>("sns-endpoint", "").Flags(kOptionOurs).RefusedBy(RefuseEndpoint),
 };
 
 }  // namespace

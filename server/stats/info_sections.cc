@@ -36,6 +36,7 @@ std::span<const InfoSection> InfoSections() {
       {.name = "Node", .fields = info::NodeFields()},
       {.name = "Snapshots", .fields = info::SnapshotFields()},
       {.name = "Cluster", .write_all = WriteCluster},
+      {.name = "Notifications", .fields = info::NotificationFields()},
       {.name = "Keyspace", .write_all = info::WriteKeyspace},
   };
   return kSections;

@@ -62,8 +62,9 @@ std::span<const InfoField> PersistenceFields();
 std::span<const InfoField> StatsFields();
 std::span<const InfoField> ReplicationFields();
 std::span<const InfoField> CpuFields();
-std::span<const InfoField> NodeFields();      // server/node/info_node.cc
-std::span<const InfoField> SnapshotFields();  // server/node/info_snapshots.cc
+std::span<const InfoField> NodeFields();          // server/node/info_node.cc
+std::span<const InfoField> SnapshotFields();      // server/node/info_snapshots.cc
+std::span<const InfoField> NotificationFields();  // server/node/info_notifications.cc
 void WriteCommandStats(InfoText& text, const InfoSource& source);
 void WriteErrorStats(InfoText& text, const InfoSource& source);
 void WriteLatencyStats(InfoText& text, const InfoSource& source);
