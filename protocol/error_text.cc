@@ -86,15 +86,18 @@ std::string WrongArityText(std::string_view command) {
   return text.append(command).append("' command");
 }
 
-std::string UnknownCommandText(std::span<const std::string_view> args) {
+std::string UnknownCommandText(std::span<const std::string_view> args, UnknownWording wording) {
+  const bool is_old = wording == UnknownWording::kBackquotes;
+  const std::string_view quote = is_old ? "`" : "'";
   std::string shown_args;
   for (size_t i = 1; i < args.size() && shown_args.size() < kShownBytesMax; ++i) {
     const size_t room = kShownBytesMax - shown_args.size();
-    shown_args.append("'").append(Shown(args[i], room)).append("' ");
+    shown_args.append(quote).append(Shown(args[i], room)).append(quote).append(is_old ? ", " : " ");
   }
-  std::string text("ERR unknown command '");
-  if (!args.empty()) text.append(Shown(args[0]));
-  return text.append("', with args beginning with: ").append(shown_args);
+  std::string text("ERR unknown command ");
+  text.append(quote).append(args.empty() ? std::string_view() : Shown(args[0])).append(quote);
+  if (wording == UnknownWording::kBare) return text;
+  return text.append(", with args beginning with: ").append(shown_args);
 }
 
 std::string UnknownSubcommandText(std::string_view container, std::string_view subcommand) {

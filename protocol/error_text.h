@@ -22,8 +22,12 @@ namespace cachenode {
 
 // "ERR wrong number of arguments for 'get' command".
 [[nodiscard]] std::string WrongArityText(std::string_view command);
-// "ERR unknown command 'FOO', with args beginning with: 'a' 'b' ". `args` starts with the command itself.
-[[nodiscard]] std::string UnknownCommandText(std::span<const std::string_view> args);
+// The wording for unknown commands changed with engines 5.0 and 7.0.
+enum class UnknownWording : uint8_t { kBare, kBackquotes, kQuotes };
+// "ERR unknown command 'FOO', with args beginning with: 'a' 'b' "; ERR unknown command `FOO`, with args beginning with:
+// `a`, `b`, before 7.0; "ERR unknown command 'FOO'" before 5.0. `args` starts with the command itself.
+[[nodiscard]] std::string UnknownCommandText(std::span<const std::string_view> args,
+                                             UnknownWording wording = UnknownWording::kQuotes);
 // "ERR unknown subcommand 'FOO'. Try CONFIG HELP." `container` in any case, shown in capitals.
 [[nodiscard]] std::string UnknownSubcommandText(std::string_view container, std::string_view subcommand);
 // "ERR unknown subcommand or wrong number of arguments for 'FOO'. Try DEBUG HELP."

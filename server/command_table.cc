@@ -134,6 +134,29 @@ Status CommandTable::Rename(std::string_view old_name, std::string_view new_name
   return Status::Ok();
 }
 
+bool CommandTable::Hide(std::string_view full_name) {
+  const size_t bar = full_name.find('|');
+  const auto take = [this](std::vector<std::unique_ptr<Command>>& commands, std::string_view name) {
+    const auto found = std::find_if(commands.begin(), commands.end(),
+                                    [&](const auto& command) { return EqualsIgnoreCase(command->spec->name, name); });
+    if (found == commands.end()) return false;
+    (*found)->is_hidden = true;
+    for (const auto& subcommand : (*found)->subcommands) subcommand->is_hidden = true;
+    hidden_.push_back(std::move(*found));
+    commands.erase(found);
+    return true;
+  };
+  if (bar == std::string_view::npos) {
+    const bool is_taken = take(commands_, full_name);
+    BuildIndex();
+    return is_taken;
+  }
+  const auto parent = std::find_if(commands_.begin(), commands_.end(), [&](const auto& command) {
+    return EqualsIgnoreCase(command->spec->name, full_name.substr(0, bar));
+  });
+  return parent != commands_.end() && take((*parent)->subcommands, full_name.substr(bar + 1));
+}
+
 void CommandTable::BuildIndex() {
   // The multiplier is searched until no two names meet in a slot; deterministic, and a few tries suffice because the
   // table is much larger than the number of commands.

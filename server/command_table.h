@@ -31,6 +31,7 @@ struct Command {
   int16_t last_key = 0;
   int16_t key_step = 0;
   bool keys_need_search = false;
+  bool is_hidden = false;  // Taken out of the table; only its id is still there.
   CommandHandler handler = nullptr;
   std::string name;       // As a client calls it: "get", after a rename the new name.
   std::string full_name;  // "client|list" for a subcommand.
@@ -59,6 +60,10 @@ class CommandTable {
   // Errors: kConfig when the old name is unknown or the new one taken.
   Status Rename(std::string_view old_name, std::string_view new_name);
 
+  // Takes a command out, as if there were none of its name ("debug", "config|set"): its row's name counts, not what a
+  // rename made of it. Before the workers start. False when there is none.
+  bool Hide(std::string_view full_name);
+
   // The top-level command called `name`, null when unknown. A few dozen instructions.
   [[nodiscard]] const Command* Find(std::string_view name) const;
   // Finds "config|get" or "get".
@@ -86,6 +91,7 @@ class CommandTable {
   [[nodiscard]] bool TryIndex(uint64_t multiplier);
 
   std::vector<std::unique_ptr<Command>> commands_;
+  std::vector<std::unique_ptr<Command>> hidden_;  // Keep their ids.
   std::vector<Command*> by_id_;
   std::vector<Slot> slots_;
   uint64_t multiplier_ = 0;

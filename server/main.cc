@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "server/process/daemon.h"
 #include "server/process/process_title.h"
 #include "server/server.h"
+#include "server/subcommands.h"
 
 namespace {
 
@@ -26,18 +28,28 @@ int Answer(const std::string& text, std::FILE* stream, int exit_code) {
 
 int Serve(const CommandLine& line, cachenode::ProcessTitle& title) {
   LaunchConfig launch = cachenode::ReadLaunchConfig(line);
+  cachenode::DropKeptText(line.restart_state);
   if (!launch.failure.empty()) return Answer(launch.failure, stderr, 1);
   const cachenode::Config& config = launch.loaded->config;
   if (!config.dir.empty() && chdir(config.dir.c_str()) != 0) {
     std::perror("Can't chdir to 'dir'");
     return 1;
   }
-  if (config.daemonize && !cachenode::Daemonize()) {
+  if (config.daemonize && line.restart_state.empty() && !cachenode::Daemonize()) {
     std::perror("Can't daemonize");
     return 1;
   }
-  cachenode::Server server(std::move(launch), title);
-  return server.Run();
+  std::optional<cachenode::RestartPlan> restart;
+  int exit_code = 0;
+  {
+    cachenode::Server server(std::move(launch), title);
+    exit_code = server.Run();
+    restart = server.TakeRestart();
+  }
+  if (!restart) return exit_code;
+  cachenode::ReplaceProcess(*restart);
+  std::perror("Can't restart");
+  return 1;
 }
 
 }  // namespace
@@ -47,6 +59,7 @@ int main(int argc, char** argv) {
   if (!arguments.empty() && arguments[0] == "snapshot") {
     return cachenode::RunSnapshotTool(std::span(arguments).subspan(1), stdout, stderr);
   }
+  if (const std::optional<int> status = cachenode::RunSubcommand(arguments)) return *status;
   const CommandLine line = cachenode::ParseCommandLine(arguments);
   switch (line.action) {
     case LaunchAction::kPrint:

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 
 #include "persistence/catalogue/snapshot_catalogue.h"
@@ -62,6 +63,8 @@ bool BeginsWithSnapshot(const Config& config) {
   return !config.s3_snapshot_location.empty() || !config.restore_snapshot.empty();
 }
 
+constexpr const char* kRestartSuffix = ".restart";
+
 bool FileExists(const std::string& path) {
   struct stat status {};
   return stat(path.c_str(), &status) == 0;
@@ -112,6 +115,27 @@ WorldLock::Seat* PersistenceService::CallerSeat() {
 
 std::string PersistenceService::DumpPath(const Config& config) { return config.dir + "/" + config.dbfilename; }
 
+std::string PersistenceService::RestartPath(const Config& config) { return DumpPath(config) + kRestartSuffix; }
+
+Status PersistenceService::SaveForRestart() {
+  const Config& config = parts_.config->Current();
+  SnapshotSettings settings = SettingsOf(config);
+  settings.file_name += kRestartSuffix;
+  snapshotter_.SetSettings(std::move(settings));
+  Status status = snapshotter_.CancelAndSaveNow();
+  snapshotter_.SetSettings(SettingsOf(config));
+  return status;
+}
+
+// The data set is loaded: without this file a later start would find an older one.
+void PersistenceService::SettleRestartFile(const Config& config) {
+  const std::string path = RestartPath(config);
+  if (!FileExists(path)) return;
+  const bool settled =
+      config.save.empty() ? std::remove(path.c_str()) == 0 : std::rename(path.c_str(), DumpPath(config).c_str()) == 0;
+  if (!settled) CN_LOG(log_, kWarning, "Cannot put {} away; the next start will load it again", path);
+}
+
 RestoreOptions PersistenceService::RestoreOptionsOf(const Config& config) const {
   RestoreOptions options;
   options.version_check = config.rdb_version_check;
@@ -139,7 +163,8 @@ uint64_t PersistenceService::RestoreLimitBytes(const Config& config) const {
 
 void PersistenceService::StartLoad() {
   std::shared_ptr<const Config> config = parts_.config->Share();
-  if (!BeginsWithSnapshot(*config) && !FileExists(DumpPath(*config))) {
+  const bool has_file = FileExists(RestartPath(*config)) || FileExists(DumpPath(*config));
+  if (!BeginsWithSnapshot(*config) && !has_file) {
     hooks_.on_loaded();
     return;
   }
@@ -160,6 +185,7 @@ Status PersistenceService::LoadSnapshot(const Config& config, Restore& restore) 
 }
 
 Status PersistenceService::LoadFrom(const Config& config, Restore& restore) {
+  if (FileExists(RestartPath(config))) return restore.FromFile(RestartPath(config));
   if (!config.restore_snapshot.empty()) return LoadSnapshot(config, restore);
   if (config.s3_snapshot_location.empty()) return restore.FromFile(DumpPath(config));
   Result<S3Location> location = ParseS3Location(config.s3_snapshot_location);
@@ -204,6 +230,7 @@ void PersistenceService::FinishLoad(Status status) {
     hooks_.on_load_failed(1);
     return;
   }
+  SettleRestartFile(parts_.config->Current());
   snapshotter_.ForgetChanges();
   parts_.state->loading.store(false);
   hooks_.on_loaded();

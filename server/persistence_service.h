@@ -61,6 +61,9 @@ class PersistenceService final : public SnapshotHost, public ConfigApplier {
   void StartLoad();
   // SHUTDOWN: saves if asked to, or if save points are set. World. Error: the log has the reason.
   Status SaveForShutdown(const ShutdownRequest& request);
+  // Saves for the restart that follows: into a file of its own, which the next start of this node prefers to any other
+  // source, and which then becomes the data file (with save points) or disappears. World. Error: for the log.
+  Status SaveForRestart();
   // Ends a load that is under way; called when the loops ended.
   void Stop();
 
@@ -133,6 +136,8 @@ class PersistenceService final : public SnapshotHost, public ConfigApplier {
   void FinishLoad(Status status);
   [[nodiscard]] WorldLock::Seat* CallerSeat();
   [[nodiscard]] static std::string DumpPath(const Config& config);
+  [[nodiscard]] static std::string RestartPath(const Config& config);
+  void SettleRestartFile(const Config& config);
 
   const ServerParts& parts_;
   Log& log_;

@@ -27,6 +27,12 @@ namespace cachenode {
 
 namespace {
 
+// How the engine this node stands in for words an unknown command.
+UnknownWording UnknownWordingOf(const EngineVersion& engine) {
+  if (engine.AtLeast(7, 0)) return UnknownWording::kQuotes;
+  return engine.AtLeast(5, 0) ? UnknownWording::kBackquotes : UnknownWording::kBare;
+}
+
 // Whether a request has to wait for keys that are on their way to another server: its own, or, when it writes where
 // nobody can tell beforehand, any. The keys are locked, or the world.
 bool MustWaitForMigration(CommandContext& context, uint32_t flags, std::span<const RequestRunner::HashedKey> keys,
@@ -90,7 +96,7 @@ void RequestRunner::Refuse(Session& session, const Command* command, std::string
 // The subcommand where `command` is a container, after replying to what is wrong with the name or the arity: then null.
 const Command* RequestRunner::Resolve(Session& session, const Command* command, Args args) {
   if (command == nullptr) [[unlikely]] {
-    Refuse(session, nullptr, UnknownCommandText(args));
+    Refuse(session, nullptr, UnknownCommandText(args, UnknownWordingOf(context_.config().engine_version)));
     return nullptr;
   }
   if (!command->subcommands.empty() && args.size() > 1) {

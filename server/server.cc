@@ -15,10 +15,10 @@
 #include "server/commands/families.h"
 #include "server/config/config.h"
 #include "server/crash_details.h"
+#include "server/managed_commands.h"
 #include "server/migrate/migrate_table.h"
 #include "server/node/node_identity.h"
 #include "server/node/snapshot_service.h"
-#include "server/process/memory_ceiling.h"
 #include "server/process/process_limits.h"
 #include "server/process/start_pages.h"
 #include "server/process/unfinished_file.h"
@@ -27,13 +27,18 @@
 #include "server/stats/memory_report.h"
 #include "server/worker.h"
 #include "storage/base/cycle_clock.h"
+#include "storage/base/memory_ceiling.h"
 
 namespace cachenode {
 
 namespace {
 
 ConfigStore::Start StartOf(const LaunchConfig& launch) {
-  return {launch.loaded->config, launch.loaded->defaults, launch.file_path};
+  return {.config = launch.loaded->config,
+          .defaults = launch.loaded->defaults,
+          .file_path = launch.file_path,
+          .group = launch.loaded->group,
+          .machine_bytes = MachineMemoryForProcess()};
 }
 
 KeyspaceOptions KeyspaceOptionsOf(const Config& config, RetireList& retired, ValueReclaimer& reclaimer) {
@@ -125,6 +130,7 @@ bool Server::Prepare() {
     std::fputs(error.Report(config.engine_version.RedisVersionText()).c_str(), stderr);
     return false;
   }
+  HideManagedCommands(commands_, config);
   if (const std::string conflict = SnapshotService::ConflictIn(config); !conflict.empty()) {
     CN_LOG(log_, kWarning, "{}", conflict);
     return false;
@@ -362,6 +368,7 @@ void Server::PeriodicWork(Worker& worker, int64_t now_ms) {
   if (state_.migrations != nullptr) state_.migrations->CloseIdleTargets();
   const uint64_t clients = clients_.Count();
   if (clients > stats_.peak_clients.load(std::memory_order_relaxed)) stats_.peak_clients.store(clients);
+  MaintainNode(worker, now_ms);
   if (control_.stopping()) worker.Stop();
 }
 

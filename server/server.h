@@ -24,6 +24,7 @@
 #include "server/keyspace_maintenance.h"
 #include "server/lazy_free.h"
 #include "server/net/listener.h"
+#include "server/node/maintenance_timer.h"
 #include "server/node/node_events.h"
 #include "server/node/notification_sender.h"
 #include "server/node_state.h"
@@ -31,6 +32,7 @@
 #include "server/process/crash_report.h"
 #include "server/process/daemon.h"
 #include "server/process/process_title.h"
+#include "server/process/restart.h"
 #include "server/process/signals.h"
 #include "server/quiescence.h"
 #include "server/server_control.h"
@@ -56,6 +58,8 @@ class Server final : private ConfigApplier {
 
   // Serves until a shutdown; returns the process' exit code. What stops the start is in the log.
   int Run();
+  // After Run: how to start the process again in its place, if that is why it ended.
+  [[nodiscard]] std::optional<RestartPlan> TakeRestart();
 
  private:
   Status Apply(ApplyGroup group, const Config& before, const Config& after) override;
@@ -64,6 +68,11 @@ class Server final : private ConfigApplier {
   Status MoveMetrics(const Config& before, const Config& after);
   Status ApplyClientLimit(const Config& after);
   void ApplyTitle(const Config& config);
+
+  // server_restart.cc
+  void MaintainNode(Worker& worker, int64_t now_ms);
+  [[nodiscard]] bool RestartInPlace();
+  [[nodiscard]] std::string RestartState() const;
 
   [[nodiscard]] bool Prepare();
   [[nodiscard]] bool MakeWorkers();
@@ -120,6 +129,8 @@ class Server final : private ConfigApplier {
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<PidFile> pid_file_;
   std::vector<std::thread> threads_;
+  MaintenanceTimer maintenance_timer_;  // Worker 0.
+  std::optional<RestartPlan> restart_;  // Worker 0, then the end of Run.
   const int oom_score_base_;
   std::atomic<int> exit_code_{0};
 };

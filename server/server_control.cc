@@ -43,6 +43,11 @@ Status ServerControl::Shutdown(const ShutdownRequest& request) {
   return Status::Ok();
 }
 
+void ServerControl::Leave() {
+  stopping_.store(true, std::memory_order_relaxed);
+  if (hooks_.stop) hooks_.stop(0);
+}
+
 Status ServerControl::AbortShutdown() {
   // A shutdown is waited for only while replicas lag; without replication it is over when the command returns.
   return Status::Text("ERR No shutdown in progress.");

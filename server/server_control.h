@@ -65,6 +65,8 @@ class ServerControl {
   // Saves and stops. Ok: the node leaves once this loop turn's replies are out. Otherwise the error text the client
   // gets. Under the exclusive world lock.
   Status Shutdown(const ShutdownRequest& request);
+  // Stops without a question, once the caller has saved what it wants. Under the exclusive world lock.
+  void Leave();
   // kText "ERR No shutdown in progress." when there is none.
   Status AbortShutdown();
   // Whether the node is on its way out; no command is executed then.

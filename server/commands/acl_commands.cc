@@ -129,7 +129,7 @@ Status AclCat(CommandContext& context, Args args) {
   std::vector<std::string_view> names;
   for (uint32_t id = 0; id < context.commands().count(); ++id) {
     const Command& command = context.commands().by_id(id);
-    if ((command.acl_categories & category) != 0) names.push_back(command.full_name);
+    if (!command.is_hidden && (command.acl_categories & category) != 0) names.push_back(command.full_name);
   }
   reply.ArrayHeader(names.size());
   for (const std::string_view name : names) reply.Bulk(name);

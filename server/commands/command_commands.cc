@@ -111,7 +111,7 @@ Status CommandList(CommandContext& context, Args args) {
   std::vector<std::string_view> names;
   for (size_t id = 0; id < table.count(); ++id) {
     const Command& command = table.by_id(id);
-    if (Passes(filter, category, command)) names.push_back(command.full_name);
+    if (!command.is_hidden && Passes(filter, category, command)) names.push_back(command.full_name);
   }
   context.reply().ArrayHeader(names.size());
   for (const std::string_view name : names) context.reply().Bulk(name);

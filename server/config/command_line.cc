@@ -82,6 +82,13 @@ Result<std::string> ReadStandardInput() { return ReadConfigBytes("/dev/stdin"); 
 // Fills in the sources in their order of precedence, or `launch.failure`.
 std::vector<ConfigSource> CollectSources(const CommandLine& line, LaunchConfig& launch) {
   std::vector<ConfigSource> sources;
+  if (!line.restart_state.empty()) {
+    if (!line.file.empty()) launch.file_path = std::filesystem::absolute(line.file).lexically_normal().string();
+    Result<std::string> bytes = ReadConfigBytes(line.restart_state);
+    if (bytes) return {{"the state before the restart", *std::move(bytes), SourceKind::kText}};
+    launch.failure = fmt::format("Fatal error, can't read the state before the restart: {}\n", bytes.status().text());
+    return {};
+  }
   if (!line.file.empty()) {
     launch.file_path = std::filesystem::absolute(line.file).lexically_normal().string();
     Result<std::string> bytes = ReadConfigBytes(launch.file_path);
@@ -115,6 +122,12 @@ CommandLine ParseCommandLine(const std::vector<std::string>& arguments) {
   CommandLine line;
   DirectiveWriter writer;
   size_t i = 0;
+  if (arguments.size() >= 2 && arguments[0] == kRestartStateOption) {
+    line.restart_state = arguments[1];
+    i = 2;
+    if (arguments.size() > 2) line.file = arguments[i++];
+    return line;
+  }
   if (!arguments.empty() && !arguments[0].starts_with('-')) line.file = arguments[i++];
   for (; i < arguments.size(); ++i) {
     const bool is_last = i + 1 == arguments.size();
@@ -134,6 +147,9 @@ std::string UsageText() {
          "       cachenode -v or --version\n"
          "       cachenode -h or --help\n"
          "       cachenode --test-memory <megabytes>\n"
+         "       cachenode check-config <file> [options]\n"
+         "       cachenode node-types\n"
+         "       cachenode parameters --family <name> | --parameter-group <file> [--json]\n"
          "\n"
          "Any directive of redis.conf is an option: a later one wins over an earlier one and over the file.\n"
          "\n"

@@ -12,6 +12,9 @@
 
 namespace cachenode {
 
+// A process that starts itself again gives its configuration behind this word, and then the file it was started with.
+inline constexpr std::string_view kRestartStateOption = "--restart-state";
+
 enum class LaunchAction : uint8_t {
   kServe,
   kPrint,       // Print `text` to standard output and exit 0.
@@ -24,9 +27,10 @@ struct CommandLine {
   std::string text;
   int64_t test_megabytes = 0;
 
-  std::string file;         // As given; empty: none.
-  bool from_stdin = false;  // "-" was given.
-  std::string directives;   // The options as lines of a configuration file.
+  std::string restart_state;  // The path of the configuration to go on with; empty: a start like any other.
+  std::string file;           // As given; empty: none.
+  bool from_stdin = false;    // "-" was given.
+  std::string directives;     // The options as lines of a configuration file.
 };
 
 // `arguments` without the program's own name. Never fails: what a directive means is the loader's business.

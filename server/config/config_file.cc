@@ -11,7 +11,9 @@
 #include <map>
 #include <system_error>
 
+#include "server/config/node_layers.h"
 #include "server/config/option_value.h"
+#include "server/config/renamed_commands.h"
 #include "storage/base/blanks.h"
 #include "storage/base/bytes.h"
 #include "storage/base/quoting.h"
@@ -31,9 +33,16 @@ bool IsPasswordRule(const std::string& rule) { return rule.find_first_of("><#!")
 
 class Loader {
  public:
-  explicit Loader(const MachineFacts& machine) {
-    loaded_.defaults = DefaultConfig(machine);
-    loaded_.config = loaded_.defaults;
+  // Lines are read over `start`.
+  Loader(const Config& defaults, const Config& start) {
+    loaded_.defaults = defaults;
+    loaded_.config = start;
+  }
+
+  // Where the last line of an option stood; without a line number when there was none.
+  [[nodiscard]] ConfigError PlaceOf(std::string_view option) const {
+    const auto place = places_.find(FindOption(option));
+    return place != places_.end() ? place->second : ConfigError{};
   }
 
   LoadOutcome Run(const std::vector<ConfigSource>& sources) {
@@ -122,7 +131,7 @@ class Loader {
 
   bool Rename(const std::vector<std::string>& words) {
     if (loaded_.renamed_commands.size() >= kRenamesMax) return Fail("too many renamed commands");
-    loaded_.renamed_commands.push_back({words[1], words[2], place_});
+    loaded_.renamed_commands.push_back({words[1], words[2], place_, false});
     return true;
   }
 
@@ -205,8 +214,55 @@ Result<std::string> ReadConfigBytes(const std::string& path) {
   return bytes;
 }
 
+namespace {
+
+// rename-commands, which a parameter group may have set, joins the renames that lines asked for.
+LoadOutcome WithCommandRenames(LoadOutcome outcome, const PlaceOfOption& place_of) {
+  if (!outcome.loaded) return outcome;
+  std::vector<CommandRename> renames;
+  static_cast<void>(ParseCommandRenames(outcome.loaded->config.rename_commands, renames));  // Its row checked it.
+  for (const CommandRename& rename : renames) {
+    ConfigError place = place_of("rename-commands");
+    if (place.line == 0) place = {outcome.loaded->config.parameter_group, 0, "rename-commands", {}, {}};
+    outcome.loaded->renamed_commands.push_back({rename.old_name, rename.new_name, std::move(place), true});
+  }
+  return outcome;
+}
+
+// Reads the lines again, now over what their parameter group and node type decide.
+LoadOutcome LoadOverLayers(const std::vector<ConfigSource>& sources, const MachineFacts& machine, const Config& asked,
+                           const PlaceOfOption& place_of) {
+  const Config defaults = DefaultConfig(machine);
+  std::vector<ConfigSource> builtin;
+  std::vector<ConfigSource> own;
+  for (const ConfigSource& source : sources) {
+    (source.kind == SourceKind::kBuiltin ? builtin : own).push_back(source);
+  }
+  LoadOutcome outcome = Loader(defaults, defaults).Run(builtin);
+  if (!outcome.loaded) return outcome;
+  NodeLayers layers = MakeNodeLayers(asked, defaults, outcome.loaded->config, place_of);
+  if (layers.error) return {std::nullopt, std::move(layers.error)};
+  outcome = Loader(layers.defaults, layers.start).Run(own);
+  if (!outcome.loaded) return outcome;
+  outcome.loaded->group = layers.group;
+  for (std::string& warning : layers.warnings) outcome.loaded->warnings.push_back(std::move(warning));
+  if (std::optional<ConfigError> error = FinishNodeLayers(*outcome.loaded, machine, place_of)) {
+    return {std::nullopt, std::move(error)};
+  }
+  return outcome;
+}
+
+}  // namespace
+
 LoadOutcome LoadConfig(const std::vector<ConfigSource>& sources, const MachineFacts& machine) {
-  return Loader(machine).Run(sources);
+  const Config defaults = DefaultConfig(machine);
+  Loader loader(defaults, defaults);
+  LoadOutcome outcome = loader.Run(sources);
+  const PlaceOfOption place_of = [&loader](std::string_view option) { return loader.PlaceOf(option); };
+  if (outcome.loaded && NeedsLayers(outcome.loaded->config)) {
+    outcome = LoadOverLayers(sources, machine, Config(outcome.loaded->config), place_of);
+  }
+  return WithCommandRenames(std::move(outcome), place_of);
 }
 
 }  // namespace cachenode

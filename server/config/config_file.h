@@ -49,8 +49,16 @@ struct ConfigError {
 
 struct RenamedCommand {
   std::string old_name;
-  std::string new_name;  // Empty: the command is gone.
-  ConfigError place;     // Without a reason: for the report when the command table refuses it.
+  std::string new_name;       // Empty: the command is gone.
+  ConfigError place;          // Without a reason: for the report when the command table refuses it.
+  bool is_of_option = false;  // rename-commands asked for it, not a line rename-command.
+};
+
+// The parameter group that is in force.
+struct ActiveGroup {
+  std::string name;
+  size_t family = 0;  // server/config/parameter_table.h
+  bool is_read_only = false;
 };
 
 struct LoadedConfig {
@@ -58,6 +66,7 @@ struct LoadedConfig {
   Config defaults;
   std::vector<RenamedCommand> renamed_commands;
   std::vector<std::string> users;     // "user" lines without the word.
+  std::optional<ActiveGroup> group;   // None without parameter-group.
   std::vector<std::string> warnings;  // Sentences for the log: options that have no effect yet.
 };
 

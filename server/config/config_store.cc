@@ -13,6 +13,7 @@
 #include "server/config/config_file.h"
 #include "server/config/config_lines.h"
 #include "server/config/config_rewrite.h"
+#include "server/config/node_type.h"
 #include "server/config/option_value.h"
 #include "storage/base/bytes.h"
 #include "storage/base/glob.h"
@@ -44,6 +45,8 @@ bool Allows(DangerousAccess access, const ConfigCaller& caller) {
 ConfigStore::ConfigStore(Start start)
     : defaults_(std::move(start.defaults)),
       file_path_(std::move(start.file_path)),
+      group_(std::move(start.group)),
+      machine_bytes_(start.machine_bytes),
       directory_(std::make_unique<DirectoryApplier>()),
       current_(std::move(start.config)),
       shared_(std::make_shared<const Config>(current_)) {
@@ -102,7 +105,8 @@ std::vector<ConfigPair> ConfigStore::Get(std::span<const std::string_view> patte
 
 Status ConfigStore::CheckMutable(const Change& change, const ConfigCaller& caller) const {
   const OptionSpec& option = *change.option;
-  if (option.Has(kOptionImmutable)) {
+  if (std::string refused = RefusedByNode(change); !refused.empty()) return SetFailed(change.asked_name, refused);
+  if (option.Has(kOptionImmutable) && !WaitsForReboot(option)) {
     Config copy = current_;
     const bool same = option.Has(kOptionOurs) && ParseOption(option, copy, change.words, false).ok() &&
                       FormatOption(option, copy) == FormatOption(option, current_);
@@ -140,7 +144,14 @@ Status ConfigStore::Set(std::span<const std::string_view> pairs, const ConfigCal
   std::vector<Change> changes;
   Status resolved = Resolve(pairs, caller, changes);
   if (!resolved) return resolved;
-  return SetAll(changes);
+  const auto waiting =
+      std::ranges::stable_partition(changes, [this](const Change& change) { return !WaitsForReboot(*change.option); });
+  std::vector<ConfigPair> pending = pending_;
+  Status later = CheckPending(waiting, pending);
+  if (!later) return later;
+  Status done = SetAll({changes.begin(), waiting.begin()});
+  if (done) pending_ = std::move(pending);
+  return done;
 }
 
 Status ConfigStore::SetInternally(std::string_view name, std::string_view value) {
@@ -163,6 +174,9 @@ Status ConfigStore::SetAll(std::span<const Change> changes) {
     if (is_changed || option.Has(kOptionVolatile)) changed.push_back(&change);
   }
   ClampOptions(next);
+  ApplyNodeType(next);
+  const std::string problem = NodeTypeProblem(next, 0);
+  if (!problem.empty() && !changed.empty()) return SetFailed(LowerCased(changed.front()->asked_name), problem);
   Status applied = ApplyChanged(changed, next);
   if (!applied) return applied;
   Publish(std::move(next));
@@ -210,7 +224,8 @@ Status ConfigStore::Rewrite(std::span<const std::string> user_lines, bool all) c
   Result<std::string> old_text = is_there ? ReadConfigBytes(file_path_) : Result<std::string>(std::string());
   Status done;
   if (old_text) {
-    const RewriteRequest request{current_, defaults_, user_lines, all};
+    const Config after = AfterReboot();
+    const RewriteRequest request{after, defaults_, user_lines, all};
     done = ReplaceFile(file_path_, RewriteText(*old_text, request));
   } else {
     done = old_text.error();

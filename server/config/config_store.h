@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "server/config/config.h"
+#include "server/config/config_file.h"
 #include "server/config/option_table.h"
 #include "storage/base/status.h"
 
@@ -49,7 +51,9 @@ class ConfigStore {
   struct Start {
     Config config;
     Config defaults;
-    std::string file_path;  // Absolute; empty when the node runs without a file.
+    std::string file_path;                  // Absolute; empty when the node runs without a file.
+    std::optional<ActiveGroup> group = {};  // None without parameter-group.
+    uint64_t machine_bytes = 0;             // Memory a node type may have; 0: not known.
   };
   explicit ConfigStore(Start start);
   ConfigStore(const ConfigStore&) = delete;
@@ -70,6 +74,11 @@ class ConfigStore {
   [[nodiscard]] std::vector<ConfigPair> Get(std::span<const std::string_view> patterns) const;
   // CONFIG SET of name, value, name, value...: all or none. An error's text is the whole reply.
   Status Set(std::span<const std::string_view> pairs, const ConfigCaller& caller);
+  // Changes that CONFIG SET took for the next restart: of options marked so, and of parameters that change at reboot.
+  [[nodiscard]] std::span<const ConfigPair> Pending() const noexcept { return pending_; }
+  [[nodiscard]] const std::optional<ActiveGroup>& Group() const noexcept { return group_; }
+  // The values after a restart as the text of a configuration file, without what is at its default.
+  [[nodiscard]] std::string RestartText(std::span<const std::string> user_lines) const;
   // Changes that come from the server itself (hz by DEBUG, maxmemory of a node type): no check of mutability.
   Status SetInternally(std::string_view name, std::string_view value);
 
@@ -88,6 +97,12 @@ class ConfigStore {
   Status Resolve(std::span<const std::string_view> pairs, const ConfigCaller& caller,
                  std::vector<Change>& changes) const;
   Status CheckMutable(const Change& change, const ConfigCaller& caller) const;
+  // Why node type or parameter group keep the option as it is, or empty.
+  [[nodiscard]] std::string RefusedByNode(const Change& change) const;
+  [[nodiscard]] bool WaitsForReboot(const OptionSpec& option) const;
+  // The values after a restart with all that is pending.
+  [[nodiscard]] Config AfterReboot() const;
+  Status CheckPending(std::span<const Change> changes, std::vector<ConfigPair>& pending) const;
   Status SetAll(std::span<const Change> changes);
   Status ApplyChanged(std::span<const Change* const> changed, const Config& next) const;
   Status ApplyOne(ApplyGroup group, const Config& before, const Config& after) const;
@@ -96,10 +111,13 @@ class ConfigStore {
   // Constant after construction.
   const Config defaults_;
   const std::string file_path_;
+  const std::optional<ActiveGroup> group_;
+  const uint64_t machine_bytes_;
   const std::unique_ptr<ConfigApplier> directory_;  // Enters `dir`.
   // Written by the world lock's holder.
   std::array<std::vector<ConfigApplier*>, kApplyGroupCount> appliers_;
   Config current_;
+  std::vector<ConfigPair> pending_;  // Each option once.
   // Guarded by share_lock_. Shared because a background job may outlive any number of changes.
   mutable std::mutex share_lock_;
   std::shared_ptr<const Config> shared_;

@@ -26,6 +26,8 @@ inline constexpr EnumName kPolicyNames[] = {
 };
 inline constexpr EnumName kAccessNames[] = {Word("no", DangerousAccess::kNo), Word("yes", DangerousAccess::kYes),
                                             Word("local", DangerousAccess::kLocalOnly)};
+inline constexpr EnumName kManagedModeNames[] = {Word("no", ManagedMode::kNo), Word("yes", ManagedMode::kYes),
+                                                 Word("config-readonly", ManagedMode::kConfigReadOnly)};
 inline constexpr EnumName kSupervisedNames[] = {Word("upstart", Supervision::kUpstart),
                                                 Word("systemd", Supervision::kSystemd),
                                                 Word("auto", Supervision::kAuto), Word("no", Supervision::kNone)};

@@ -162,6 +162,7 @@ std::span<const OptionSpec> DataOptionRows();
 std::span<const OptionSpec> NodeOptionRows();
 std::span<const OptionSpec> SnapshotOptionRows();
 std::span<const OptionSpec> NotifyOptionRows();
+std::span<const OptionSpec> ParameterOptionRows();
 std::span<const OptionSpec> TlsOptionRows();
 std::span<const OptionSpec> UnbuiltOptionRows();
 

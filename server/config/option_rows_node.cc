@@ -2,10 +2,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "server/config/config.h"
+#include "server/config/embedded_conf.h"
+#include "server/config/maintenance_window.h"
+#include "server/config/node_type.h"
+#include "server/config/option_enums.h"
 #include "server/config/option_row.h"
+#include "server/config/renamed_commands.h"
 #include "server/config/service_name.h"
 #include "storage/base/bytes.h"
 
@@ -70,7 +76,45 @@ std::string FormatSecurityGroups(const Config& config) {
 
 const SpecialOption kSecurityGroup{ParseSecurityGroups, FormatSecurityGroups, SecurityGroupLines};
 
+// --- cache-node-type ---
+
+Status ParseNodeType(Config& config, std::span<const std::string> words, bool) {
+  if (words.size() != 1) return Reason("wrong number of arguments");
+  const NodeType* type = FindNodeType(words[0]);
+  if (type == nullptr) return Reason(UnknownNodeTypeText(words[0]));
+  config.cache_node_type = type->name;
+  return Status::Ok();
+}
+
+std::string FormatNodeType(const Config& config) { return config.cache_node_type; }
+
+const SpecialOption kCacheNodeType{ParseNodeType, FormatNodeType};
+
+// --- parameter-group ---
+
+// Kept as an absolute path, since the node changes its directory.
+Status ParseGroupName(Config& config, std::span<const std::string> words, bool) {
+  if (words.size() != 1) return Reason("wrong number of arguments");
+  const bool is_file = !words[0].empty() && FindEmbeddedFile("parameter-groups/" + words[0] + ".conf").empty();
+  config.parameter_group = is_file ? std::filesystem::absolute(words[0]).lexically_normal().string() : words[0];
+  return Status::Ok();
+}
+
+std::string FormatGroupName(const Config& config) { return config.parameter_group; }
+
+const SpecialOption kParameterGroup{ParseGroupName, FormatGroupName};
+
 // --- Texts ---
+
+std::string RefuseRenames(std::string_view value) {
+  std::vector<CommandRename> renames;
+  return ParseCommandRenames(value, renames);
+}
+
+std::string RefuseWindow(std::string_view value) {
+  MaintenanceWindow window;
+  return value.empty() ? std::string() : MaintenanceWindow::Parse(value, window);
+}
 
 // A label stands in one line of INFO.
 std::string RefuseLabel(std::string_view value) {
@@ -105,6 +149,24 @@ constexpr OptionSpec kRows[] = {
     Text<&Config::subnet_group>("subnet-group", "").Flags(kOptionImmutable | kOptionOurs).RefusedBy(RefuseLabel),
     Text<&Config::vpc>("vpc", "").Flags(kOptionImmutable | kOptionOurs).RefusedBy(RefuseLabel),
     Special("security-group", "", kSecurityGroup).Flags(kOptionManyWords | kOptionOurs),
+    Special("cache-node-type", "custom", kCacheNodeType).Flags(kOptionImmutable | kOptionAtReboot | kOptionOurs),
+    Memory<&Config::reserved_memory>("reserved-memory", "0", {0, kInt64Max})
+        .Flags(kOptionOurs)
+        .Applies(ApplyGroup::kMemoryLimit),
+    Integer<&Config::reserved_memory_percent>("reserved-memory-percent", "0", {0, 100})
+        .Flags(kOptionOurs)
+        .In(Unit::kPercent)
+        .Applies(ApplyGroup::kMemoryLimit),
+    Special("parameter-group", "", kParameterGroup).Flags(kOptionImmutable | kOptionAtReboot | kOptionOurs),
+    Text<&Config::rename_commands>("rename-commands", "none")
+        .Flags(kOptionImmutable | kOptionAtReboot | kOptionOurs | kOptionHidden)
+        .RefusedBy(RefuseRenames),
+    Enum<&Config::managed_mode>("managed-mode", "no", kManagedModeNames).Flags(kOptionImmutable | kOptionOurs),
+    Text<&Config::preferred_maintenance_window>("preferred-maintenance-window", "")
+        .NewerAlias("maintenance-window")
+        .Flags(kOptionOurs)
+        .RefusedBy(RefuseWindow),
+    Bool<&Config::apply_immediately>("apply-immediately", "no").Flags(kOptionOurs),
     Text<&Config::notification_topic_arn>("notification-topic-arn", "").Flags(kOptionOurs).RefusedBy(RefuseTopicArn),
 };
 

@@ -146,6 +146,7 @@ constexpr OptionSpec kRows[] = {
 
     // Cluster mode.
     Bool<&Config::cluster_allow_pubsubshard_when_down>("cluster-allow-pubsubshard-when-down", "yes")
+        .NewerAlias("cluster-allow-pubsub-shard-when-down")
         .Of(Feature::kCluster),
     Bool<&Config::cluster_allow_reads_when_down>("cluster-allow-reads-when-down", "no").Of(Feature::kCluster),
     Bool<&Config::cluster_allow_replica_migration>("cluster-allow-replica-migration", "yes").Of(Feature::kCluster),

@@ -6,14 +6,15 @@
 #include <algorithm>
 #include <cassert>
 #include <filesystem>
-#include <numeric>
 #include <system_error>
 #include <vector>
 
 #include "server/config/config_lines.h"
+#include "server/config/nearest_name.h"
 #include "server/config/option_row.h"
 #include "server/config/option_value.h"
 #include "storage/base/bytes.h"
+#include "storage/base/memory_ceiling.h"
 
 namespace cachenode {
 namespace {
@@ -36,6 +37,7 @@ constexpr FeatureRow kFeatures[] = {
     {Feature::kCluster, "cluster mode", false},
     {Feature::kTls, "TLS", true},
     {Feature::kModules, "loading modules", false},
+    {Feature::kOldLists, "the compact form of lists before Redis 3.2", false},
     {Feature::kCpuPinning, "pinning threads to processors", false},
     {Feature::kCrashReport, "the crash report", true},
 };
@@ -56,7 +58,7 @@ std::vector<const OptionSpec*> CollectOptions() {
   std::vector<const OptionSpec*> options;
   for (const std::span<const OptionSpec> rows :
        {ServerOptionRows(), DataOptionRows(), SnapshotOptionRows(), NodeOptionRows(), NotifyOptionRows(),
-        TlsOptionRows(), UnbuiltOptionRows()}) {
+        ParameterOptionRows(), TlsOptionRows(), UnbuiltOptionRows()}) {
     for (const OptionSpec& row : rows) options.push_back(&row);
   }
   std::ranges::sort(options, {}, &OptionSpec::name);
@@ -81,24 +83,6 @@ const std::vector<Spelling>& Spellings() {
   return spellings;
 }
 
-// How many insertions, deletions and replacements turn `from` into `to`. O(from * to).
-size_t EditDistance(std::string_view from, std::string_view to) {
-  std::vector<size_t> row(to.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < from.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (size_t j = 0; j < to.size(); ++j) {
-      const size_t replaced = diagonal + (from[i] == to[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
-}
-
-constexpr size_t kNameBytesMax = 128;  // Longer names have no near one.
-
 }  // namespace
 
 bool FeatureIsBuilt(Feature feature) { return RowOf(feature).is_built; }
@@ -117,18 +101,9 @@ const OptionSpec* FindOption(std::string_view name) {
 }
 
 std::string_view NearestOptionName(std::string_view name) {
-  if (name.size() > kNameBytesMax) return {};
-  const std::string lower = LowerCased(name);
-  // A third of the letters may be wrong, at least one.
-  size_t best_distance = std::max<size_t>(lower.size() / 3, 1) + 1;
-  std::string_view best;
-  for (const Spelling& spelling : Spellings()) {
-    const size_t distance = EditDistance(lower, spelling.name);
-    if (distance >= best_distance) continue;
-    best_distance = distance;
-    best = spelling.name;
-  }
-  return best;
+  std::vector<std::string_view> names;
+  for (const Spelling& spelling : Spellings()) names.push_back(spelling.name);
+  return NearestName(name, names);
 }
 
 MachineFacts DetectMachine() {
@@ -139,6 +114,7 @@ MachineFacts DetectMachine() {
   std::error_code error;
   facts.working_directory = std::filesystem::current_path(error).string();
   if (error) facts.working_directory = "/";
+  facts.memory_bytes = MachineMemoryForProcess();
   return facts;
 }
 

@@ -42,6 +42,7 @@ enum OptionFlag : uint32_t {
   kOptionUnsigned = 1U << 7,      // The whole range of uint64_t; min and max are then its bit patterns.
   kOptionOurs = 1U << 8,          // Unknown to redis-server; setting the value it has is always fine.
   kOptionNeedsFeature = 1U << 9,  // A value that is not the default is refused while the feature is not built.
+  kOptionAtReboot = 1U << 10,     // CONFIG SET keeps the value for the next restart.
 };
 
 // The part of the server an option belongs to. What is not built yet warns about, or refuses, values that are not
@@ -58,6 +59,7 @@ enum class Feature : uint8_t {
   kCluster,
   kTls,
   kModules,
+  kOldLists,
   kCpuPinning,
   kCrashReport,
 };
@@ -155,6 +157,7 @@ std::string_view NearestOptionName(std::string_view name);
 struct MachineFacts {
   int64_t cores = 1;
   std::string working_directory;  // Absolute.
+  uint64_t memory_bytes = 0;      // Of the machine, or what its control group leaves; 0: not known.
 };
 MachineFacts DetectMachine();
 

@@ -31,6 +31,9 @@ TEST(ErrorText, ShowsUnknownCommandsWithTheirArguments) {
   const std::vector<std::string_view> plain = {"NOSUCH", "a", "b"};
   EXPECT_EQ(UnknownCommandText(plain), "ERR unknown command 'NOSUCH', with args beginning with: 'a' 'b' ");
   const std::vector<std::string_view> alone = {"nosuchcmd"};
+  EXPECT_EQ(UnknownCommandText(plain, UnknownWording::kBackquotes),
+            "ERR unknown command `NOSUCH`, with args beginning with: `a`, `b`, ");
+  EXPECT_EQ(UnknownCommandText(plain, UnknownWording::kBare), "ERR unknown command 'NOSUCH'");
   EXPECT_EQ(UnknownCommandText(alone), "ERR unknown command 'nosuchcmd', with args beginning with: ");
 }
 

@@ -1,4 +1,4 @@
-#include "server/process/memory_ceiling.h"
+#include "storage/base/memory_ceiling.h"
 
 #include <unistd.h>
 
@@ -54,6 +54,11 @@ uint64_t ReadGroupMemoryLimit(const std::string& group_file, const std::string& 
     if (limit != 0 && (smallest == 0 || limit < smallest)) smallest = limit;
   }
   return smallest < MachineBytes() ? smallest : 0;
+}
+
+uint64_t MachineMemoryForProcess() {
+  const uint64_t limit = ReadGroupMemoryLimit("/proc/self/cgroup", "/sys/fs/cgroup");
+  return limit != 0 ? limit : MachineBytes();
 }
 
 uint64_t MemoryCeilingFor(uint64_t limit_bytes) {

@@ -1,4 +1,4 @@
-#include "server/process/memory_ceiling.h"
+#include "storage/base/memory_ceiling.h"
 
 #include <gtest/gtest.h>
 

@@ -14,6 +14,9 @@ namespace cachenode {
 // no less than the machine's memory. `mount` is where control groups are mounted ("/sys/fs/cgroup").
 [[nodiscard]] uint64_t ReadGroupMemoryLimit(const std::string& group_file, const std::string& mount);
 
+// What this process can have at most: the machine's memory or less, as its control group allows. In bytes.
+[[nodiscard]] uint64_t MachineMemoryForProcess();
+
 // What keys and buffers may take under a limit of `limit_bytes`: an eighth and 16 MB are left for code, stacks and the
 // allocator's slack. 0 for no limit.
 [[nodiscard]] uint64_t MemoryCeilingFor(uint64_t limit_bytes);

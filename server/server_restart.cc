@@ -1,0 +1,73 @@
+// The restart in place that brings pending changes: the data set is saved, the process starts itself again with the
+// configuration to come, and loads.
+#include <fmt/format.h>
+
+#include "server/acl/acl_store.h"
+#include "server/config/config.h"
+#include "server/process/process_limits.h"
+#include "server/server.h"
+#include "server/worker.h"
+#include "storage/base/quoting.h"
+
+namespace cachenode {
+
+void Server::MaintainNode(Worker& worker, int64_t now_ms) {
+  const bool is_busy = state_.loading.load() || persistence_->SnapshotRunning() || control_.stopping();
+  if (is_busy || !maintenance_timer_.IsDue(config_.Current(), !config_.Pending().empty(), now_ms)) return;
+  const WorldExclusive exclusive(world_, worker.seat());
+  if (RestartInPlace()) return;
+  maintenance_timer_.NoteFailure(now_ms);
+  state_.status.MoveTo(NodePhase::kServing);
+}
+
+// Under the exclusive world lock: what is saved is what the next image loads. False: nothing has changed.
+bool Server::RestartInPlace() {
+  std::string changes;
+  for (const ConfigPair& change : config_.Pending()) changes += fmt::format(" {}={}", change.name, change.value);
+  CN_LOG(log_, kNotice, "Restarting in place to apply pending changes:{}", changes);
+  state_.status.MoveTo(NodePhase::kRebooting);
+  const std::string& executable = state_.identity.executable;
+  if (!CanRestart(executable)) {
+    CN_LOG(log_, kWarning, "Cannot restart: {} is gone or cannot be executed", executable);
+    return false;
+  }
+  const std::optional<std::string> state_file = KeepTextForRestart(RestartState());
+  if (!state_file) {
+    CN_LOG(log_, kWarning, "Cannot restart: the system gives no memory for the configuration");
+    return false;
+  }
+  if (Status failed = persistence_->SaveForRestart(); !failed.ok()) {
+    CN_LOG(log_, kWarning, "Cannot restart, the data set could not be saved: {}", failed.text());
+    DropKeptText(*state_file);
+    return false;
+  }
+  restart_ = RestartPlan{executable, {executable, std::string(kRestartStateOption), *state_file}};
+  if (!launch_.file_path.empty()) restart_->arguments.push_back(launch_.file_path);
+  control_.Leave();
+  return true;
+}
+
+// The configuration after the restart, as one text that needs no other file but those it names.
+std::string Server::RestartState() const {
+  std::string text = config_.RestartText(acl_.ConfigLines());
+  for (const RenamedCommand& renamed : launch_.loaded->renamed_commands) {
+    if (renamed.is_of_option) continue;  // rename-commands says them.
+    text.append("rename-command ");
+    AppendQuoted(text, renamed.old_name);
+    text.push_back(' ');
+    AppendQuoted(text, renamed.new_name);
+    text.push_back('\n');
+  }
+  return text;
+}
+
+std::optional<RestartPlan> Server::TakeRestart() {
+  const Config& config = config_.Current();
+  if (restart_ && config.oom_score_adj != OomScoreMode::kNo) {
+    // The next image takes what it finds for the score of its parent.
+    static_cast<void>(SetOomScore(OomScoreMode::kAbsolute, oom_score_base_, oom_score_base_).ok());
+  }
+  return std::move(restart_);
+}
+
+}  // namespace cachenode

@@ -1,0 +1,113 @@
+"""The restart in place that applies pending changes, with real processes."""
+
+import os
+import time
+
+from case import Closed, ServerCase
+
+DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class RestartInPlace(ServerCase):
+    def setUp(self):
+        super().setUp()
+        self.ours_only("redis-server does not restart itself")
+
+    def run_id(self, server):
+        try:
+            connection = server.connect()
+            text = self.value(connection.call("INFO", "server")).decode()
+            connection.close()
+            return text.split("run_id:")[1].split("\r\n")[0]
+        except (OSError, Closed):
+            return None
+
+    def wait_for_another(self, server, before):
+        """Returns a connection to the node after its restart."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            self.assertIsNone(server.process.poll(), server.log_text())
+            now = self.run_id(server)
+            if now not in (None, before):
+                connection = server.connect()
+                while connection.call("PING").kind != "+":
+                    time.sleep(0.01)
+                return connection
+            time.sleep(0.02)
+        self.fail("no restart:\n" + server.log_text())
+
+    def setting(self, client, name):
+        return client.call("CONFIG", "GET", name).value[1].value.decode()
+
+    def fill(self, client):
+        for number in range(500):
+            client.call("SET", "key:%d" % number, "value:%d" % number)
+        client.call("RPUSH", "list", *range(300))
+        return client.call("DBSIZE").value
+
+    def test_a_new_type_is_applied_at_once_and_keeps_data_and_settings(self):
+        server = self.start(conf="cache-node-type cache.t2.micro\ntimeout 3\nrename-command flushall nuke\n")
+        client = server.connect()
+        keys = self.fill(client)
+        self.assertEqual("+OK", repr(client.call("CONFIG", "SET", "timeout", "700", "maxmemory-samples", "7")))
+        before = self.run_id(server)
+        process = server.process.pid
+        self.assertEqual("+OK", repr(client.call(
+            "CONFIG", "SET", "cache-node-type", "cache.t3.micro", "apply-immediately", "yes")))
+        client = self.wait_for_another(server, before)
+        self.assertEqual(process, server.process.pid)
+        self.assertEqual(keys, client.call("DBSIZE").value)
+        self.assertEqual(b"value:7", client.call("GET", "key:7").value)
+        self.assertEqual(
+            ["cache.t3.micro", "402653184", "700", "7"],
+            [self.setting(client, name) for name in ("cache-node-type", "maxmemory", "timeout", "maxmemory-samples")])
+        self.assertIn("unknown command", repr(client.call("FLUSHALL")))
+        self.assertEqual([], [name for name in os.listdir(self.folder) if name.endswith((".rdb", ".restart"))])
+        self.assertEqual("+OK", repr(client.call("CONFIG", "REWRITE")))
+        with open(os.path.join(self.folder, "node.conf"), encoding="utf-8") as file:
+            self.assertIn("cache-node-type \"cache.t3.micro\"", file.read())
+        self.assertEqual("+OK", repr(client.call("NUKE")))
+        server.stop()
+        self.assertIsNone(server.failure)
+
+    def test_a_pending_parameter_is_applied_in_the_window(self):
+        path = os.path.join(self.folder, "group.conf")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("family redis7\n")
+        begin, end = time.gmtime(time.time() - 600), time.gmtime(time.time() + 3600)
+        window = "-".join("%s:%02d:%02d" % (DAYS[at.tm_wday], at.tm_hour, at.tm_min) for at in (begin, end))
+        server = self.start("--parameter-group", path)
+        client = server.connect()
+        keys = self.fill(client)
+        before = self.run_id(server)
+        self.assertEqual("+OK", repr(client.call("CONFIG", "SET", "databases", "3")))
+        self.assertEqual("16", self.setting(client, "databases"))
+        self.assertEqual("+OK", repr(client.call("CONFIG", "SET", "preferred-maintenance-window", window)))
+        client = self.wait_for_another(server, before)
+        self.assertEqual("3", self.setting(client, "databases"))
+        self.assertEqual(keys, client.call("DBSIZE").value)
+        self.assertIn("parameter_apply_status:in-sync", self.value(client.call("INFO", "node")).decode())
+
+    def test_a_restart_that_cannot_save_leaves_the_node_as_it_is(self):
+        server = self.start("--dbfilename", "dump.rdb", "--cache-node-type", "cache.t2.micro")
+        client = server.connect()
+        keys = self.fill(client)
+        os.mkdir(os.path.join(self.folder, "dump.rdb.restart"))  # A folder in the way of the file.
+        client.call("CONFIG", "SET", "cache-node-type", "cache.t3.micro", "apply-immediately", "yes")
+        deadline = time.monotonic() + 30
+        while "Cannot restart, the data set could not be saved" not in server.log_text():
+            self.assertLess(time.monotonic(), deadline, server.log_text())
+            time.sleep(0.02)
+        self.assertEqual(keys, client.call("DBSIZE").value)
+        self.assertIn("node_status:available", self.value(client.call("INFO", "node")).decode())
+
+    def test_a_node_killed_before_its_restart_loads_what_was_saved_for_it(self):
+        server = self.start()
+        client = server.connect()
+        client.call("SET", "a", "1")
+        self.assertEqual("+OK", repr(client.call("SAVE")))
+        os.rename(os.path.join(self.folder, "dump.rdb"), os.path.join(self.folder, "dump.rdb.restart"))
+        server.kill()
+        server.start()
+        self.assertEqual(b"1", server.connect().call("GET", "a").value)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "dump.rdb.restart")))
