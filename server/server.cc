@@ -79,8 +79,7 @@ Server::Server(LaunchConfig launch, ProcessTitle& title)
       clients_(worker_count()),
       acl_(config_, commands_, clients_, log_),
       background_([this] { PinThread(config_.Share()->bio_cpulist, log_); }),
-      admission_(parts_, workers_),
-      oom_score_base_(ReadOomScore()) {
+      admission_(parts_, workers_) {
   events_.SetListener([this](const NodeEvent& event) { notifications_.Enqueue(event); });
 }
 
@@ -308,10 +307,8 @@ void Server::Announce() {
   pid_file_ = std::make_unique<PidFile>(
       config.daemonize && config.pidfile.empty() ? "/var/run/redis.pid" : config.pidfile, log_);
   if (config.set_proc_title) ApplyTitle(config);
-  if (config.oom_score_adj != OomScoreMode::kNo) {
-    const Status failed = SetOomScore(config.oom_score_adj, config.oom_score_adj_values[0], oom_score_base_);
-    if (!failed.ok()) CN_LOG(log_, kWarning, "{}", failed.text());
-  }
+  const Status failed = oom_score_.Apply(config.oom_score_adj, config.oom_score_adj_values[0]);
+  if (!failed.ok()) CN_LOG(log_, kWarning, "{}", failed.text());
   watchdog_->SetPeriod(config.watchdog_period);
   const std::string version = config.engine_version.RedisVersionText();
   if (config.always_show_logo || (isatty(STDOUT_FILENO) != 0 && config.logfile.empty() && !config.syslog_enabled)) {
@@ -417,7 +414,7 @@ Status Server::Apply(ApplyGroup group, const Config& before, const Config& after
     case ApplyGroup::kClientLimit:
       return ApplyClientLimit(after);
     case ApplyGroup::kOomScore: {
-      const Status failed = SetOomScore(after.oom_score_adj, after.oom_score_adj_values[0], oom_score_base_);
+      const Status failed = oom_score_.Apply(after.oom_score_adj, after.oom_score_adj_values[0]);
       if (failed.ok()) return Status::Ok();
       CN_LOG(log_, kWarning, "{}", failed.text());
       return Status::Text("Failed to set current oom_score_adj. Check server logs.");

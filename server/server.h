@@ -31,6 +31,7 @@
 #include "server/persistence_service.h"
 #include "server/process/crash_report.h"
 #include "server/process/daemon.h"
+#include "server/process/process_limits.h"
 #include "server/process/process_title.h"
 #include "server/process/restart.h"
 #include "server/process/signals.h"
@@ -131,7 +132,7 @@ class Server final : private ConfigApplier {
   std::vector<std::thread> threads_;
   MaintenanceTimer maintenance_timer_;  // Worker 0.
   std::optional<RestartPlan> restart_;  // Worker 0, then the end of Run.
-  const int oom_score_base_;
+  OomScore oom_score_;
   std::atomic<int> exit_code_{0};
 };
 

@@ -127,10 +127,10 @@ uint64_t RaiseFileLimit(uint64_t clients, Log& log) {
   return fitting;
 }
 
-int ReadOomScore() { return LeadingNumber(ReadSmallFile(kOomScorePath)); }
-
-Status SetOomScore(OomScoreMode mode, int32_t value, int base_score) {
-  int score = base_score;
+Status OomScore::Apply(OomScoreMode mode, int32_t value) {
+  if (mode == OomScoreMode::kNo && !is_ours_) return Status::Ok();
+  const int base = is_ours_ ? base_ : LeadingNumber(ReadSmallFile(kOomScorePath));
+  int score = base;
   if (mode == OomScoreMode::kRelative) score += value;
   if (mode == OomScoreMode::kAbsolute) score = value;
   score = std::clamp(score, kOomScoreMin, kOomScoreMax);
@@ -139,8 +139,12 @@ Status SetOomScore(OomScoreMode mode, int32_t value, int base_score) {
   const bool written = descriptor >= 0 && write(descriptor, text.data(), text.size()) >= 0;
   const int error_number = errno;
   if (descriptor >= 0) close(descriptor);
-  if (written) return Status::Ok();
-  return Status::WithText(Err::kIo, fmt::format("Unable to write oom_score_adj: {}", std::strerror(error_number)));
+  if (!written) {
+    return Status::WithText(Err::kIo, fmt::format("Unable to write oom_score_adj: {}", std::strerror(error_number)));
+  }
+  is_ours_ = mode != OomScoreMode::kNo;
+  base_ = base;
+  return Status::Ok();
 }
 
 bool PinThread(std::string_view list, Log& log) {

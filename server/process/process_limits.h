@@ -21,11 +21,18 @@ inline constexpr uint64_t kReservedDescriptors = 32;
 // clients fit; fewer than asked for is logged the way redis-server does. 0: not even one, the server cannot start.
 uint64_t RaiseFileLimit(uint64_t clients, Log& log);
 
-// Writes this process' OOM score. `base_score` is the score it was started with; kIo when the kernel refuses, and then
-// nothing has changed.
-Status SetOomScore(OomScoreMode mode, int32_t value, int base_score);
-// The score now, 0 when it cannot be read.
-int ReadOomScore();
+// This process' OOM score as oom-score-adj has it. Anything but "no" starts from the score the process has then, which
+// may have been set from outside; "no" gives that score back once, and touches nothing while nothing was set.
+// Thread-safety: at the start, then under the exclusive world lock.
+class OomScore {
+ public:
+  // Errors: kIo when the kernel refuses, and then nothing has changed.
+  Status Apply(OomScoreMode mode, int32_t value);
+
+ private:
+  bool is_ours_ = false;
+  int base_ = 0;  // The score before it was ours.
+};
 
 // Binds the calling thread to the processors of `list` ("0,2-4", "0-7:2", empty: no change). False when malformed or
 // refused; the log has it.
