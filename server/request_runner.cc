@@ -471,7 +471,9 @@ bool RequestRunner::RunNested(Session& session, const Command& command, Args arg
   context_.BeginCommand(command);
   context_.SetKeys(found.keys);
   const ReplyBuffer::Mark mark = context_.reply().MarkHere();
-  const Status status = Handle(session.caller != nullptr ? *session.caller : session, command, args);
+  // What a script calls is read by the client that runs it, or by the script's own session, which tracks nothing.
+  const bool for_caller = session.caller != nullptr && !session.tracks_declared_keys;
+  const Status status = Handle(for_caller ? *session.caller : session, command, args);
   if (!status.ok()) {
     context_.reply().RollbackTo(mark);
     AnswerError(command, status);

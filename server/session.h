@@ -94,6 +94,7 @@ struct Session {
   // Owner worker only (others: exclusive world lock).
   ClientConnection* connection = nullptr;  // Null in a harness without one.
   Session* caller = nullptr;               // Of a script's own session: the client whose request runs the script.
+  bool tracks_declared_keys = false;       // Of such a session: its reads count as reads of the script's keys.
   ReplyBuffer replies;
   uint32_t database = 0;
   uint32_t conditions = 0;  // SessionCondition bits.

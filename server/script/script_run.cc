@@ -14,6 +14,8 @@
 #include "server/node_state.h"
 #include "server/script/script_errors.h"
 #include "server/script/shebang.h"
+#include "server/server_parts.h"
+#include "server/tracking/client_tracking.h"
 #include "storage/base/cycle_clock.h"
 #include "storage/base/log.h"
 
@@ -85,6 +87,7 @@ ScriptRun::ScriptRun(CommandContext& context, ScriptEngine& engine, const Script
   if (session_.user != caller.user) session_.user = caller.user;
   if (session_.acl_user != caller.acl_user) session_.acl_user = caller.acl_user;
   session_.caller = &context.session();
+  session_.tracks_declared_keys = !context.config().engine_version.AtLeast(7, 2);
   const bool compatible = (target.flags & kScriptCompatible) != 0;
   if (!target.read_only && (target.flags & kScriptNoWrites) == 0) rights_ |= kMayWrite;
   if ((target.flags & kScriptAllowOom) != 0 || (!compatible && (target.flags & kScriptNoWrites) != 0)) {
@@ -271,6 +274,9 @@ std::string_view ScriptRun::Call() {
     needed_world_ = true;
   }
   nested.RunNested(session_, *command, args);
+  const bool counts_as_read = session_.tracks_declared_keys && command->Is(kReadOnly);
+  if (counts_as_read && (session_.caller->conditions & kTracksKeys) != 0) [[unlikely]]
+    context_.parts().tracking->RememberDeclaredKeys(*session_.caller, target_.keys);
   return ReplyBytes();
 }
 

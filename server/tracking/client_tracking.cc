@@ -157,12 +157,20 @@ void ClientTracking::EndRequest(Session& client, std::string_view name) {
 }
 
 void ClientTracking::RememberReads(const Session& reader, const Command& command, Args args) {
-  // Shard channels are keys to clusters, but nothing that can be cached.
-  if (!command.Is(kReadOnly) || command.Is(kPubSub) || !reader.tracking->RemembersReads()) return;
+  // Shard channels are keys to clusters, but nothing that can be cached. A script reads by what it calls.
+  if (!command.Is(kReadOnly) || command.Is(kPubSub) || command.Is(kRunsScript)) return;
+  if (!reader.tracking->RemembersReads()) return;
   std::vector<KeyPosition> positions;
   if (FindKeysOf(command, args, positions) == KeySearch::kInvalid) return;
   for (const KeyPosition& position : positions) {
     const std::string_view key = args[position.index];
+    keys_.Add(parts_.keyspace->ShardIndexOf(Keyspace::Hash(key)), key, reader.id);
+  }
+}
+
+void ClientTracking::RememberDeclaredKeys(const Session& reader, Args declared) {
+  if (reader.tracking == nullptr || !reader.tracking->RemembersReads()) return;
+  for (const std::string_view key : declared) {
     keys_.Add(parts_.keyspace->ShardIndexOf(Keyspace::Hash(key)), key, reader.id);
   }
 }

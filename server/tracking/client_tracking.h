@@ -67,6 +67,9 @@ class ClientTracking final : public KeyEventListener, public SessionListener {
   void EndRequest(Session& client, std::string_view name);
   // `reader` has executed the reading `command`, whose shards are still locked.
   void RememberReads(const Session& reader, const Command& command, Args args);
+  // A script of `reader` has called a reading command: it counts as a read of the `declared` keys, as before Redis 7.2.
+  // Their shards are locked.
+  void RememberDeclaredKeys(const Session& reader, Args declared);
 
   // --- The turn of a worker ---
 
