@@ -87,6 +87,39 @@ TEST_F(RestoreTest, LoadsWhatSaveWroteAtAnyThreadAndShardCount) {
   }
 }
 
+// "ReJSON-RL", version 3, as a module's type is written: nine letters of six bits, ten bits of version.
+std::string ModuleValue(std::string_view name = "ReJSON-RL") {
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  uint64_t id = 0;
+  for (const char letter : name) id = id << 6 | kLetters.find(letter);
+  id = id << 10 | 3;
+  std::string text = "\x81";
+  for (int shift = 56; shift >= 0; shift -= 8) text.push_back(static_cast<char>(id >> shift & 0xFF));
+  return text +
+         "\x02\x05\x05\x03"
+         "abc" +
+         "\x04\0\0\0\0\0\0\0\0\x00"s;
+}
+
+TEST_F(RestoreTest, LeavesValuesOfModulesOutWhenTold) {
+  const std::string body = "\x07\x02m1" + ModuleValue() + "\x00\x01k\x01v"s + "\x07\x02m2" + ModuleValue() +
+                           "\x07\x02m3" + ModuleValue("MBbloom--");
+  WriteFile(body);
+  for (const unsigned threads : {1U, 2U}) {
+    SnapshotRig target(threads > 1);
+    RestoreOptions options;
+    options.thread_count = threads;
+    options.unsupported = UnsupportedTypes::kSkip;
+    Restore restore(target.keyspace, rig_.clock, rig_.log, options);
+    const Status status = restore.FromFile(Path());
+    ASSERT_TRUE(status.ok()) << status.text();
+    EXPECT_EQ(restore.DescribeSkipped(), "3 keys of 2 unsupported types were left out: MBbloom-- 1, ReJSON-RL 2");
+    EXPECT_EQ(target.Everything().size(), 1U);
+  }
+  SnapshotRig target(false);
+  EXPECT_NE(LoadInto(target, 1).text().find("needs the module that wrote it"), std::string_view::npos);
+}
+
 TEST_F(RestoreTest, LoadsFromAStreamInPieces) {
   for (int i = 0; i < 5000; ++i) Put("key:" + std::to_string(i), "value");
   const DataSet want = rig_.Everything();
