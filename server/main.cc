@@ -3,13 +3,11 @@
 
 #include <cstdio>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "server/config/command_line.h"
 #include "server/config/config.h"
-#include "server/node/snapshot_tool.h"
 #include "server/process/daemon.h"
 #include "server/process/process_title.h"
 #include "server/server.h"
@@ -56,9 +54,6 @@ int Serve(const CommandLine& line, cachenode::ProcessTitle& title) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (!arguments.empty() && arguments[0] == "snapshot") {
-    return cachenode::RunSnapshotTool(std::span(arguments).subspan(1), stdout, stderr);
-  }
   if (const std::optional<int> status = cachenode::RunSubcommand(arguments)) return *status;
   const CommandLine line = cachenode::ParseCommandLine(arguments);
   switch (line.action) {

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "server/node/node_reports.h"
+#include "server/node/snapshot_tool.h"
 
 namespace cachenode {
 namespace {
@@ -16,6 +17,7 @@ int Print(const Report& report) {
 int NodeTypes(std::span<const std::string> arguments) { return Print(NodeTypesReport(arguments)); }
 int Parameters(std::span<const std::string> arguments) { return Print(ParametersReport(arguments)); }
 int CheckConfig(std::span<const std::string> arguments) { return Print(CheckConfigReport(arguments)); }
+int Snapshots(std::span<const std::string> arguments) { return RunSnapshotTool(arguments, stdout, stderr); }
 
 constexpr Subcommand kSubcommands[] = {
     {"check-config", "FILE [--directive value ...]", "tells whether a configuration file or parameter group is valid",
@@ -24,6 +26,8 @@ constexpr Subcommand kSubcommands[] = {
     {"node-types", "", "lists the node types", NodeTypes},
     {"parameters", "--family NAME | --parameter-group FILE [--json]", "lists the parameters of a family or a group",
      Parameters},
+    {"snapshot", "list|describe|check|create|copy|delete ...", "works on the named snapshots of a stopped node",
+     Snapshots},
 };
 
 }  // namespace

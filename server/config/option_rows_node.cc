@@ -165,6 +165,7 @@ constexpr OptionSpec kRows[] = {
     Text<&Config::preferred_maintenance_window>("preferred-maintenance-window", "")
         .NewerAlias("maintenance-window")
         .Flags(kOptionOurs)
+        .Applies(ApplyGroup::kSnapshotSchedule)
         .RefusedBy(RefuseWindow),
     Bool<&Config::apply_immediately>("apply-immediately", "no").Flags(kOptionOurs),
     Text<&Config::notification_topic_arn>("notification-topic-arn", "").Flags(kOptionOurs).RefusedBy(RefuseTopicArn),

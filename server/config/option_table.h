@@ -80,7 +80,7 @@ enum class ApplyGroup : uint8_t {
   kKeyspaceEvents,
   kSavePoints,
   kSnapshots,         // rdb*, dbfilename, snapshot-max-seconds
-  kSnapshotSchedule,  // snapshot-window, snapshot-retention-limit
+  kSnapshotSchedule,  // snapshot-window, snapshot-retention-limit, preferred-maintenance-window
   kDefrag,
   kLazyFree,
   kLogging,  // loglevel

@@ -8,6 +8,8 @@
 #include "persistence/catalogue/snapshot_name.h"
 #include "server/background_pool.h"
 #include "server/config/config.h"
+#include "server/config/maintenance_window.h"
+#include "server/config/node_type.h"
 #include "server/node/node_events.h"
 #include "server/node_state.h"
 #include "server/persistence_service.h"
@@ -28,6 +30,36 @@ std::string Reason(const Status& status) {
   return status.text().empty() ? "out of memory" : std::string(status.text());
 }
 
+// Whether snapshots could begin while the node may be restarting itself.
+bool MeetsMaintenance(const Config& config, const DailyWindow& window) {
+  MaintenanceWindow maintenance;
+  const std::string& text = config.preferred_maintenance_window;
+  if (text.empty() || !MaintenanceWindow::Parse(text, maintenance).empty()) return false;
+  return maintenance.OverlapsDaily(static_cast<int>(window.begin_minute), static_cast<int>(window.minutes));
+}
+
+// The hour that follows from the cluster's name, or the next one free of maintenance; there is none beside a
+// maintenance window of a whole day.
+DailyWindow ChosenWindow(const Config& config) {
+  const DailyWindow first = SnapshotSchedule::DefaultWindow(config.cluster_id);
+  for (DailyWindow window = first;;) {
+    if (!MeetsMaintenance(config, window)) return window;
+    window.begin_minute = (window.begin_minute + 60) % DailyWindow::kMinutesPerDay;
+    if (window == first) return first;
+  }
+}
+
+// What the options of the schedule say against the node's type and its maintenance, as a sentence.
+std::string ScheduleConflictIn(const Config& config) {
+  if (!NodeMayBackUp(config) && (config.snapshot_retention_limit != 0 || !config.final_snapshot_identifier.empty())) {
+    return fmt::format("snapshots are not supported on nodes of type {}", config.cache_node_type);
+  }
+  if (!config.snapshot_window.empty() && MeetsMaintenance(config, config.snapshot_window)) {
+    return "snapshot-window and preferred-maintenance-window must not overlap";
+  }
+  return {};
+}
+
 }  // namespace
 
 SnapshotService::SnapshotService(const ServerParts& parts, Log& log)
@@ -42,14 +74,14 @@ std::string SnapshotService::DirectoryOf(const Config& config) {
 
 DailyWindow SnapshotService::WindowOf(const Config& config) {
   if (config.snapshot_retention_limit == 0) return {};
-  return config.snapshot_window.empty() ? SnapshotSchedule::DefaultWindow(config.cluster_id) : config.snapshot_window;
+  return config.snapshot_window.empty() ? ChosenWindow(config) : config.snapshot_window;
 }
 
 std::string SnapshotService::ConflictIn(const Config& config) {
   if (!config.restore_snapshot.empty() && !config.s3_snapshot_location.empty()) {
     return "restore-snapshot and s3-snapshot-location exclude each other: a node begins with one data set";
   }
-  return {};
+  return ScheduleConflictIn(config);
 }
 
 void SnapshotService::Start() {
@@ -77,7 +109,8 @@ void SnapshotService::Stop() {
   stop_running_.store(true, std::memory_order_relaxed);
 }
 
-Status SnapshotService::Apply(ApplyGroup /*group*/, const Config& /*before*/, const Config& /*after*/) {
+Status SnapshotService::Apply(ApplyGroup /*group*/, const Config& /*before*/, const Config& after) {
+  if (const std::string conflict = ScheduleConflictIn(after); !conflict.empty()) return Status::Text(conflict);
   schedule_.Reset();
   return Status::Ok();
 }
@@ -88,7 +121,8 @@ SnapshotMetadata SnapshotService::DescribeNode(const Config& config) {
   SnapshotMetadata metadata;
   const bool is_valkey = config.engine_version.family() == EngineFamily::kValkey;
   metadata.cluster_id = config.cluster_id;
-  metadata.node_type = "custom";
+  metadata.node_type = NodeTypeOf(config).name;
+  metadata.parameter_group = config.parameter_group;
   metadata.engine = is_valkey ? "valkey" : "redis";
   metadata.engine_version =
       is_valkey ? config.engine_version.ValkeyVersionText() : config.engine_version.RedisVersionText();
@@ -115,6 +149,9 @@ Status SnapshotService::CheckQuota(const Config& config) const {
 
 Status SnapshotService::Create(std::string_view name) {
   const Config& config = parts_.config->Current();
+  if (!NodeMayBackUp(config)) {
+    return Status::Text(fmt::format("ERR snapshots are not supported on nodes of type {}", config.cache_node_type));
+  }
   Result<std::string> normal = NormalizeSnapshotName(name);
   if (!normal) return Reply(normal.status());
   if (const std::string_view doing = DoingWith(*normal); !doing.empty()) {

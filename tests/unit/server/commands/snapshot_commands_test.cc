@@ -32,7 +32,7 @@ std::string TemporaryFolder() {
 
 class SnapshotCommandsTest : public testing::Test {
  protected:
-  SnapshotCommandsTest() {
+  explicit SnapshotCommandsTest(std::string_view node_type = "custom") : node_type_(node_type) {
     redis.parts().log = &log_;
     redis.parts().persistence = &persistence;
     redis.parts().snapshots = &snapshots;
@@ -62,6 +62,7 @@ class SnapshotCommandsTest : public testing::Test {
   }
 
  private:
+  const std::string node_type_;
   NullLogSink sink_;
   Log log_{sink_};
 
@@ -71,6 +72,7 @@ class SnapshotCommandsTest : public testing::Test {
     config.dir = folder;
     config.save.clear();
     config.cluster_id = "my-redis";
+    config.cache_node_type = node_type_;
     config.snapshot_manual_limit = 3;
   }};
   PersistenceService persistence{redis.parts(), log_, NoHooks()};
@@ -158,6 +160,50 @@ TEST_F(SnapshotCommandsTest, TheFinalOneIsNeverWrittenOverAnother) {
   ShutdownRequest no_save;
   no_save.save = ShutdownRequest::Save::kNo;
   EXPECT_TRUE(snapshots.TakeFinal(no_save).ok());
+}
+
+TEST_F(SnapshotCommandsTest, TheirWindowStaysApartFromMaintenance) {
+  ASSERT_EQ(redis.Run("config set snapshot-window 01:00-02:00"), "+OK");
+  EXPECT_EQ(
+      redis.Run("config set preferred-maintenance-window sun:01:30-sun:03:00"),
+      "-ERR CONFIG SET failed (possibly related to argument 'preferred-maintenance-window') - snapshot-window and "
+      "preferred-maintenance-window must not overlap");
+  ASSERT_EQ(redis.Run("config set preferred-maintenance-window sun:02:00-sun:03:00"), "+OK");
+  EXPECT_EQ(redis.Run("config set snapshot-window 00:30-02:30"),
+            "-ERR CONFIG SET failed (possibly related to argument 'snapshot-window') - snapshot-window and "
+            "preferred-maintenance-window must not overlap");
+  // One that is not chosen moves out of the way.
+  ASSERT_EQ(redis.Run("config set snapshot-window \"\" snapshot-retention-limit 1 preferred-maintenance-window \"\""),
+            "+OK");
+  const DailyWindow before = SnapshotService::WindowOf(redis.parts().config->Current());
+  const std::string hour = FormatDailyWindow(before);
+  const size_t dash = hour.find('-');
+  ASSERT_EQ(redis.Run("config set preferred-maintenance-window mon:" + hour.substr(0, dash) +
+                      "-mon:" + hour.substr(dash + 1)),
+            "+OK");
+  const DailyWindow after = SnapshotService::WindowOf(redis.parts().config->Current());
+  EXPECT_EQ(after.minutes, before.minutes);
+  EXPECT_FALSE(after.Overlaps(before));
+}
+
+class SnapshotsOfASmallNodeTest : public SnapshotCommandsTest {
+ protected:
+  SnapshotsOfASmallNodeTest() : SnapshotCommandsTest("cache.t1.micro") {}
+};
+
+TEST_F(SnapshotsOfASmallNodeTest, AreRefused) {
+  EXPECT_EQ(redis.Run("snapshot create mine"), "-ERR snapshots are not supported on nodes of type cache.t1.micro");
+  EXPECT_EQ(redis.Run("config set snapshot-retention-limit 1"),
+            "-ERR CONFIG SET failed (possibly related to argument 'snapshot-retention-limit') - snapshots are not "
+            "supported on nodes of type cache.t1.micro");
+  EXPECT_EQ(redis.Run("config set final-snapshot-identifier mine"),
+            "-ERR CONFIG SET failed (possibly related to argument 'final-snapshot-identifier') - snapshots are not "
+            "supported on nodes of type cache.t1.micro");
+  Config config = redis.parts().config->Current();
+  EXPECT_EQ(SnapshotService::ConflictIn(config), "");
+  EXPECT_EQ(SnapshotService::DescribeNode(config).node_type, "cache.t1.micro");
+  config.snapshot_retention_limit = 1;
+  EXPECT_NE(SnapshotService::ConflictIn(config), "");
 }
 
 TEST_F(SnapshotCommandsTest, AutomaticOnesAreTakenInTheirWindow) {
