@@ -239,6 +239,8 @@ void Server::ConnectControl() {
   hooks.save = [this](const ShutdownRequest& request) { return SaveForShutdown(request); };
   hooks.stop = [this](int exit_code) {
     exit_code_.store(exit_code);
+    // Whoever sees its connection end finds nobody listening.
+    if (listeners_ != nullptr) listeners_->Refuse();
     for (auto& worker : workers_) worker->Stop();
   };
   hooks.resume_parked = [this] {

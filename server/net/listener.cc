@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -332,6 +333,10 @@ std::vector<int> ListenerSet::Descriptors() const {
   for (const auto& socket : tls_) descriptors.push_back(socket->descriptor());
   if (unix_) descriptors.push_back(unix_->descriptor());
   return descriptors;
+}
+
+void ListenerSet::Refuse() const {
+  for (const int descriptor : Descriptors()) ::shutdown(descriptor, SHUT_RDWR);
 }
 
 void ListenerSet::AcceptFrom(int descriptor) {

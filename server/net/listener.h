@@ -87,6 +87,10 @@ class ListenerSet {
   // Stops accepting; connections waiting in the kernel are refused by closing. Removes the Unix socket's path.
   void Close();
 
+  // From now on the kernel refuses connections, and nothing is accepted; Close follows. Any thread while no socket is
+  // bound or closed: the exclusive world lock is held, or the loops have not begun.
+  void Refuse() const;
+
   // The listening descriptors, for a thread of the loop that looks after them itself, and what to do when one is ready.
   [[nodiscard]] std::vector<int> Descriptors() const;
   void AcceptFrom(int descriptor);
