@@ -16,6 +16,7 @@
 #include "storage/base/log.h"
 #include "storage/base/numbers.h"
 #include "storage/base/quoting.h"
+#include "storage/keyspace.h"
 #include "storage/value/list_value.h"
 #include "storage/value/value_limits.h"
 
@@ -57,8 +58,12 @@ Status DebugDigestValue(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
-Status DebugObject(CommandContext& context, Args args) {
-  const KeySlot slot = context.Inspect(args[2]);
+Status DebugObject(CommandContext& context, Args args) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {  // Under the world lock.
+  AccessContext as_it_is = context.access();  // A key whose deadline passed is shown while it is there.
+  as_it_is.touch = false;
+  as_it_is.expired = ExpiredKeys::kShow;
+  const KeyHash hash = Keyspace::Hash(args[2]);
+  const KeySlot slot = context.keyspace().ShardOf(hash).Find(context.db(), hash, args[2], as_it_is);
   if (!slot.Exists()) return Err::kNoSuchKey;
   const std::string payload = DumpPayload(slot.View(), RdbCompression::kLzf);
   if (payload.empty()) return Err::kOutOfMemory;

@@ -54,6 +54,7 @@ int CallCommand(lua_State* lua, OnError on_error) {
     return on_error == OnError::kRaise ? lua_error(lua) : 1;
   }
   const std::string_view reply = run->Call();
+  lua_settop(lua, 0);  // The arguments may have taken all the stack there is.
   PushReply(lua, reply);
   run->EndCall();
   if (reply.front() == '-' && on_error == OnError::kRaise) return lua_error(lua);
