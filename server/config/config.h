@@ -61,6 +61,7 @@ struct ClientDirectives {
   DangerousAccess enable_module_command{};
   DangerousAccess enable_protected_configs{};
   int64_t busy_reply_threshold = 0;  // Milliseconds.
+  bool lua_enable_deprecated_api = false;
 };
 
 // The process among the other processes of the machine.

@@ -55,6 +55,9 @@ constexpr OptionSpec kRows[] = {
         .Alias("lua-time-limit")
         .In(Unit::kMilliseconds)
         .Of(Feature::kScripting),
+    Bool<&Config::lua_enable_deprecated_api>("lua-enable-deprecated-api", "no")
+        .Flags(kOptionImmutable | kOptionHidden)
+        .Of(Feature::kScripting),
 
     // The process among the other processes of the machine.
     Bool<&Config::daemonize>("daemonize", "no").Flags(kOptionImmutable),

@@ -63,6 +63,7 @@ LuaVm::Options ScriptEngine::OptionsFor(LuaVm::Purpose purpose) const {
   const Config& config = parts_.config->Current();
   LuaVm::Options options;
   options.purpose = purpose;
+  options.deprecated_api = config.lua_enable_deprecated_api;
   options.has_clock = config.engine_version.AtLeast(7, 2);
   options.version = config.engine_version.RedisVersionText();
   options.version_number = VersionNumber(options.version);
