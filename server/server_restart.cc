@@ -62,11 +62,8 @@ std::string Server::RestartState() const {
 }
 
 std::optional<RestartPlan> Server::TakeRestart() {
-  const Config& config = config_.Current();
-  if (restart_ && config.oom_score_adj != OomScoreMode::kNo) {
-    // The next image takes what it finds for the score of its parent.
-    static_cast<void>(SetOomScore(OomScoreMode::kAbsolute, oom_score_base_, oom_score_base_).ok());
-  }
+  // The next image takes what it finds for the score that was set from outside.
+  if (restart_) static_cast<void>(oom_score_.Apply(OomScoreMode::kNo, 0).ok());
   return std::move(restart_);
 }
 
