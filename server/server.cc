@@ -283,7 +283,7 @@ void Server::OnLoaded() {
   const std::string& unix_path = config->unixsocket;
   if (!unix_path.empty()) CN_LOG(log_, kNotice, "The server is now ready to accept connections at {}", unix_path);
   RecordStart(*config);
-  supervisor_->Notify("READY=1\n");
+  supervisor_->Notify("STATUS=Ready to accept connections\nREADY=1\n");
   ReleaseStartPages();
 }
 

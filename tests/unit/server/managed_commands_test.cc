@@ -60,7 +60,7 @@ TEST_F(ManagedCommands, HiddenCommandsKeepTheirIds) {
   EXPECT_EQ(commands_.Find("ping")->id, id);
   EXPECT_EQ(commands_.by_id(id).name, "ping");
   size_t hidden = 0;
-  for (size_t i = 0; i < count; ++i) hidden += commands_.by_id(i).is_hidden ? 1 : 0;
+  for (size_t i = 0; i < count; ++i) hidden += commands_.by_id(i).is_hidden ? 1U : 0U;
   EXPECT_GE(hidden, 20U);
   EXPECT_EQ(commands_.Find(""), nullptr);
   EXPECT_FALSE(commands_.Hide("save"));
