@@ -74,6 +74,8 @@ TEST(Connection, ItsBuffersShowInTheRecentPeaks) {
   EXPECT_TRUE(reaches(&WorkerStats::output_buffer_bytes_max, 2 * kHalf));
   reader.Close();
   writer.Close();
+  // Their buffers must be gone before the time passes, or they show at the new time as well.
+  ASSERT_TRUE(node.WaitForClientCount(0));
   node.clock.Advance(seconds(RecentPeak::kSeconds + 1));
   TestClient last = node.Connect();
   EXPECT_TRUE(node.WaitUntil(last.id, [&](Session&) {
