@@ -5,41 +5,33 @@
 #include <algorithm>
 
 #include "persistence/catalogue/utc_time.h"
-#include "storage/base/numbers.h"
+#include "storage/base/bytes.h"
 #include "storage/base/quoting.h"
 
 namespace cachenode {
 namespace {
 
 constexpr std::string_view kAutomaticPrefix = "automatic.";
-constexpr std::string_view kTimePattern = "-0000-00-00-00-00";
-constexpr int64_t kSecondsPerMinute = 60;
+constexpr size_t kTimeBytes = std::string_view("-YYYY-MM-DD-HH-MM").size();
 
-bool IsLetter(char letter) { return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z'); }
-bool IsDigit(char letter) { return letter >= '0' && letter <= '9'; }
+bool IsLetter(char letter) {
+  const char lower = ToLowerAscii(letter);
+  return lower >= 'a' && lower <= 'z';
+}
 
-// The first rule that `name` breaks, or nothing.
-std::string_view BrokenRule(std::string_view name) {
+bool IsLowerCase(std::string_view name) { return LowerCased(name) == name; }
+
+}  // namespace
+
+std::string_view BrokenNameRule(std::string_view name) {
   if (name.empty()) return "it is empty";
-  const auto is_allowed = [](char letter) { return IsLetter(letter) || IsDigit(letter) || letter == '-'; };
+  const auto is_allowed = [](char letter) { return IsLetter(letter) || IsDigitAscii(letter) || letter == '-'; };
   if (!std::all_of(name.begin(), name.end(), is_allowed)) return "only letters, digits and hyphens are allowed";
   if (!IsLetter(name.front())) return "the first character must be a letter";
   if (name.back() == '-') return "a hyphen must not be the last character";
   if (name.find("--") != std::string_view::npos) return "two hyphens must not follow each other";
   return {};
 }
-
-bool IsLowerCase(std::string_view name) {
-  return std::none_of(name.begin(), name.end(), [](char letter) { return letter >= 'A' && letter <= 'Z'; });
-}
-
-int NumberAt(std::string_view text, size_t place, size_t digits) {
-  int number = 0;
-  for (const char digit : text.substr(place, digits)) number = number * 10 + (digit - '0');
-  return number;
-}
-
-}  // namespace
 
 Result<std::string> NormalizeSnapshotName(std::string_view name) {
   std::string shown;
@@ -48,14 +40,10 @@ Result<std::string> NormalizeSnapshotName(std::string_view name) {
     return Status::Text(fmt::format("snapshot name {}: it has {} characters, {} are allowed", shown, name.size(),
                                     kSnapshotNameBytesMax));
   }
-  if (const std::string_view broken = BrokenRule(name); !broken.empty()) {
+  if (const std::string_view broken = BrokenNameRule(name); !broken.empty()) {
     return Status::Text(fmt::format("snapshot name {}: {}", shown, broken));
   }
-  std::string lower(name);
-  for (char& letter : lower) {
-    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
-  }
-  return lower;
+  return LowerCased(name);
 }
 
 std::string FormatAutomaticName(const AutomaticName& name) {
@@ -67,31 +55,23 @@ std::string FormatAutomaticName(const AutomaticName& name) {
 std::optional<AutomaticName> ParseAutomaticName(std::string_view name) {
   if (!name.starts_with(kAutomaticPrefix)) return std::nullopt;
   name.remove_prefix(kAutomaticPrefix.size());
-  if (name.size() <= kTimePattern.size()) return std::nullopt;
-  const std::string_view cluster_id = name.substr(0, name.size() - kTimePattern.size());
+  if (name.size() <= kTimeBytes) return std::nullopt;
+  const std::string_view cluster_id = name.substr(0, name.size() - kTimeBytes);
   const std::string_view time = name.substr(cluster_id.size());
-  if (cluster_id.size() > kClusterIdBytesMax || !BrokenRule(cluster_id).empty() || !IsLowerCase(cluster_id)) {
+  if (cluster_id.size() > kClusterIdBytesMax || !BrokenNameRule(cluster_id).empty() || !IsLowerCase(cluster_id)) {
     return std::nullopt;
   }
-  for (size_t i = 0; i < time.size(); ++i) {
-    if (kTimePattern[i] == '0' ? !IsDigit(time[i]) : time[i] != kTimePattern[i]) return std::nullopt;
-  }
-  UtcTime at;
-  at.year = NumberAt(time, 1, 4);
-  at.month = NumberAt(time, 6, 2);
-  at.day = NumberAt(time, 9, 2);
-  at.hour = NumberAt(time, 12, 2);
-  at.minute = NumberAt(time, 15, 2);
-  AutomaticName parsed{std::string(cluster_id), UnixSecondsOf(at) / kSecondsPerMinute * kSecondsPerMinute};
-  // A date that does not exist, such as February 30, comes out as another one.
-  const std::string again = FormatAutomaticName(parsed);
-  if (std::string_view(again).substr(kAutomaticPrefix.size()) != name) return std::nullopt;
-  return parsed;
+  // "-YYYY-MM-DD-HH-MM"
+  if (time[0] != '-' || time[11] != '-' || time[14] != '-') return std::nullopt;
+  const std::optional<int64_t> time_s =
+      ParseUtcTime(fmt::format("{}T{}:{}:00Z", time.substr(1, 10), time.substr(12, 2), time.substr(15, 2)));
+  if (!time_s) return std::nullopt;
+  return AutomaticName{std::string(cluster_id), *time_s};
 }
 
 bool IsSnapshotName(std::string_view name) {
   if (ParseAutomaticName(name)) return true;
-  return name.size() <= kSnapshotNameBytesMax && BrokenRule(name).empty() && IsLowerCase(name);
+  return name.size() <= kSnapshotNameBytesMax && BrokenNameRule(name).empty() && IsLowerCase(name);
 }
 
 }  // namespace cachenode

@@ -16,6 +16,10 @@ namespace cachenode {
 inline constexpr size_t kSnapshotNameBytesMax = 40;
 inline constexpr size_t kClusterIdBytesMax = 50;
 
+// The first rule of the service's names that `name` breaks, as a clause, or nothing: letters, digits and single
+// hyphens, a letter first, no hyphen last. Letters of either case pass.
+[[nodiscard]] std::string_view BrokenNameRule(std::string_view name);
+
 // The name in lower case. Error: a sentence that says which rule it breaks: 1 to 40 letters, digits and hyphens, a
 // letter first, no hyphen last, no two hyphens in a row.
 Result<std::string> NormalizeSnapshotName(std::string_view name);

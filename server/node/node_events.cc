@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
+
+#include "persistence/catalogue/utc_time.h"
 
 namespace cachenode {
 namespace {
@@ -62,11 +63,9 @@ std::string_view TopicNameOf(NodeEventKind kind) { return RowOf(kind).topic_name
 bool IsFailure(NodeEventKind kind) { return RowOf(kind).is_failure; }
 
 std::string EventDate(int64_t time_ms) {
-  const std::time_t seconds = time_ms / 1000;
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, time_ms % 1000);
+  std::string date = FormatUtcTime(time_ms / 1000);
+  date.insert(date.size() - 1, fmt::format(".{:03}", time_ms % 1000));
+  return date;
 }
 
 NodeEvents::NodeEvents(Log& log, Clock& clock, std::string source_identifier)

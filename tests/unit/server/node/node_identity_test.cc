@@ -28,11 +28,11 @@ TEST(NodeIdentity, AClusterIdFollowsTheRulesAndIsKeptInLowerCase) {
   EXPECT_EQ(Set(config, "cluster-id", std::string(50, 'a')), "");
   EXPECT_EQ(Set(config, "cluster-id", std::string(51, 'a')), "a name has 1 to 50 characters");
   EXPECT_EQ(Set(config, "cluster-id", ""), "a name has 1 to 50 characters");
-  EXPECT_EQ(Set(config, "cluster-id", "1a"), "a name begins with a letter");
-  EXPECT_EQ(Set(config, "cluster-id", "-a"), "a name begins with a letter");
-  EXPECT_EQ(Set(config, "cluster-id", "a-"), "a name does not end with a hyphen");
-  EXPECT_EQ(Set(config, "cluster-id", "a--b"), "a name has no two hyphens in a row");
-  EXPECT_EQ(Set(config, "cluster-id", "a_b"), "a name holds letters, digits and hyphens only");
+  EXPECT_EQ(Set(config, "cluster-id", "1a"), "the first character must be a letter");
+  EXPECT_EQ(Set(config, "cluster-id", "-a"), "the first character must be a letter");
+  EXPECT_EQ(Set(config, "cluster-id", "a-"), "a hyphen must not be the last character");
+  EXPECT_EQ(Set(config, "cluster-id", "a--b"), "two hyphens must not follow each other");
+  EXPECT_EQ(Set(config, "cluster-id", "a_b"), "only letters, digits and hyphens are allowed");
   EXPECT_EQ(config.cluster_id, std::string(50, 'a'));
 }
 
