@@ -59,12 +59,8 @@ bool MaintenanceWindow::Contains(int64_t now_ms) const {
   return since < length_;
 }
 
-bool MaintenanceWindow::OverlapsDaily(int begin, int length) const {
-  // From either beginning it is less far to the other's than its own length.
-  const int own = begin_ % kMinutesPerDay;
-  const int from_daily = (own - begin + kMinutesPerDay) % kMinutesPerDay;
-  const int from_own = (begin - own + kMinutesPerDay) % kMinutesPerDay;
-  return from_daily < length || from_own < length_;
+bool MaintenanceWindow::Overlaps(const DailyWindow& daily) const {
+  return daily.Overlaps({begin_ % kMinutesPerDay, length_});
 }
 
 }  // namespace cachenode

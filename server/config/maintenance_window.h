@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "server/config/daily_window.h"
+
 namespace cachenode {
 
 class MaintenanceWindow {
@@ -20,9 +22,8 @@ class MaintenanceWindow {
 
   // Whether the moment (Unix milliseconds) lies inside.
   [[nodiscard]] bool Contains(int64_t now_ms) const;
-  // Whether some minute lies in this window and in a daily one, which begins at `begin` (minutes after midnight) and
-  // may go on past midnight.
-  [[nodiscard]] bool OverlapsDaily(int begin, int length) const;
+  // Whether some minute lies in this window and in a daily one.
+  [[nodiscard]] bool Overlaps(const DailyWindow& daily) const;
 
   // Minutes since Sunday 00:00, and how many minutes from there.
   [[nodiscard]] int begin() const { return begin_; }

@@ -35,7 +35,7 @@ bool MeetsMaintenance(const Config& config, const DailyWindow& window) {
   MaintenanceWindow maintenance;
   const std::string& text = config.preferred_maintenance_window;
   if (text.empty() || !MaintenanceWindow::Parse(text, maintenance).empty()) return false;
-  return maintenance.OverlapsDaily(static_cast<int>(window.begin_minute), static_cast<int>(window.minutes));
+  return maintenance.Overlaps(window);
 }
 
 // The hour that follows from the cluster's name, or the next one free of maintenance; there is none beside a

@@ -48,12 +48,12 @@ TEST(MaintenanceWindow, ContainsItsMinutesOnly) {
 
 TEST(MaintenanceWindow, OverlapsDailyHoursAcrossMidnight) {
   const MaintenanceWindow window = Window("sun:23:00-mon:01:00");
-  EXPECT_TRUE(window.OverlapsDaily(0, 60));
-  EXPECT_TRUE(window.OverlapsDaily(22 * 60 + 30, 31));
-  EXPECT_FALSE(window.OverlapsDaily(22 * 60, 60));
-  EXPECT_FALSE(window.OverlapsDaily(60, 60));
-  EXPECT_TRUE(window.OverlapsDaily(59, 60));
-  EXPECT_TRUE(window.OverlapsDaily(12 * 60, 12 * 60));
+  EXPECT_TRUE(window.Overlaps({0, 60}));
+  EXPECT_TRUE(window.Overlaps({22 * 60 + 30, 31}));
+  EXPECT_FALSE(window.Overlaps({22 * 60, 60}));
+  EXPECT_FALSE(window.Overlaps({60, 60}));
+  EXPECT_TRUE(window.Overlaps({59, 60}));
+  EXPECT_TRUE(window.Overlaps({12 * 60, 12 * 60}));
 }
 
 }  // namespace
