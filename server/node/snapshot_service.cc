@@ -90,6 +90,7 @@ void SnapshotService::Start() {
   if (done) {
     for (const std::string& line : *done) CN_LOG(log_, kNotice, "Snapshots: {}", line);
   }
+  RememberManual();
   const Config& config = parts_.config->Current();
   if (const DailyWindow window = WindowOf(config); !window.empty()) {
     CN_LOG(log_, kNotice, "Automatic snapshots: daily at {} UTC into {}, kept for {} days", FormatDailyWindow(window),
@@ -106,7 +107,8 @@ void SnapshotService::Start() {
 
 void SnapshotService::Stop() {
   stopping_.store(true, std::memory_order_relaxed);
-  stop_running_.store(true, std::memory_order_relaxed);
+  const std::lock_guard<std::mutex> guard(mutex_);
+  if (stop_running_) stop_running_->store(true, std::memory_order_relaxed);
 }
 
 Status SnapshotService::Apply(ApplyGroup /*group*/, const Config& /*before*/, const Config& after) {
@@ -130,21 +132,34 @@ SnapshotMetadata SnapshotService::DescribeNode(const Config& config) {
   return metadata;
 }
 
-Status SnapshotService::CheckQuota(const Config& config) const {
+// Manual ones of the last 24 hours are remembered: the catalogue may be long, and this runs under the world lock.
+Status SnapshotService::CheckQuota(const Config& config) {
   if (config.snapshot_manual_limit == 0) return Status::Ok();
-  Result<std::vector<SnapshotEntry>> entries = catalogue_.List();
-  if (!entries) return Reply(entries.status());
-  const int64_t since_s = parts_.clock->NowMs() / 1000 - kSecondsPerDay;
-  const auto counts = [&](const SnapshotEntry& entry) {
-    const SnapshotMetadata& metadata = entry.metadata;
-    return !metadata.automatic && metadata.copied_from.empty() && metadata.cluster_id == config.cluster_id &&
-           metadata.created_s > since_s;
-  };
-  if (std::count_if(entries->begin(), entries->end(), counts) < config.snapshot_manual_limit) return Status::Ok();
+  const std::lock_guard<std::mutex> guard(mutex_);
+  ForgetOldManual();
+  if (std::cmp_less(manual_times_s_.size(), config.snapshot_manual_limit)) return Status::Ok();
   return Status::Text(
       fmt::format("ERR {} manual snapshots were taken within 24 hours, as many as snapshot-manual-limit "
                   "allows",
                   config.snapshot_manual_limit));
+}
+
+void SnapshotService::ForgetOldManual() {
+  const int64_t since_s = parts_.clock->NowMs() / 1000 - kSecondsPerDay;
+  std::erase_if(manual_times_s_, [since_s](int64_t time_s) { return time_s <= since_s; });
+}
+
+void SnapshotService::RememberManual() {
+  Result<std::vector<SnapshotEntry>> entries = catalogue_.List();
+  if (!entries) return;
+  const std::string& cluster_id = parts_.config->Current().cluster_id;
+  const std::lock_guard<std::mutex> guard(mutex_);
+  for (const SnapshotEntry& entry : *entries) {
+    const SnapshotMetadata& metadata = entry.metadata;
+    if (metadata.automatic || !metadata.copied_from.empty() || metadata.cluster_id != cluster_id) continue;
+    manual_times_s_.push_back(metadata.created_s);
+  }
+  ForgetOldManual();
 }
 
 Status SnapshotService::Create(std::string_view name) {
@@ -165,41 +180,56 @@ Status SnapshotService::Create(std::string_view name) {
   return Begin(std::move(metadata));
 }
 
-SinkFactory SnapshotService::DraftFactory(SnapshotMetadata metadata, const std::atomic<bool>* stop) {
-  return [this, metadata = std::move(metadata), stop]() -> Result<std::unique_ptr<ByteSink>> {
-    Result<std::unique_ptr<SnapshotDraft>> draft = catalogue_.Create(metadata, stop);
+SinkFactory SnapshotService::DraftFactory(SnapshotMetadata metadata, std::shared_ptr<std::atomic<bool>> stop) {
+  return [this, metadata = std::move(metadata), stop = std::move(stop)]() -> Result<std::unique_ptr<ByteSink>> {
+    Result<std::unique_ptr<SnapshotDraft>> draft = catalogue_.Create(metadata, stop.get());
     if (!draft) return draft.error();
     return std::unique_ptr<ByteSink>(*std::move(draft));
   };
 }
 
+// What End takes back stands before the job starts: another worker may cancel it at once.
 Status SnapshotService::Begin(SnapshotMetadata metadata) {
-  stop_running_.store(stopping_.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  SnapshotJob job;
-  job.open_sink = DraftFactory(metadata, &stop_running_);
-  job.on_end = [this, name = metadata.name, automatic = metadata.automatic](
-                   const Status& status, const SnapshotJobResult&) { End(name, automatic, status); };
-  job.interrupt = [this] { stop_running_.store(true, std::memory_order_relaxed); };
-  job.what = fmt::format("Snapshot {}", metadata.name);
-  if (Status status = parts_.persistence->BackgroundJob(std::move(job)); !status.ok()) return status;
+  const std::string name = metadata.name;
+  const bool automatic = metadata.automatic;
+  const auto stop = std::make_shared<std::atomic<bool>>(stopping_.load(std::memory_order_relaxed));
   NodeStatus::Work work = parts_.state->status.Begin(NodeWork::kSnapshotting);
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (!figures_.running.empty()) return Status::Text("ERR Background save already in progress");
+    doing_[name] = "creating";
+    figures_.running = name;
+    work_ = std::move(work);
+    stop_running_ = stop;
+  }
+  SnapshotJob job;
+  job.open_sink = DraftFactory(std::move(metadata), stop);
+  job.on_end = [this, name, automatic](const Status& status, const SnapshotJobResult&) {
+    End(name, automatic, status);
+  };
+  job.interrupt = [stop] { stop->store(true, std::memory_order_relaxed); };
+  job.what = fmt::format("Snapshot {}", name);
+  Status status = parts_.persistence->BackgroundJob(std::move(job));
+  if (!status.ok()) Forget(name);
+  return status;
+}
+
+NodeStatus::Work SnapshotService::Forget(const std::string& name) {
   const std::lock_guard<std::mutex> guard(mutex_);
-  doing_[metadata.name] = "creating";
-  figures_.running = metadata.name;
-  work_ = std::move(work);
-  return Status::Ok();
+  doing_.erase(name);
+  figures_.running.clear();
+  stop_running_.reset();
+  return std::exchange(work_, {});
 }
 
 // Under exclusion, on worker 0 or on the thread that cancelled.
 void SnapshotService::End(const std::string& name, bool automatic, const Status& status) {
-  NodeStatus::Work work;
+  const NodeStatus::Work work = Forget(name);
   {
     const std::lock_guard<std::mutex> guard(mutex_);
-    doing_.erase(name);
-    figures_.running.clear();
-    work = std::move(work_);
-    work_ = {};
     if (status.ok()) {
+      ForgetOldManual();
+      if (!automatic) manual_times_s_.push_back(parts_.clock->NowMs() / 1000);
       ++figures_.created;
       figures_.last_name = name;
       figures_.last_time_s = parts_.clock->NowMs() / 1000;
@@ -231,6 +261,8 @@ Status SnapshotService::TakeFinal(const ShutdownRequest& request) {
   if (status.ok()) {
     parts_.events->Record(NodeEventKind::kSnapshotComplete,
                           fmt::format("Snapshot succeeded for snapshot with ID '{}'", name));
+    const std::lock_guard<std::mutex> guard(mutex_);
+    manual_times_s_.push_back(parts_.clock->NowMs() / 1000);
     return status;
   }
   CN_LOG(log_, kWarning, "Error trying to take the final snapshot, can't exit: {}", Reason(status));

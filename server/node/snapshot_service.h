@@ -104,11 +104,18 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
   void OnSessionReset(Session& /*session*/) override {}  // A client that waits sends nothing.
 
  private:
-  [[nodiscard]] Status CheckQuota(const Config& config) const;
-  // Under the world lock.
+  [[nodiscard]] Status CheckQuota(const Config& config);
+  // At the start: those of the last day count.
+  void RememberManual();
+  // Under mutex_.
+  void ForgetOldManual();
+  // Worker 0, or the exclusive world lock.
   Status Begin(SnapshotMetadata metadata);
   void End(const std::string& name, bool automatic, const Status& status);
-  [[nodiscard]] SinkFactory DraftFactory(SnapshotMetadata metadata, const std::atomic<bool>* stop);
+  // The running one is none any more. Returns what the node's status said about it.
+  NodeStatus::Work Forget(const std::string& name);
+  // `stop`, which may be null, ends it.
+  [[nodiscard]] SinkFactory DraftFactory(SnapshotMetadata metadata, std::shared_ptr<std::atomic<bool>> stop);
   void TickSchedule(const Config& config, int64_t now_s);
   void TakeAutomatic(const Config& config, int64_t now_s);
   [[nodiscard]] SnapshotEntry Unfinished(const std::string& name) const;
@@ -122,7 +129,6 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
   Log& log_;
   SnapshotCatalogue catalogue_;
   std::atomic<bool> stopping_{false};
-  std::atomic<bool> stop_running_{false};  // The running snapshot is to end.
 
   // Worker 0 only; Apply resets it under the world lock.
   SnapshotSchedule schedule_;
@@ -137,6 +143,8 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
   size_t jobs_ = 0;
   NodeStatus::Work work_;
   SnapshotServiceFigures figures_;
+  std::shared_ptr<std::atomic<bool>> stop_running_;  // Ends the running snapshot; null: none runs.
+  std::vector<int64_t> manual_times_s_;              // When manual ones were taken, within a day.
 };
 
 }  // namespace cachenode
