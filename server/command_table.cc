@@ -146,11 +146,7 @@ bool CommandTable::Hide(std::string_view full_name) {
     commands.erase(found);
     return true;
   };
-  if (bar == std::string_view::npos) {
-    const bool is_taken = take(commands_, full_name);
-    BuildIndex();
-    return is_taken;
-  }
+  if (bar == std::string_view::npos) return take(commands_, full_name);
   const auto parent = std::find_if(commands_.begin(), commands_.end(), [&](const auto& command) {
     return EqualsIgnoreCase(command->spec->name, full_name.substr(0, bar));
   });

@@ -61,8 +61,10 @@ class CommandTable {
   Status Rename(std::string_view old_name, std::string_view new_name);
 
   // Takes a command out, as if there were none of its name ("debug", "config|set"): its row's name counts, not what a
-  // rename made of it. Before the workers start. False when there is none.
+  // rename made of it. Before the workers start; after the last one, BuildIndex. False when there is none.
   bool Hide(std::string_view full_name);
+  // Makes Find know the names as they are now. Some ten milliseconds, so once for all changes.
+  void BuildIndex();
 
   // The top-level command called `name`, null when unknown. A few dozen instructions.
   [[nodiscard]] const Command* Find(std::string_view name) const;
@@ -87,7 +89,6 @@ class CommandTable {
   };
 
   std::unique_ptr<Command> Build(const CommandSpec& spec, const Command* parent);
-  void BuildIndex();
   [[nodiscard]] bool TryIndex(uint64_t multiplier);
 
   std::vector<std::unique_ptr<Command>> commands_;

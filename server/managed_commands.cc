@@ -53,8 +53,10 @@ void HideManagedCommands(CommandTable& commands, const Config& config) {
     if (hidden.full_name == "config" && config_stays) continue;
     if (config.engine_version.AtLeast(hidden.major, hidden.minor)) commands.Hide(hidden.full_name);
   }
-  if (!config_stays) return;
-  for (const std::string_view name : kHiddenOfConfig) commands.Hide(name);
+  if (config_stays) {
+    for (const std::string_view name : kHiddenOfConfig) commands.Hide(name);
+  }
+  commands.BuildIndex();
 }
 
 }  // namespace cachenode
