@@ -83,7 +83,10 @@ class Judge:
             passes = passes_of(together, name)
             if not passes and (name in apart or not together.completed):
                 passes = self._passes_alone(file, name)
-            self._judge_excluded(verdict, name, passes)
+            if excluded[name].race:
+                verdict.excluded += max(1, len(passes))
+            else:
+                self._judge_excluded(verdict, name, passes)
         if self._mode != "external":
             self._judge_start(verdict, rest, excluded)
         reached = verdict.passed + verdict.excluded + len(verdict.failed) + len(verdict.xpassed)

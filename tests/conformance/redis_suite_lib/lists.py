@@ -18,6 +18,7 @@ class Exclusion:
     reason: str
     apart: bool
     slow: bool = False
+    race: bool = False  # Chance decides it on several workers: judged on one, run and not judged on more.
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,11 @@ def load_exclusions(path: Path) -> dict[str, dict[str, Exclusion]]:
     for number, line in entries(path):
         words = [word.strip() for word in line.split(" | ")]
         marks = words[4].split(", ") if len(words) == 5 else []
-        if len(words) not in (4, 5) or not TAG.fullmatch(words[2]) or not set(marks) <= {"apart", "slow"}:
-            raise SystemExit(f"{path}:{number}: expected `file | test name | tag | reason [| apart, slow]`")
+        if len(words) not in (4, 5) or not TAG.fullmatch(words[2]) or not set(marks) <= {"apart", "slow", "race"}:
+            raise SystemExit(f"{path}:{number}: expected `file | test name | tag | reason [| apart, slow, race]`")
         of_file = exclusions.setdefault(words[0], {})
         if words[1] in of_file:
             raise SystemExit(f"{path}:{number}: excluded twice")
-        of_file[words[1]] = Exclusion(words[1], words[2], words[3], "apart" in marks, "slow" in marks)
+        of_file[words[1]] = Exclusion(words[1], words[2], words[3], "apart" in marks, "slow" in marks,
+                                      "race" in marks)
     return exclusions

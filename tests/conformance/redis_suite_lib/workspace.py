@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,43 @@ WAIT_LOOP_ALIVE = ("        incr maxiter -1\n        if {[catch {exec kill -0 $p
                    "        if {$maxiter == 0} {")
 PING_LOOP = "set retrynum 1000} else {set retrynum 100}"
 PING_LOOP_ALIVE = "set retrynum 1000} elseif {[catch {exec kill -0 $pid}]} {set retrynum 1} else {set retrynum 100}"
+
+
+class Stopped(Exception):
+    """The run was told to end."""
+
+
+class Sessions:
+    """The processes that run now, whatever thread started them, so that one call ends them all for good."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen] = set()
+        self._stopped = False
+
+    def start(self, command: list[str], **how) -> subprocess.Popen:
+        with self._lock:
+            if self._stopped:
+                raise Stopped
+            process = subprocess.Popen(command, start_new_session=True, **how)
+            self._running.add(process)
+            return process
+
+    def kill(self, process: subprocess.Popen) -> None:
+        """Ends whatever is left of the session that `process` leads, stopped servers included."""
+        with self._lock:
+            self._running.discard(process)
+        kill_session(process)
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopped = True
+            running = list(self._running)
+        for process in running:
+            kill_session(process)
+
+
+SESSIONS = Sessions()
 
 
 @dataclass
@@ -114,16 +152,15 @@ class Workspace:
     def _run_suite(self, command: list[str], timeout_s: int) -> Outcome:
         log = self.directory / "suite.log"
         with log.open("w") as output:
-            process = subprocess.Popen(command, cwd=self.directory, stdout=output, stderr=subprocess.STDOUT,
-                                       stdin=subprocess.DEVNULL, start_new_session=True,
-                                       env=dict(os.environ, TERM="dumb"))
+            process = SESSIONS.start(command, cwd=self.directory, stdout=output, stderr=subprocess.STDOUT,
+                                     stdin=subprocess.DEVNULL, env=dict(os.environ, TERM="dumb"))
             try:
                 process.wait(timeout_s + 15)
                 ending = ""
             except subprocess.TimeoutExpired:
                 ending = f"no end within {timeout_s} s"
             finally:
-                kill_session(process)
+                SESSIONS.kill(process)
         return parse(log.read_text(errors="replace"), ending)
 
 
@@ -141,7 +178,7 @@ class ExternalServer:
         command = [str(self._directory / "src" / "redis-server"), "--port", str(self.port), "--bind", "127.0.0.1",
                    "--dir", str(self._data), *EXTERNAL_OPTIONS]
         with (self._data / "log").open("w") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+            self._process = SESSIONS.start(command, stdout=log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
@@ -149,7 +186,7 @@ class ExternalServer:
                     return self
             except OSError:
                 time.sleep(0.05)
-        kill_session(self._process)
+        SESSIONS.kill(self._process)
         raise SystemExit(f"the external server does not start:\n{(self._data / 'log').read_text()}")
 
     def __exit__(self, *_):
@@ -158,11 +195,10 @@ class ExternalServer:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
             pass
-        kill_session(self._process)
+        SESSIONS.kill(self._process)
 
 
 def kill_session(process: subprocess.Popen) -> None:
-    """Ends whatever is left of the session that `process` leads, stopped servers included."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
