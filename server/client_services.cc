@@ -58,7 +58,8 @@ ClientServices::ClientServices(ServerParts& parts) : services_(std::make_unique<
   parts.scripts = &services.scripts;
   parts.command_log = &services.command_log;
   parts.key_listeners = {&services.watches, &services.waits, &services.tracking, &services.notifier};
-  parts.session_listeners = {&services.watches, &services.waits, &services.tracking, &services.pubsub,
+  // Waits first: until a session has left them, another worker may be answering it and reads what others take apart.
+  parts.session_listeners = {&services.waits, &services.watches, &services.tracking, &services.pubsub,
                              &services.scripts};
 }
 
