@@ -3,8 +3,10 @@
 
 #include <random>
 
+#include "storage/bucket.h"
 #include "tests/support/persistence/snapshot_rig.h"
 #include "tests/support/property.h"
+#include "tests/support/sanitizer.h"
 
 namespace cachenode {
 namespace {
@@ -129,7 +131,10 @@ TEST(Snapshots, HoldTheCutWhenTheDiskIsSlowerThanTheWriters) {
   RunSnapshots(4, PropertyRounds(6), slow);
 }
 
-// More runs than there are epochs, with writes between, some cancelled, some failed; the last one must be right.
+// A thread a run costs a sanitizer more than a millisecond, and on a slow machine ten times that.
+constexpr int kFailures = kUnderSanitizer ? 2 * (Bucket::kEpochMax + 1) + 100 : 70000;
+
+// The epochs come round at least twice, with writes between, some cancelled, some failed; the last one must be right.
 TEST(Snapshots, SeventyThousandFailuresDoNotSpoilTheNext) {
   SCOPED_TRACE(PropertyTrace());
   std::mt19937_64 random(PropertySeed());
@@ -141,7 +146,7 @@ TEST(Snapshots, SeventyThousandFailuresDoNotSpoilTheNext) {
   SnapshotSettings settings;
   settings.thread_count = 1;
   rig.snapshotter.SetSettings(settings);
-  for (int run = 0; run < 70000; ++run) {
+  for (int run = 0; run < kFailures; ++run) {
     ASSERT_TRUE(rig.snapshotter.Start(rig.Sink(broken)).ok());
     for (uint64_t i = random() % 4; i > 0; --i) writer.Change();
     if (random() % 4 == 0) rig.snapshotter.RunSlice(0, 1);

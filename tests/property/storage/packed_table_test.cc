@@ -16,6 +16,7 @@
 #include "storage/base/memory.h"
 #include "storage/base/numbers.h"
 #include "tests/support/property.h"
+#include "tests/support/sanitizer.h"
 
 namespace cachenode {
 namespace {
@@ -229,9 +230,7 @@ TEST(PackedTableScan, AnyCursorIsHarmless) {
 
 // With the address space nearly used up, every change either happens or leaves the table as it was.
 TEST(PackedTableMemory, RunningOutLeavesTheTableAsItWas) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers need the address space";
-#endif
+  if (kUnderSanitizer) GTEST_SKIP() << "sanitizers need the address space";
   const auto run_out = [] {
     Table table(PackedTable::Create(RecordPayload::kNone));
     Table copy(table->CloneShallow());

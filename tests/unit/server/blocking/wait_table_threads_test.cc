@@ -159,14 +159,16 @@ class Crowd {
           random() % 2 == 0 ? Ask(client, {"blpop", AnyKey(random), AnyKey(random), "0.02"})
                             : Ask(client, {"blmpop", "0.02", "2", AnyKey(random), AnyKey(random), "right"});
       if (reply.size() == 2) Note(reply[1]);
-      if (last && reply[0] == "nil") return;
+      if (Ended(reply) || (last && reply[0] == "nil")) return;
     }
   }
 
   void Move(uint32_t worker, unsigned seed) {
     std::mt19937 random(seed);
     TestClient client = node_.Connect(worker);
-    while (!finished.load()) Ask(client, {"blmove", AnyKey(random), AnyKey(random), "left", "right", "0.02"});
+    while (!finished.load()) {
+      if (Ended(Ask(client, {"blmove", AnyKey(random), AnyKey(random), "left", "right", "0.02"}))) return;
+    }
   }
 
   void HangUp(uint32_t worker, unsigned seed) {
@@ -175,7 +177,8 @@ class Crowd {
       TestClient client = node_.Connect(worker);
       client.Send(Request({"blpop", AnyKey(random), AnyKey(random), "0"}));
       if (random() % 2 == 0) {
-        node_.WaitUntil(client.id, [](Session& session) { return session.blocked != nullptr; });
+        EXPECT_TRUE(node_.WaitUntil(client.id,
+                                    [&](Session& session) { return session.blocked != nullptr || client.HasReply(); }));
       }
       ++hung_up;
     }
@@ -192,7 +195,7 @@ class Crowd {
     for (int key = 0; key < kKeys; ++key) {
       for (;;) {
         const std::vector<std::string> reply = Ask(client, {"lpop", "list" + std::to_string(key)});
-        if (reply[0] == "nil") break;
+        if (Ended(reply) || reply[0] == "nil") break;
         Note(reply[0]);
       }
     }
@@ -203,6 +206,13 @@ class Crowd {
   std::map<std::string, int> seen;
 
  private:
+  // No answer came in all patience: the test has failed and must not go on for ever.
+  static bool Ended(const std::vector<std::string>& reply) {
+    if (reply[0] != "gone") return false;
+    ADD_FAILURE() << "a client got no answer";
+    return true;
+  }
+
   static std::string AnyKey(std::mt19937& random) { return "list" + std::to_string(random() % kKeys); }
 
   TestNode& node_;
