@@ -20,8 +20,6 @@ constexpr size_t kWakeBelowBytes = kSoftLimitBytes / 4 * 3;
 constexpr uint32_t kNoShard = UINT32_MAX;
 // What one hold should add to the buffers at most: pinning large values is quick, but fills them all the same.
 constexpr uint64_t kHoldBytesMax = uint64_t{1} << 20;
-// Of encoder threads.
-constexpr int kEncoderNice = 10;
 // With a delay after each key, the walk keeps no more than this ahead of the encoders.
 constexpr size_t kDelayedJobsMax = 2;
 constexpr uint32_t kEntriesPerHoldMin = 11;
@@ -277,9 +275,7 @@ bool SnapshotRun::PopJob(Job& job) {
 // --- Encoding and writing, on threads of the run -------------------------------------------------------------------
 
 void SnapshotRun::Lead() {
-  // Encoding takes what clients and loops leave of the processors; on an idle machine that is everything. The helpers
-  // inherit it.
-  (void)setpriority(PRIO_PROCESS, 0, kEncoderNice);
+  if (plan_.encoder_nice != 0) (void)setpriority(PRIO_PROCESS, 0, plan_.encoder_nice);  // The helpers inherit it.
   Status status = WriteEverything();
   sink_.reset();  // Without Commit this removes what was written.
   {

@@ -37,6 +37,7 @@ struct SnapshotPlan {
   RdbEncoding encoding;
   SinkFactory open_sink;
   unsigned encoder_threads = 1;
+  int encoder_nice = 0;
   unsigned walker_count = 1;  // Loops that call Walk.
   // rdb-key-save-delay, for tests that need a snapshot to last: so long after every key, by all encoders together. The
   // walk keeps close to the encoders then, so that most keys are still to be saved.

@@ -71,6 +71,7 @@ SnapshotPlan Snapshotter::MakePlan(SinkFactory open_sink) {
   plan.encoding.lru_clock = static_cast<uint32_t>(NowSeconds()) & 0xFFFFFFU;
   plan.open_sink = open_sink ? std::move(open_sink) : FileFactory(settings_);
   plan.encoder_threads = std::max(settings_.thread_count, 1U);
+  plan.encoder_nice = settings_.encoder_nice;
   plan.walker_count = std::max(settings_.walker_count, 1U);
   plan.key_delay_us = settings_.key_delay_us;
   return plan;

@@ -36,6 +36,7 @@ struct SnapshotSettings {
   bool incremental_sync = true;            // rdb-save-incremental-fsync
   RdbRecency recency = RdbRecency::kNone;  // By maxmemory-policy.
   unsigned thread_count = 2;               // That encode and write.
+  int encoder_nice = 0;                    // Of those threads, in the background.
   unsigned walker_count = 1;               // Loops that call RunSlice.
   int64_t seconds_max = 0;                 // snapshot-max-seconds; 0: no wish.
   int64_t key_delay_us = 0;                // rdb-key-save-delay; for background snapshots.

@@ -38,6 +38,9 @@ RdbRecency SavedRecencyOf(const Config& config) {
   }
 }
 
+// Encoding takes what clients and loops leave of the processors; on an idle machine that is everything.
+constexpr int kEncoderNice = 10;
+
 SnapshotSettings SettingsOf(const Config& config) {
   SnapshotSettings settings;
   settings.directory = config.dir;
@@ -52,6 +55,7 @@ SnapshotSettings SettingsOf(const Config& config) {
   settings.incremental_sync = config.rdb_save_incremental_fsync;
   settings.recency = SavedRecencyOf(config);
   settings.thread_count = HelperThreads();
+  settings.encoder_nice = kEncoderNice;
   settings.walker_count = static_cast<unsigned>(config.io_threads);
   settings.seconds_max = config.snapshot_max_seconds;
   settings.key_delay_us = config.rdb_key_save_delay;

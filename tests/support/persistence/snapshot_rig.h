@@ -110,11 +110,13 @@ struct SnapshotRig {
     return all;
   }
 
-  // Walks and polls until no snapshot runs.
+  // Walks and polls until no snapshot runs. Leaves the processor to the encoders when there is nothing to walk.
   void RunToEnd(unsigned walker = 0) {
     while (snapshotter.Running()) {
-      host.InWorld([&] { snapshotter.RunSlice(walker, 200); });
+      bool more = false;
+      host.InWorld([&] { more = snapshotter.RunSlice(walker, 200); });
       snapshotter.Poll();
+      if (!more) std::this_thread::sleep_for(std::chrono::microseconds(50));
     }
   }
 
