@@ -136,7 +136,8 @@ std::string ParametersJson(const ParameterGroup& group) {
   Json answer;
   answer["CacheNodeTypeSpecificParameters"] = std::move(by_type);
   answer["Parameters"] = std::move(parameters);
-  return answer.dump(kIndent) + "\n";
+  // A group's file may hold any bytes, JSON only UTF-8.
+  return answer.dump(kIndent, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace cachenode
