@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -218,6 +219,18 @@ TEST(ParameterJson, HasTheShapeOfTheServicesAnswerAndIsReadBack) {
   ASSERT_TRUE(back.group) << back.error->reason;
   ASSERT_EQ(back.group->entries.size(), 1U);
   EXPECT_EQ(back.group->ValueOf(*FindParameter(group.family, "timeout")), "300");
+}
+
+TEST(ParameterJson, IsJsonWhateverBytesAValueHas) {
+  ParameterGroup group = DefaultParameterGroup(Family("redis7"));
+  group.entries.push_back({FindParameter(group.family, "rename-commands"), "keys a\xFFz", {}});
+  const auto json = nlohmann::json::parse(ParametersJson(group));
+  const auto& parameters = json["Parameters"];
+  const auto found = std::find_if(parameters.begin(), parameters.end(), [](const auto& parameter) {
+    return parameter["ParameterName"] == "rename-commands";
+  });
+  ASSERT_NE(found, parameters.end());
+  EXPECT_EQ((*found)["ParameterValue"], "keys a\xEF\xBF\xBDz");
 }
 
 TEST(ParameterJson, PassesOverWhatTheUserDidNotSetAndRefusesTheRest) {
