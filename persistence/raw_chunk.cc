@@ -22,6 +22,11 @@ struct RawHeader {
 };
 static_assert(sizeof(RawHeader) == 24);
 
+// As most values are: there is nothing to share then, and nothing to pin.
+bool IsAllInEntry(const EntryView& entry) noexcept {
+  return entry.type == ValueType::kString ? !entry.String().IsBlock() : IsPackedInline(entry.encoding);
+}
+
 // What a held value keeps from being freed. A large aggregate counts as nothing: what its key changes while it is held
 // is copied node by node, and that is memory of the key.
 size_t PinnedBytes(const EntryView& entry) noexcept {
@@ -47,7 +52,7 @@ std::unique_ptr<RawChunk> RawChunk::Create(size_t capacity) noexcept {
 
 RawChunk::~RawChunk() {
   ForEach([](uint32_t, const EntryView& entry) {
-    if (OpsOf(entry.type).external_blocks(entry.encoding, entry.value) == 0) return;
+    if (IsAllInEntry(entry)) return;
     RemovedValue held{.type = entry.type, .encoding = entry.encoding};
     std::memcpy(held.value, entry.value, sizeof(held.value));
     held.Free();
@@ -55,8 +60,8 @@ RawChunk::~RawChunk() {
   memory::Free(bytes_, capacity_);
 }
 
-void RawChunk::Append(uint32_t db, const EntryView& entry) noexcept {
-  const size_t value_bytes = ValueBytes(entry);
+void RawChunk::Append(uint32_t db, const EntryView& entry, size_t bytes) noexcept {
+  const size_t value_bytes = bytes - sizeof(RawHeader) - entry.key.size();
   const RawHeader header{entry.expire_at_ms,
                          entry.access,
                          db,
@@ -70,7 +75,8 @@ void RawChunk::Append(uint32_t db, const EntryView& entry) noexcept {
   CopyShort(to, entry.key.data(), entry.key.size());
   to += entry.key.size();
   CopyShort(to, entry.value, value_bytes);
-  size_ += sizeof(header) + entry.key.size() + value_bytes;
+  size_ += bytes;
+  if (IsAllInEntry(entry)) return;
   OpsOf(entry.type).share(entry.encoding, entry.value);
   pinned_bytes_ += PinnedBytes(entry);
 }

@@ -127,7 +127,7 @@ size_t SnapshotRun::CopyEntry(ShardState& state, uint32_t db, const EntryView& e
     if (!OpenChunk(state, bytes)) return 0;
   }
   const size_t pinned_before = state.open->pinned_bytes();
-  state.open->Append(db, entry);
+  state.open->Append(db, entry, bytes);
   const size_t pinned = state.open->pinned_bytes() - pinned_before;
   if (pinned > 0) CountBytes(static_cast<int64_t>(pinned));
   // A chunk that pins much must not wait for more entries: nobody may come to fill it. A large aggregate that is held
