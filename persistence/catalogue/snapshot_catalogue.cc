@@ -13,17 +13,17 @@ namespace cachenode {
 namespace {
 
 constexpr int64_t kSecondsPerDay = 24 * 60 * 60;
-constexpr size_t kCopyBytes = size_t{1} << 20;
-
-Status NotThere(std::string_view name) {
-  return Status::WithText(Err::kNoSuchKey, fmt::format("there is no snapshot {}", name));
-}
+constexpr size_t kBlockBytes = size_t{1} << 20;
 
 Status Taken(std::string_view name, std::string_view how) {
   return Status::WithText(Err::kBusyKey, fmt::format("snapshot {} {}", name, how));
 }
 
 }  // namespace
+
+Status NoSuchSnapshot(std::string_view name) {
+  return Status::WithText(Err::kNoSuchKey, fmt::format("there is no snapshot {}", name));
+}
 
 Result<std::string> ResolveSnapshotName(std::string_view name) {
   if (ParseAutomaticName(name)) return std::string(name);
@@ -107,7 +107,7 @@ Result<std::vector<SnapshotEntry>> SnapshotCatalogue::List() const {
 Result<SnapshotEntry> SnapshotCatalogue::Find(std::string_view name) const {
   Result<std::string> resolved = ResolveSnapshotName(name);
   if (!resolved) return resolved.error();
-  if (files_.SizeOf(paths_.Metadata(*resolved)) < 0) return NotThere(*resolved);
+  if (files_.SizeOf(paths_.Metadata(*resolved)) < 0) return NoSuchSnapshot(*resolved);
   return Read(*resolved);
 }
 
@@ -164,7 +164,7 @@ Result<std::unique_ptr<SnapshotDraft>> SnapshotCatalogue::Create(SnapshotMetadat
 }
 
 Status SnapshotCatalogue::CopyBytes(FileSource& from, SnapshotDraft& to, const std::atomic<bool>* stop) {
-  std::vector<char> buffer(kCopyBytes);
+  std::vector<char> buffer(kBlockBytes);
   for (;;) {
     if (stop != nullptr && stop->load(std::memory_order_relaxed)) return Err::kCancelled;
     Result<size_t> got = from.Read(buffer);
@@ -199,11 +199,11 @@ Result<SnapshotMetadata> SnapshotCatalogue::Copy(std::string_view from, std::str
 Status SnapshotCatalogue::Delete(std::string_view name) {
   Result<std::string> resolved = ResolveSnapshotName(name);
   if (!resolved) return resolved.error();
-  if (files_.SizeOf(paths_.Metadata(*resolved)) < 0) return NotThere(*resolved);
+  if (files_.SizeOf(paths_.Metadata(*resolved)) < 0) return NoSuchSnapshot(*resolved);
   Result<CatalogueLock> lock = CatalogueLock::Take(paths_, files_);
   if (!lock) return lock.error();
   if (files_.Rename(paths_.Metadata(*resolved), paths_.Deleting(*resolved)) != 0) {
-    return errno == ENOENT ? NotThere(*resolved) : SystemError("cannot rename", paths_.Metadata(*resolved));
+    return errno == ENOENT ? NoSuchSnapshot(*resolved) : SystemError("cannot rename", paths_.Metadata(*resolved));
   }
   return FinishDelete(*resolved);
 }

@@ -1,8 +1,8 @@
 // Named snapshots in one folder: which there are, how they come and go, and that each is whole. Works for a running
 // node and on the files of a stopped one; persistence/catalogue/README.md has the format and the order of steps.
 //
-// Thread-safety: every function may be called by any thread and blocks on the disk: not for loop threads, but for the
-//   quick ones marked so. Several objects and processes may share a folder.
+// Thread-safety: every function may be called by any thread and blocks on the disk: not for loop threads, which ask a
+//   SnapshotIndex. Several objects and processes may share a folder.
 // Invariant: whatever moment a process dies in, each name is either wholly there or, after Recover, wholly absent.
 // Errors: a whole sentence, without "ERR". kNoSuchKey: there is no such snapshot. kBusyKey: the name is taken.
 //   kText: the name breaks a rule. kCorrupt: the snapshot is damaged. kIo: the disk, with the file's name.
@@ -43,9 +43,9 @@ class SnapshotCatalogue {
   // Ok when there is no folder.
   Result<std::vector<std::string>> Recover();
 
-  // Quick: reads the metadata files and looks at the sizes of the data files. In the order of their names.
+  // Reads the metadata files and looks at the sizes of the data files. In the order of their names.
   Result<std::vector<SnapshotEntry>> List() const;
-  // Quick. `name` in any letter case.
+  // `name` in any letter case.
   Result<SnapshotEntry> Find(std::string_view name) const;
 
   // Reserves the name and opens the data file. `metadata` brings the name, which is checked, and what is known before.
@@ -79,6 +79,8 @@ class SnapshotCatalogue {
   FileSystem& files_;
 };
 
+// "there is no snapshot <name>", kNoSuchKey.
+[[nodiscard]] Status NoSuchSnapshot(std::string_view name);
 // The name as it is looked up: lower case, a manual or an automatic one.
 Result<std::string> ResolveSnapshotName(std::string_view name);
 

@@ -148,11 +148,11 @@ Status AnswerCheck(CommandContext& context, std::string_view name, const Result<
 }
 
 // SNAPSHOT RESTORE-CHECK name -> a map, after every byte of the snapshot was read on another thread. The client sleeps
-// meanwhile and offers the same request again; the check under way is kept in its session.
+// meanwhile and offers the same request again; the check under way is kept for it.
 Status SnapshotRestoreCheck(CommandContext& context, Args args) {
   SnapshotService& snapshots = *context.parts().snapshots;
   Session& session = context.session();
-  if (!context.MayGiveTurnBack() || context.is_nested()) {
+  if (!context.MayGiveTurnBack()) {  // No client of a node: scripts and transactions are refused before.
     return AnswerCheck(context, args[2], snapshots.CheckNow(args[2]));
   }
   std::shared_ptr<SnapshotService::Check> check = snapshots.CheckOf(session.id);
@@ -243,7 +243,7 @@ constexpr CommandSpec kSnapshotSubcommands[] = {
              .tips = "nondeterministic_output"}},
     {.name = "restore-check",
      .arity = 3,
-     .flags = kAdmin | kNoScript,
+     .flags = kAdmin | kNoScript | kNoMulti,
      .handler = SnapshotRestoreCheck,
      .group = CommandGroup::kServer,
      .doc = {.summary = "Reads a snapshot from end to end and tells whether this node could load it.",
