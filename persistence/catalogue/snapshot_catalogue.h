@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -55,6 +56,14 @@ class SnapshotCatalogue {
   Status Delete(std::string_view name);
   // A manual snapshot with the data of another one, automatic ones included.
   Result<SnapshotMetadata> Copy(std::string_view from, std::string_view to, const std::atomic<bool>* stop = nullptr);
+  // Where the data of a snapshot goes besides the folder. `has_stored_checksum`: the data ends with the checksum of
+  // itself.
+  using OpenSink =
+      std::function<Result<std::unique_ptr<ByteSink>>(const SnapshotMetadata& metadata, bool has_stored_checksum)>;
+  // Writes the data into a sink, which is committed only when every byte is what was published. Holds one block of
+  // memory; a snapshot that is deleted meanwhile is still written whole.
+  Result<SnapshotMetadata> Export(std::string_view name, const OpenSink& open_sink,
+                                  const std::atomic<bool>* stop = nullptr) const;
   // Reads all of the data and compares it with the metadata.
   Result<RdbSummary> Verify(std::string_view name, const std::atomic<bool>* stop = nullptr) const;
 

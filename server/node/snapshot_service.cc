@@ -67,7 +67,8 @@ SnapshotService::SnapshotService(const ServerParts& parts, Log& log)
     : parts_(parts),
       log_(log),
       catalogue_(DirectoryOf(parts.config->Current())),
-      index_(catalogue_) {
+      index_(catalogue_),
+      exporter_(parts, log, catalogue_) {
   parts_.config->Subscribe(ApplyGroup::kSnapshotSchedule, *this);
 }
 
@@ -112,6 +113,7 @@ void SnapshotService::Start() {
 
 void SnapshotService::Stop() {
   stopping_.store(true, std::memory_order_relaxed);
+  exporter_.Stop();
   const std::lock_guard<std::mutex> guard(mutex_);
   if (stop_running_) stop_running_->store(true, std::memory_order_relaxed);
 }
@@ -428,6 +430,21 @@ Status SnapshotService::Copy(std::string_view from, std::string_view to) {
   });
 }
 
+Status SnapshotService::Export(std::string_view name, std::string_view target) {
+  Result<Shown> found = Find(name);
+  if (!found) return found.error();
+  const std::string& normal = found->entry.metadata.name;
+  if (const std::string_view doing = DoingWith(normal); !doing.empty()) {
+    return Status::Text(fmt::format("ERR snapshot {} is busy: {}", normal, doing));
+  }
+  if (!found->entry.fault.empty()) return Status::Text(fmt::format("ERR {}", found->entry.fault));
+  Result<std::function<void()>> work = exporter_.Prepare(normal, target);
+  if (!work) return work.error();
+  Status status = SubmitJob(normal, "exporting", *std::move(work));
+  if (!status.ok()) exporter_.Drop();
+  return status;
+}
+
 Status SnapshotService::StartCheck(uint64_t client_id, std::string_view name, std::function<void()> on_done) {
   Result<Shown> found = Find(name);
   if (!found) return found.error();
@@ -525,6 +542,7 @@ SnapshotServiceFigures SnapshotService::Figures() const {
   const std::lock_guard<std::mutex> guard(mutex_);
   SnapshotServiceFigures figures = figures_;
   figures.jobs = jobs_;
+  figures.exports = exporter_.Figures();
   return figures;
 }
 

@@ -27,6 +27,7 @@
 #include "server/config/config_store.h"
 #include "server/node/node_status.h"
 #include "server/node/snapshot_schedule.h"
+#include "server/node/stored_exporter.h"
 #include "server/server_control.h"
 #include "server/server_parts.h"
 #include "server/session_listener.h"
@@ -45,6 +46,7 @@ struct SnapshotServiceFigures {
   int64_t last_time_s = 0;
   std::string last_error;  // Of the last one that failed; empty since one succeeded.
   uint64_t jobs = 0;
+  ExportFigures exports;  // Of snapshots of the catalogue.
 };
 
 class SnapshotService final : public ConfigApplier, public SessionListener {
@@ -73,7 +75,9 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
   Status Create(std::string_view name);
   Status Delete(std::string_view name);
   Status Copy(std::string_view from, std::string_view to);
-  // A snapshot and what is happening with it: available, creating, deleting, copying, damaged.
+  // Begins the upload of a snapshot to `<target>/<name>-0001.rdb`. How it ended is an event.
+  Status Export(std::string_view name, std::string_view target);
+  // A snapshot and what is happening with it: available, creating, exporting, deleting, damaged.
   struct Shown {
     SnapshotEntry entry;
     std::string_view status;
@@ -135,6 +139,7 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
   Log& log_;
   SnapshotCatalogue catalogue_;
   SnapshotIndex index_;
+  StoredExporter exporter_;
   std::atomic<bool> stopping_{false};
 
   // Worker 0 only; Apply resets it under the world lock.
@@ -144,7 +149,7 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.
-  std::map<std::string, std::string_view> doing_;  // By name: "creating", "copying", "deleting", "checking".
+  std::map<std::string, std::string_view> doing_;  // By name: "creating", "exporting", "deleting".
   // By client. Shared with the job, which may outlive the client as the client may outlive the job.
   std::map<uint64_t, std::shared_ptr<Check>> checks_;
   size_t jobs_ = 0;

@@ -74,6 +74,10 @@ class SnapshotCommandsTest : public testing::Test {
     config.cluster_id = "my-redis";
     config.cache_node_type = node_type_;
     config.snapshot_manual_limit = 3;
+    config.s3_endpoint = "http://127.0.0.1:1";  // Nobody listens there.
+    config.s3_region = "nowhere";
+    config.s3_anonymous = true;
+    config.s3_max_attempts = 1;
   }};
   PersistenceService persistence{redis.parts(), log_, NoHooks()};
   SnapshotService snapshots{redis.parts(), log_};
@@ -146,8 +150,31 @@ TEST_F(SnapshotCommandsTest, ASnapshotIsDescribedCheckedCopiedAndDeleted) {
   redis.Run("snapshot list");
   Drain();
   EXPECT_EQ(Field("two", "status"), "damaged");
+  EXPECT_EQ(redis.Run("snapshot export two bucket").substr(0, 5), "-ERR ");
   EXPECT_EQ(redis.Run("snapshot copy two three").substr(0, 5), "-ERR ");
   EXPECT_EQ(redis.Run("snapshot restore-check two").substr(0, 5), "-ERR ");
+}
+
+TEST_F(SnapshotCommandsTest, AnExportIsRefusedOrEndsWithAnEvent) {
+  ASSERT_NO_FATAL_FAILURE(Take("one"));
+  EXPECT_EQ(redis.Run("snapshot export none bucket"), "-ERR there is no snapshot none");
+  EXPECT_NE(redis.Run("snapshot export one Bad_Bucket").find("is not a bucket name"), std::string::npos);
+  EXPECT_EQ(snapshots.Figures().exports.in_progress, false);
+  EXPECT_EQ(snapshots.Figures().exports.last_status, "none");
+  EXPECT_EQ(redis.Run("snapshot export ONE bucket/folder"), "+OK");
+  Drain();
+  const ExportFigures figures = snapshots.Figures().exports;
+  EXPECT_FALSE(figures.in_progress);
+  EXPECT_EQ(figures.failed, 1U);
+  EXPECT_EQ(figures.last_name, "one");
+  EXPECT_EQ(figures.last_location, "s3://bucket/folder/one-0001.rdb");
+  EXPECT_EQ(figures.last_status, "err");
+  const NodeEvent event = redis.parts().events->Newest(1, 0).front();
+  EXPECT_EQ(event.kind, NodeEventKind::kExportFailed);
+  EXPECT_EQ(
+      event.message.find("Snapshot export failed for snapshot with ID 'one' to s3://bucket/folder/one-0001.rdb: "), 0U)
+      << event.message;
+  EXPECT_EQ(Field("one", "status"), "available");
 }
 
 TEST_F(SnapshotCommandsTest, SoManyManualOnesInADayAndNoMore) {
