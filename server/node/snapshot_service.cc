@@ -52,8 +52,13 @@ DailyWindow ChosenWindow(const Config& config) {
 
 // What the options of the schedule say against the node's type and its maintenance, as a sentence.
 std::string ScheduleConflictIn(const Config& config) {
-  if (!NodeMayBackUp(config) && (config.snapshot_retention_limit != 0 || !config.final_snapshot_identifier.empty())) {
-    return fmt::format("snapshots are not supported on nodes of type {}", config.cache_node_type);
+  if (!NodeMayBackUp(config) && config.snapshot_retention_limit != 0) {
+    return fmt::format("snapshots are not supported on nodes of type {}: snapshot-retention-limit must be 0",
+                       config.cache_node_type);
+  }
+  if (!NodeMayBackUp(config) && !config.final_snapshot_identifier.empty()) {
+    return fmt::format("snapshots are not supported on nodes of type {}: final-snapshot-identifier must be empty",
+                       config.cache_node_type);
   }
   if (!config.snapshot_window.empty() && MeetsMaintenance(config, config.snapshot_window)) {
     return "snapshot-window and preferred-maintenance-window must not overlap";

@@ -227,10 +227,10 @@ TEST_F(SnapshotsOfASmallNodeTest, AreRefused) {
   EXPECT_EQ(redis.Run("snapshot create mine"), "-ERR snapshots are not supported on nodes of type cache.t1.micro");
   EXPECT_EQ(redis.Run("config set snapshot-retention-limit 1"),
             "-ERR CONFIG SET failed (possibly related to argument 'snapshot-retention-limit') - snapshots are not "
-            "supported on nodes of type cache.t1.micro");
+            "supported on nodes of type cache.t1.micro: snapshot-retention-limit must be 0");
   EXPECT_EQ(redis.Run("config set final-snapshot-identifier mine"),
             "-ERR CONFIG SET failed (possibly related to argument 'final-snapshot-identifier') - snapshots are not "
-            "supported on nodes of type cache.t1.micro");
+            "supported on nodes of type cache.t1.micro: final-snapshot-identifier must be empty");
   Config config = redis.parts().config->Current();
   EXPECT_EQ(SnapshotService::ConflictIn(config), "");
   EXPECT_EQ(SnapshotService::DescribeNode(config).node_type, "cache.t1.micro");
