@@ -2,7 +2,7 @@
 
 namespace cachenode {
 
-S3Options S3OptionsOf(const Config& config, Log& log) {
+S3Options S3OptionsOf(const Config& config) {
   S3Options options;
   options.s3_endpoint = config.s3_endpoint;
   options.s3_region = config.s3_region;
@@ -24,6 +24,11 @@ S3Options S3OptionsOf(const Config& config, Log& log) {
   options.s3_stall_timeout_s = config.s3_stall_timeout;
   options.s3_connect_timeout_s = config.s3_connect_timeout;
   options.s3_max_attempts = static_cast<int>(config.s3_max_attempts);
+  return options;
+}
+
+S3Options S3OptionsOf(const Config& config, Log& log) {
+  S3Options options = S3OptionsOf(config);
   options.on_event = [&log](std::string_view event) { CN_LOG(log, kNotice, "{}", event); };
   return options;
 }

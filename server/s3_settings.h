@@ -1,6 +1,6 @@
 // How the node's configuration says that object stores are reached.
 //
-// Thread-safety: a pure function.
+// Thread-safety: pure functions.
 #pragma once
 
 #include "persistence/s3/s3_options.h"
@@ -9,7 +9,9 @@
 
 namespace cachenode {
 
-// Events of the transfer become lines of `log`, which outlives it.
+// Nobody hears of events of the transfer.
+[[nodiscard]] S3Options S3OptionsOf(const Config& config);
+// They become lines of `log`, which outlives the transfer.
 [[nodiscard]] S3Options S3OptionsOf(const Config& config, Log& log);
 
 }  // namespace cachenode

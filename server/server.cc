@@ -17,6 +17,7 @@
 #include "server/crash_details.h"
 #include "server/managed_commands.h"
 #include "server/migrate/migrate_table.h"
+#include "server/node/node_changes.h"
 #include "server/node/node_identity.h"
 #include "server/node/snapshot_service.h"
 #include "server/process/process_limits.h"
@@ -201,6 +202,9 @@ bool Server::MakeWorkers() {
   parts_.snapshots = snapshots_.get();
   parts_.session_listeners.push_back(snapshots_.get());
   snapshots_->Start();
+  config_.SetChangeListener([this](const ConfigChanges& changes) { RecordChanges(events_, config_, changes); });
+  config_.SetRestartCheck(
+      [this](const Config& after, bool type_changes) { return RestartProblem(parts_, after, type_changes); });
   first.AddCronTask([this](Worker& worker, int64_t now_ms) { PeriodicWork(worker, now_ms); });
   if (!OpenListeners(first)) return false;
   watchdog_ = std::make_unique<Watchdog>(log_, worker_count(), [this](uint32_t i) { return workers_[i]->BusyMs(); });
@@ -267,9 +271,9 @@ PersistenceService::Hooks Server::PersistenceHooks() {
     }
   };
   hooks.on_loaded = [this] { OnLoaded(); };
-  hooks.on_load_failed = [this](int exit_code) {
+  hooks.on_load_failed = [this](LoadExitCode exit_code) {
     state_.status.MoveTo(NodePhase::kRestoreFailed);
-    exit_code_.store(exit_code);
+    exit_code_.store(static_cast<int>(exit_code));
     for (auto& worker : workers_) worker->Stop();
   };
   return hooks;
@@ -289,9 +293,11 @@ void Server::OnLoaded() {
 
 // A data set of this node's own means that it was there before.
 void Server::RecordStart(const Config& config) {
-  const bool was_there = config.s3_snapshot_location.empty() && persistence_->Load().progress.total_bytes != 0;
+  const bool was_there = !launch_.applied.empty() ||
+                         (config.s3_snapshot_location.empty() && persistence_->Load().progress.total_bytes != 0);
   if (was_there) {
     events_.Record(NodeEventKind::kRebooted, "Cache node 0001 restarted");
+    RecordApplied(events_, config_, launch_.applied);
   } else {
     events_.Record(NodeEventKind::kProvisioningComplete, "Cache cluster created");
   }

@@ -72,7 +72,8 @@ class Server final : private ConfigApplier {
 
   // server_restart.cc
   void MaintainNode(Worker& worker, int64_t now_ms);
-  [[nodiscard]] bool RestartInPlace();
+  [[nodiscard]] bool MayApplyPending(int64_t now_ms);
+  [[nodiscard]] std::string RestartInPlace();
   [[nodiscard]] std::string RestartState() const;
 
   [[nodiscard]] bool Prepare();

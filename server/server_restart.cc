@@ -4,6 +4,7 @@
 
 #include "server/acl/acl_store.h"
 #include "server/config/config.h"
+#include "server/node/node_changes.h"
 #include "server/process/process_limits.h"
 #include "server/server.h"
 #include "server/worker.h"
@@ -15,41 +16,54 @@ void Server::MaintainNode(Worker& worker, int64_t now_ms) {
   const bool is_busy = state_.loading.load() || persistence_->SnapshotRunning() || control_.stopping();
   if (is_busy || !maintenance_timer_.IsDue(config_.Current(), !config_.Pending().empty(), now_ms)) return;
   const WorldExclusive exclusive(world_, worker.seat());
-  if (RestartInPlace()) return;
+  if (!MayApplyPending(now_ms)) return;
+  const std::string failure = RestartInPlace();
+  if (failure.empty()) return;
+  CN_LOG(log_, kWarning, "Cannot restart: {}", failure);
+  RecordNotApplied(events_, config_.Pending(), failure);
   maintenance_timer_.NoteFailure(now_ms);
   state_.status.MoveTo(NodePhase::kServing);
 }
 
-// Under the exclusive world lock: what is saved is what the next image loads. False: nothing has changed.
-bool Server::RestartInPlace() {
+// What was possible when it was asked for may not be any more: the data has grown. A node type that does not fit is
+// given up; the others wait on.
+bool Server::MayApplyPending(int64_t now_ms) {
+  const std::string problem = config_.PendingProblem();
+  if (problem.empty()) return true;
+  RecordNotApplied(events_, config_.Pending(), problem);
+  constexpr std::string_view kNodeType = "cache-node-type";
+  if (!config_.PendingProblem(kNodeType).empty()) {  // It is something else.
+    maintenance_timer_.NoteFailure(now_ms);
+    return false;
+  }
+  config_.DropPending(kNodeType);
+  return !config_.Pending().empty();
+}
+
+// Under the exclusive world lock: what is saved is what the next image loads. Answers why not; nothing has changed
+// then.
+std::string Server::RestartInPlace() {
   std::string changes;
   for (const ConfigPair& change : config_.Pending()) changes += fmt::format(" {}={}", change.name, change.value);
   CN_LOG(log_, kNotice, "Restarting in place to apply pending changes:{}", changes);
   state_.status.MoveTo(NodePhase::kRebooting);
   const std::string& executable = state_.identity.executable;
-  if (!CanRestart(executable)) {
-    CN_LOG(log_, kWarning, "Cannot restart: {} is gone or cannot be executed", executable);
-    return false;
-  }
+  if (!CanRestart(executable)) return fmt::format("{} is gone or cannot be executed", executable);
   const std::optional<std::string> state_file = KeepTextForRestart(RestartState());
-  if (!state_file) {
-    CN_LOG(log_, kWarning, "Cannot restart: the system gives no memory for the configuration");
-    return false;
-  }
+  if (!state_file) return "the system gives no memory for the configuration";
   if (Status failed = persistence_->SaveForRestart(); !failed.ok()) {
-    CN_LOG(log_, kWarning, "Cannot restart, the data set could not be saved: {}", failed.text());
     DropKeptText(*state_file);
-    return false;
+    return fmt::format("the data set could not be saved: {}", failed.text());
   }
   restart_ = RestartPlan{executable, {executable, std::string(kRestartStateOption), *state_file}};
   if (!launch_.file_path.empty()) restart_->arguments.push_back(launch_.file_path);
   control_.Leave();
-  return true;
+  return {};
 }
 
 // The configuration after the restart, as one text that needs no other file but those it names.
 std::string Server::RestartState() const {
-  std::string text = config_.RestartText(acl_.ConfigLines());
+  std::string text = AppliedLines(config_.Pending()) + config_.RestartText(acl_.ConfigLines());
   for (const RenamedCommand& renamed : launch_.loaded->renamed_commands) {
     if (renamed.is_of_option) continue;  // rename-commands says them.
     text.append("rename-command ");

@@ -26,7 +26,7 @@ constexpr Subcommand kSubcommands[] = {
     {"node-types", "", "lists the node types", NodeTypes},
     {"parameters", "--family NAME | --parameter-group FILE [--json]", "lists the parameters of a family or a group",
      Parameters},
-    {"snapshot", "list|describe|check|create|copy|delete ...", "works on the named snapshots of a stopped node",
+    {"snapshot", "list|describe|check|create|copy|export|delete ...", "works on the named snapshots of a stopped node",
      Snapshots},
 };
 

@@ -8,22 +8,53 @@
 #include <utility>
 
 #include "persistence/catalogue/snapshot_name.h"
+#include "persistence/rdb_format.h"
+#include "storage/base/bytes.h"
+#include "storage/base/crc64.h"
 
 namespace cachenode {
 namespace {
 
 constexpr int64_t kSecondsPerDay = 24 * 60 * 60;
-constexpr size_t kCopyBytes = size_t{1} << 20;
-
-Status NotThere(std::string_view name) {
-  return Status::WithText(Err::kNoSuchKey, fmt::format("there is no snapshot {}", name));
-}
+constexpr size_t kBlockBytes = size_t{1} << 20;
 
 Status Taken(std::string_view name, std::string_view how) {
   return Status::WithText(Err::kBusyKey, fmt::format("snapshot {} {}", name, how));
 }
 
+Status Differs(const std::string& path, uint64_t size_bytes, uint64_t checksum, const SnapshotMetadata& metadata) {
+  return Status::WithText(
+      Err::kCorrupt,
+      fmt::format("{} is not what was published: {} bytes with checksum {:016x} instead of {} with {:016x}", path,
+                  size_bytes, checksum, metadata.size_bytes, metadata.checksum));
+}
+
+// Copies the file from its start and compares it with the metadata on the way.
+Status WriteChecked(FileSource& from, const SnapshotMetadata& metadata, ByteSink& to, const std::atomic<bool>* stop) {
+  std::vector<char> buffer(kBlockBytes);
+  const uint64_t covered_bytes = metadata.size_bytes - std::min<uint64_t>(metadata.size_bytes, kRdbChecksumBytes);
+  uint64_t checksum = 0;
+  uint64_t size_bytes = 0;
+  for (;;) {
+    if (stop != nullptr && stop->load(std::memory_order_relaxed)) return Err::kCancelled;
+    Result<size_t> got = from.Read(buffer);
+    if (!got) return got.error();
+    if (*got == 0) break;
+    const std::span<const char> block = std::span(buffer).first(*got);
+    const uint64_t covered = std::min<uint64_t>(block.size(), covered_bytes - std::min(covered_bytes, size_bytes));
+    checksum = Crc64(checksum, block.first(static_cast<size_t>(covered)));
+    size_bytes += block.size();
+    if (Status status = to.Write(block); !status.ok()) return status;
+  }
+  if (size_bytes == metadata.size_bytes && checksum == metadata.checksum) return Status::Ok();
+  return Differs(from.path(), size_bytes, checksum, metadata);
+}
+
 }  // namespace
+
+Status NoSuchSnapshot(std::string_view name) {
+  return Status::WithText(Err::kNoSuchKey, fmt::format("there is no snapshot {}", name));
+}
 
 Result<std::string> ResolveSnapshotName(std::string_view name) {
   if (ParseAutomaticName(name)) return std::string(name);
@@ -107,7 +138,7 @@ Result<std::vector<SnapshotEntry>> SnapshotCatalogue::List() const {
 Result<SnapshotEntry> SnapshotCatalogue::Find(std::string_view name) const {
   Result<std::string> resolved = ResolveSnapshotName(name);
   if (!resolved) return resolved.error();
-  if (files_.SizeOf(paths_.Metadata(*resolved)) < 0) return NotThere(*resolved);
+  if (files_.SizeOf(paths_.Metadata(*resolved)) < 0) return NoSuchSnapshot(*resolved);
   return Read(*resolved);
 }
 
@@ -122,13 +153,32 @@ Result<RdbSummary> SnapshotCatalogue::Verify(std::string_view name, const std::a
   Result<RdbSummary> summary = CheckRdb(**file, {.stop = stop});
   if (!summary) return std::move(summary.error()).WithContext(path);
   if (summary->checksum != metadata.checksum || summary->size_bytes != metadata.size_bytes) {
-    return Status::WithText(
-        Err::kCorrupt,
-        fmt::format("{} is not what was published: {} bytes with checksum {:016x} instead of {} "
-                    "with {:016x}",
-                    path, summary->size_bytes, summary->checksum, metadata.size_bytes, metadata.checksum));
+    return Differs(path, summary->size_bytes, summary->checksum, metadata);
   }
   return summary;
+}
+
+Result<SnapshotMetadata> SnapshotCatalogue::Export(std::string_view name, const OpenSink& open_sink,
+                                                   const std::atomic<bool>* stop) const {
+  Result<SnapshotEntry> entry = Find(name);
+  if (!entry) return entry.error();
+  if (!entry->fault.empty()) return Status::WithText(Err::kCorrupt, entry->fault);
+  const SnapshotMetadata& metadata = entry->metadata;
+  Result<std::unique_ptr<FileSource>> file = FileSource::Open(paths_.Data(metadata.name), files_);
+  if (!file) return file.error();
+  if (metadata.size_bytes < kRdbChecksumBytes) return Differs((*file)->path(), metadata.size_bytes, 0, metadata);
+  char stored[kRdbChecksumBytes];
+  if (Status status = (*file)->ReadAt(metadata.size_bytes - kRdbChecksumBytes, stored); !status.ok()) return status;
+  const auto stored_checksum = LoadLittleEndian<uint64_t>(stored);
+  const bool has_checksum = stored_checksum != 0;
+  if (has_checksum && stored_checksum != metadata.checksum) {
+    return Differs((*file)->path(), metadata.size_bytes, stored_checksum, metadata);
+  }
+  Result<std::unique_ptr<ByteSink>> sink = open_sink(metadata, has_checksum);
+  if (!sink) return sink.error();
+  if (Status status = WriteChecked(**file, metadata, **sink, stop); !status.ok()) return status;
+  if (Status status = (*sink)->Commit(); !status.ok()) return status;
+  return entry->metadata;
 }
 
 // --- Making ----------------------------------------------------------------------------------------------------------
@@ -164,7 +214,7 @@ Result<std::unique_ptr<SnapshotDraft>> SnapshotCatalogue::Create(SnapshotMetadat
 }
 
 Status SnapshotCatalogue::CopyBytes(FileSource& from, SnapshotDraft& to, const std::atomic<bool>* stop) {
-  std::vector<char> buffer(kCopyBytes);
+  std::vector<char> buffer(kBlockBytes);
   for (;;) {
     if (stop != nullptr && stop->load(std::memory_order_relaxed)) return Err::kCancelled;
     Result<size_t> got = from.Read(buffer);
@@ -199,11 +249,11 @@ Result<SnapshotMetadata> SnapshotCatalogue::Copy(std::string_view from, std::str
 Status SnapshotCatalogue::Delete(std::string_view name) {
   Result<std::string> resolved = ResolveSnapshotName(name);
   if (!resolved) return resolved.error();
-  if (files_.SizeOf(paths_.Metadata(*resolved)) < 0) return NotThere(*resolved);
+  if (files_.SizeOf(paths_.Metadata(*resolved)) < 0) return NoSuchSnapshot(*resolved);
   Result<CatalogueLock> lock = CatalogueLock::Take(paths_, files_);
   if (!lock) return lock.error();
   if (files_.Rename(paths_.Metadata(*resolved), paths_.Deleting(*resolved)) != 0) {
-    return errno == ENOENT ? NotThere(*resolved) : SystemError("cannot rename", paths_.Metadata(*resolved));
+    return errno == ENOENT ? NoSuchSnapshot(*resolved) : SystemError("cannot rename", paths_.Metadata(*resolved));
   }
   return FinishDelete(*resolved);
 }

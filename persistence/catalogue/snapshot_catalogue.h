@@ -1,15 +1,17 @@
 // Named snapshots in one folder: which there are, how they come and go, and that each is whole. Works for a running
 // node and on the files of a stopped one; persistence/catalogue/README.md has the format and the order of steps.
 //
-// Thread-safety: every function may be called by any thread and blocks on the disk: not for loop threads, but for the
-//   quick ones marked so. Several objects and processes may share a folder.
+// Thread-safety: every function may be called by any thread and blocks on the disk: not for loop threads, which ask a
+//   SnapshotIndex. Several objects and processes may share a folder.
 // Invariant: whatever moment a process dies in, each name is either wholly there or, after Recover, wholly absent.
 // Errors: a whole sentence, without "ERR". kNoSuchKey: there is no such snapshot. kBusyKey: the name is taken.
-//   kText: the name breaks a rule. kCorrupt: the snapshot is damaged. kIo: the disk, with the file's name.
+//   kText: the name breaks a rule. kCorrupt: the snapshot is damaged. kUnavailable: it has types this server does not
+//   have. kIo: the disk, with the file's name.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -43,9 +45,9 @@ class SnapshotCatalogue {
   // Ok when there is no folder.
   Result<std::vector<std::string>> Recover();
 
-  // Quick: reads the metadata files and looks at the sizes of the data files. In the order of their names.
+  // Reads the metadata files and looks at the sizes of the data files. In the order of their names.
   Result<std::vector<SnapshotEntry>> List() const;
-  // Quick. `name` in any letter case.
+  // `name` in any letter case.
   Result<SnapshotEntry> Find(std::string_view name) const;
 
   // Reserves the name and opens the data file. `metadata` brings the name, which is checked, and what is known before.
@@ -55,6 +57,14 @@ class SnapshotCatalogue {
   Status Delete(std::string_view name);
   // A manual snapshot with the data of another one, automatic ones included.
   Result<SnapshotMetadata> Copy(std::string_view from, std::string_view to, const std::atomic<bool>* stop = nullptr);
+  // Where the data of a snapshot goes besides the folder. `has_stored_checksum`: the data ends with the checksum of
+  // itself.
+  using OpenSink =
+      std::function<Result<std::unique_ptr<ByteSink>>(const SnapshotMetadata& metadata, bool has_stored_checksum)>;
+  // Writes the data into a sink, which is committed only when every byte is what was published. Holds one block of
+  // memory; a snapshot that is deleted meanwhile is still written whole.
+  Result<SnapshotMetadata> Export(std::string_view name, const OpenSink& open_sink,
+                                  const std::atomic<bool>* stop = nullptr) const;
   // Reads all of the data and compares it with the metadata.
   Result<RdbSummary> Verify(std::string_view name, const std::atomic<bool>* stop = nullptr) const;
 
@@ -79,6 +89,8 @@ class SnapshotCatalogue {
   FileSystem& files_;
 };
 
+// "there is no snapshot <name>", kNoSuchKey.
+[[nodiscard]] Status NoSuchSnapshot(std::string_view name);
 // The name as it is looked up: lower case, a manual or an automatic one.
 Result<std::string> ResolveSnapshotName(std::string_view name);
 

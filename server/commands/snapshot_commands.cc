@@ -82,6 +82,16 @@ Status SnapshotCopy(CommandContext& context, Args args) {
   return status;
 }
 
+// SNAPSHOT EXPORT name target -> OK once it has begun: the snapshot goes to `<target>/<name>-0001.rdb` in an object
+// store. INFO snapshots and NODE EVENTS tell how it went.
+// Errors: no such snapshot, or one that is busy or damaged; a target that is no bucket or folder of one; an export of
+// another snapshot that runs.
+Status SnapshotExport(CommandContext& context, Args args) {
+  Status status = context.parts().snapshots->Export(args[2], args[3]);
+  if (status.ok()) context.reply().Ok();
+  return status;
+}
+
 // SNAPSHOT DESCRIBE name -> a map.
 Status SnapshotDescribe(CommandContext& context, Args args) {
   Result<Shown> found = context.parts().snapshots->Find(args[2]);
@@ -148,11 +158,11 @@ Status AnswerCheck(CommandContext& context, std::string_view name, const Result<
 }
 
 // SNAPSHOT RESTORE-CHECK name -> a map, after every byte of the snapshot was read on another thread. The client sleeps
-// meanwhile and offers the same request again; the check under way is kept in its session.
+// meanwhile and offers the same request again; the check under way is kept for it.
 Status SnapshotRestoreCheck(CommandContext& context, Args args) {
   SnapshotService& snapshots = *context.parts().snapshots;
   Session& session = context.session();
-  if (!context.MayGiveTurnBack() || context.is_nested()) {
+  if (!context.MayGiveTurnBack()) {  // No client of a node: scripts and transactions are refused before.
     return AnswerCheck(context, args[2], snapshots.CheckNow(args[2]));
   }
   std::shared_ptr<SnapshotService::Check> check = snapshots.CheckOf(session.id);
@@ -176,12 +186,21 @@ Status SnapshotRestoreCheck(CommandContext& context, Args args) {
 
 Status SnapshotHelp(CommandContext& context, Args /*args*/) {
   constexpr std::string_view kLines[] = {
-      "COPY <source> <target>",  "    Make a manual snapshot with the data of another one.",
-      "CREATE <name>",           "    Begin a manual snapshot of the present data.",
-      "DELETE <name>",           "    Delete a snapshot.",
-      "DESCRIBE <name>",         "    Tell everything about a snapshot.",
-      "LIST [MANUAL|AUTOMATED]", "    Describe all snapshots, or those of one kind.",
-      "RESTORE-CHECK <name>",    "    Read a snapshot from end to end and tell whether this node could load it.",
+      "COPY <source> <target>",
+      "    Make a manual snapshot with the data of another one.",
+      "CREATE <name>",
+      "    Begin a manual snapshot of the present data.",
+      "DELETE <name>",
+      "    Delete a snapshot.",
+      "DESCRIBE <name>",
+      "    Tell everything about a snapshot.",
+      "EXPORT <name> <target>",
+      "    Upload a snapshot to <target>/<name>-0001.rdb, where <target> is a bucket, or a",
+      "    bucket and a folder: s3://bucket/folder.",
+      "LIST [MANUAL|AUTOMATED]",
+      "    Describe all snapshots, or those of one kind.",
+      "RESTORE-CHECK <name>",
+      "    Read a snapshot from end to end and tell whether this node could load it.",
   };
   WriteHelp(context.reply(), "SNAPSHOT", kLines);
   return Status::Ok();
@@ -225,6 +244,15 @@ constexpr CommandSpec kSnapshotSubcommands[] = {
              .complexity = "O(1)",
              .arguments = "name:string",
              .tips = "nondeterministic_output"}},
+    {.name = "export",
+     .arity = 4,
+     .flags = kChanging,
+     .handler = SnapshotExport,
+     .group = CommandGroup::kServer,
+     .doc = {.summary = "Uploads a snapshot into an object store.",
+             .since = "0.1.0",
+             .complexity = "O(1); O(N) in the background",
+             .arguments = "name:string target:string"}},
     {.name = "help",
      .arity = 2,
      .flags = kLoading | kStale,
@@ -243,7 +271,7 @@ constexpr CommandSpec kSnapshotSubcommands[] = {
              .tips = "nondeterministic_output"}},
     {.name = "restore-check",
      .arity = 3,
-     .flags = kAdmin | kNoScript,
+     .flags = kAdmin | kNoScript | kNoMulti,
      .handler = SnapshotRestoreCheck,
      .group = CommandGroup::kServer,
      .doc = {.summary = "Reads a snapshot from end to end and tells whether this node could load it.",

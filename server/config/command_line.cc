@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "server/config/config.h"
@@ -79,12 +80,28 @@ std::optional<CommandLine> ParseQuestion(const std::vector<std::string>& argumen
 
 Result<std::string> ReadStandardInput() { return ReadConfigBytes("/dev/stdin"); }
 
+constexpr std::string_view kAppliedMark = "# applied ";
+
+std::vector<ConfigPair> ReadAppliedLines(std::string_view text) {
+  std::vector<ConfigPair> changes;
+  while (text.starts_with(kAppliedMark)) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    const std::string_view change = line.substr(kAppliedMark.size());
+    const size_t blank = std::min(change.find(' '), change.size());
+    const size_t value_at = std::min(blank + 1, change.size());
+    changes.push_back({std::string(change.substr(0, blank)), std::string(change.substr(value_at))});
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  }
+  return changes;
+}
+
 // Fills in the sources in their order of precedence, or `launch.failure`.
 std::vector<ConfigSource> CollectSources(const CommandLine& line, LaunchConfig& launch) {
   std::vector<ConfigSource> sources;
   if (!line.restart_state.empty()) {
     if (!line.file.empty()) launch.file_path = std::filesystem::absolute(line.file).lexically_normal().string();
     Result<std::string> bytes = ReadConfigBytes(line.restart_state);
+    if (bytes) launch.applied = ReadAppliedLines(*bytes);
     if (bytes) return {{"the state before the restart", *std::move(bytes), SourceKind::kText}};
     launch.failure = fmt::format("Fatal error, can't read the state before the restart: {}\n", bytes.status().text());
     return {};
@@ -159,6 +176,12 @@ std::string UsageText() {
          "       cachenode /etc/redis/redis.conf --loglevel verbose\n"
          "       cachenode --port 7777 --maxmemory 2gb --maxmemory-policy allkeys-lru\n"
          "       cachenode --s3-snapshot-location s3://bucket/dump.rdb\n";
+}
+
+std::string AppliedLines(std::span<const ConfigPair> changes) {
+  std::string text;
+  for (const ConfigPair& change : changes) text += fmt::format("{}{} {}\n", kAppliedMark, change.name, change.value);
+  return text;
 }
 
 LaunchConfig ReadLaunchConfig(const CommandLine& line) {

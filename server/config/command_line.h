@@ -4,11 +4,13 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "server/config/config_file.h"
+#include "server/config/config_store.h"
 
 namespace cachenode {
 
@@ -45,9 +47,13 @@ struct LaunchConfig {
   std::optional<LoadedConfig> loaded;  // There unless `failure` is not empty.
   std::string file_path;               // Absolute; empty without a file.
   std::string failure;                 // The report for standard error.
+  std::vector<ConfigPair> applied;     // What had waited for this restart.
 };
 // Reads the file (without one: the embedded default), standard input and directives of `line`.
 LaunchConfig ReadLaunchConfig(const CommandLine& line);
+
+// The head of a restart's state: comments that become LaunchConfig::applied.
+std::string AppliedLines(std::span<const ConfigPair> changes);
 
 // Writes and reads patterns over `megabytes` of memory. Returns the report and whether every byte held.
 struct MemoryTestResult {

@@ -63,9 +63,10 @@ bool ConfigStore::WaitsForReboot(const OptionSpec& option) const {
   return parameter != nullptr && parameter->is_at_reboot && parameter->is_modifiable;
 }
 
-Config ConfigStore::AfterReboot() const {
+Config ConfigStore::AfterReboot(std::string_view without) const {
   Config after = current_;
   for (const ConfigPair& change : pending_) {
+    if (change.name == without) continue;
     const OptionSpec* option = FindOption(change.name);
     const Status parsed = ParseOption(*option, after, ValueWords(*option, change.value), false);
     static_cast<void>(parsed.ok());  // It was taken with that value.
@@ -80,9 +81,34 @@ std::string ConfigStore::RestartText(std::span<const std::string> user_lines) co
   return RewriteText({}, {after, defaults_, user_lines, false});
 }
 
-// Puts the changes into `pending`, or says why a restart could not bring them.
-Status ConfigStore::CheckPending(std::span<const Change> changes, std::vector<ConfigPair>& pending) const {
+std::string ConfigStore::ProblemOf(const Config& after) const {
+  std::string problem = NodeTypeProblem(after, machine_bytes_);
+  if (problem.empty()) problem = GroupProblem(after);
+  return problem;
+}
+
+std::string ConfigStore::PendingProblem(std::string_view without) const {
+  const Config after = AfterReboot(without);
+  std::string problem = ProblemOf(after);
+  if (problem.empty() && restart_check_) {
+    problem = restart_check_(after, after.cache_node_type != current_.cache_node_type);
+  }
+  return problem;
+}
+
+void ConfigStore::DropPending(std::string_view name) {
+  std::erase_if(pending_, [name](const ConfigPair& change) { return change.name == name; });
+}
+
+// Puts `changes` into `pending`, or says why a restart could not bring them together with those made at once.
+Status ConfigStore::CheckPending(std::span<const Change> at_once, std::span<const Change> changes,
+                                 std::vector<ConfigPair>& pending) const {
   Config after = AfterReboot();
+  for (const Change& change : at_once) {
+    const Status parsed = ParseOption(*change.option, after, change.words, false);
+    static_cast<void>(parsed.ok());  // SetAll says what is wrong with it.
+  }
+  bool type_changes = false;
   for (const Change& change : changes) {
     const OptionSpec& option = *change.option;
     const Status parsed = ParseOption(option, after, change.words, false);
@@ -90,15 +116,15 @@ Status ConfigStore::CheckPending(std::span<const Change> changes, std::vector<Co
     const std::string refused = RefusedByFeature(option, after, defaults_);
     if (!refused.empty()) return PendingFailed(change.asked_name, refused);
     std::erase_if(pending, [&option](const ConfigPair& pair) { return pair.name == option.name; });
+    if (option.name == "cache-node-type") type_changes = after.cache_node_type != current_.cache_node_type;
     std::string value = FormatOption(option, after);
     if (value == FormatOption(option, current_)) continue;
     pending.push_back({std::string(option.name), std::move(value)});
   }
-  if (changes.empty()) return Status::Ok();
-  std::string problem = NodeTypeProblem(after, machine_bytes_);
-  if (problem.empty()) problem = GroupProblem(after);
+  std::string problem = changes.empty() ? std::string() : ProblemOf(after);
+  if (problem.empty() && !pending.empty() && restart_check_) problem = restart_check_(after, type_changes);
   if (problem.empty()) return Status::Ok();
-  return PendingFailed(changes.front().asked_name, problem);
+  return PendingFailed((changes.empty() ? at_once : changes).front().asked_name, problem);
 }
 
 }  // namespace cachenode

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <iterator>
 #include <set>
 #include <system_error>
 
@@ -146,11 +147,23 @@ Status ConfigStore::Set(std::span<const std::string_view> pairs, const ConfigCal
   if (!resolved) return resolved;
   const auto waiting =
       std::ranges::stable_partition(changes, [this](const Change& change) { return !WaitsForReboot(*change.option); });
+  const std::span<const Change> at_once(changes.begin(), waiting.begin());
   std::vector<ConfigPair> pending = pending_;
-  Status later = CheckPending(waiting, pending);
+  Status later = CheckPending(at_once, waiting, pending);
   if (!later) return later;
-  Status done = SetAll({changes.begin(), waiting.begin()});
-  if (done) pending_ = std::move(pending);
+  std::vector<std::string> before;
+  for (const Change& change : at_once) before.push_back(FormatOption(*change.option, current_));
+  Status done = SetAll(at_once);
+  if (!done) return done;
+  ConfigChanges told;
+  for (size_t i = 0; i < at_once.size(); ++i) {
+    std::string value = FormatOption(*at_once[i].option, current_);
+    if (value != before[i]) told.at_once.push_back({std::string(at_once[i].option->name), std::move(value)});
+  }
+  std::ranges::copy_if(pending, std::back_inserter(told.at_restart),
+                       [this](const ConfigPair& change) { return std::ranges::count(pending_, change) == 0; });
+  pending_ = std::move(pending);
+  if (change_listener_ && !(told.at_once.empty() && told.at_restart.empty())) change_listener_(told);
   return done;
 }
 

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -44,6 +45,13 @@ struct ConfigCaller {
 struct ConfigPair {
   std::string name;
   std::string value;
+  bool operator==(const ConfigPair&) const = default;
+};
+
+// What a CONFIG SET changed, each option once, with values as CONFIG GET shows them.
+struct ConfigChanges {
+  std::vector<ConfigPair> at_once;
+  std::vector<ConfigPair> at_restart;  // They wait.
 };
 
 class ConfigStore {
@@ -70,12 +78,26 @@ class ConfigStore {
   // Calls every subscriber once with the values of the start. The first error ends it.
   Status ApplyAll();
 
+  // Is told of every CONFIG SET that changed something, after it, under the world lock. Before clients come.
+  using ChangeListener = std::function<void(const ConfigChanges& changes)>;
+  void SetChangeListener(ChangeListener listener) { change_listener_ = std::move(listener); }
+  // Says why the node could not go on with `after`, which a restart would bring, or nothing. Asked at each CONFIG SET
+  // while something waits, and by PendingProblem. `type_changes`: the node type of `after` is asked for just now, or
+  // about to be applied. Under the world lock; set before clients come.
+  using RestartCheck = std::function<std::string(const Config& after, bool type_changes)>;
+  void SetRestartCheck(RestartCheck check) { restart_check_ = std::move(check); }
+
   // CONFIG GET: options whose name or alias matches a glob pattern, each under the name that matched, each once.
   [[nodiscard]] std::vector<ConfigPair> Get(std::span<const std::string_view> patterns) const;
   // CONFIG SET of name, value, name, value...: all or none. An error's text is the whole reply.
   Status Set(std::span<const std::string_view> pairs, const ConfigCaller& caller);
   // Changes that CONFIG SET took for the next restart: of options marked so, and of parameters that change at reboot.
   [[nodiscard]] std::span<const ConfigPair> Pending() const noexcept { return pending_; }
+  // Why a restart could not bring what is pending, as a sentence, or nothing. Reads the file of the parameter group.
+  // `without`: an option whose change is left out of it.
+  [[nodiscard]] std::string PendingProblem(std::string_view without = {}) const;
+  // A change that turned out to be impossible waits no longer. Nothing happens when it does not wait.
+  void DropPending(std::string_view name);
   [[nodiscard]] const std::optional<ActiveGroup>& Group() const noexcept { return group_; }
   // The values after a restart as the text of a configuration file, without what is at its default.
   [[nodiscard]] std::string RestartText(std::span<const std::string> user_lines) const;
@@ -100,9 +122,11 @@ class ConfigStore {
   // Why node type or parameter group keep the option as it is, or empty.
   [[nodiscard]] std::string RefusedByNode(const Change& change) const;
   [[nodiscard]] bool WaitsForReboot(const OptionSpec& option) const;
-  // The values after a restart with all that is pending.
-  [[nodiscard]] Config AfterReboot() const;
-  Status CheckPending(std::span<const Change> changes, std::vector<ConfigPair>& pending) const;
+  // The values after a restart with all that is pending but for one option.
+  [[nodiscard]] Config AfterReboot(std::string_view without = {}) const;
+  Status CheckPending(std::span<const Change> at_once, std::span<const Change> changes,
+                      std::vector<ConfigPair>& pending) const;
+  [[nodiscard]] std::string ProblemOf(const Config& after) const;
   Status SetAll(std::span<const Change> changes);
   Status ApplyChanged(std::span<const Change* const> changed, const Config& next) const;
   Status ApplyOne(ApplyGroup group, const Config& before, const Config& after) const;
@@ -114,6 +138,9 @@ class ConfigStore {
   const std::optional<ActiveGroup> group_;
   const uint64_t machine_bytes_;
   const std::unique_ptr<ConfigApplier> directory_;  // Enters `dir`.
+  // Constant once the node serves.
+  ChangeListener change_listener_;
+  RestartCheck restart_check_;
   // Written by the world lock's holder.
   std::array<std::vector<ConfigApplier*>, kApplyGroupCount> appliers_;
   Config current_;

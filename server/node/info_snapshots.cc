@@ -31,6 +31,21 @@ constexpr InfoField kSnapshots[] = {
     {"snapshot_last_name", [](T& text, N name, const S& source) { text.Line(name, FiguresOf(source).last_name); }},
     {"snapshot_last_time", [](T& text, N name, const S& source) { text.Line(name, FiguresOf(source).last_time_s); }},
     {"snapshot_last_error", [](T& text, N name, const S& source) { text.Line(name, FiguresOf(source).last_error); }},
+    {"snapshot_export_in_progress",
+     [](T& text, N name, const S& source) {
+       const ExportFigures exports = FiguresOf(source).exports;
+       text.Line(name, exports.in_progress ? exports.last_name : std::string());
+     }},
+    {"snapshot_export_bytes",
+     [](T& text, N name, const S& source) { text.Line(name, FiguresOf(source).exports.bytes_sent); }},
+    {"snapshot_export_last_status",
+     [](T& text, N name, const S& source) { text.Line(name, FiguresOf(source).exports.last_status); }},
+    {"snapshot_export_last_location",
+     [](T& text, N name, const S& source) { text.Line(name, FiguresOf(source).exports.last_location); }},
+    {"snapshot_exports_completed",
+     [](T& text, N name, const S& source) { text.Line(name, FiguresOf(source).exports.completed); }},
+    {"snapshot_exports_failed",
+     [](T& text, N name, const S& source) { text.Line(name, FiguresOf(source).exports.failed); }},
 };
 
 }  // namespace

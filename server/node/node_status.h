@@ -26,7 +26,10 @@ enum class NodePhase : uint8_t {
   kRestoreFailed,  // The end: nothing is served.
 };
 
-enum class NodeWork : uint8_t { kSnapshotting, kModifying };
+enum class NodeWork : uint8_t {
+  kSnapshotting,  // A snapshot is taken or exported.
+  kModifying,
+};
 inline constexpr size_t kNodeWorkCount = 2;
 
 class NodeStatus {

@@ -22,6 +22,7 @@ namespace {
 
 constexpr int64_t kSecondsPerDay = 24 * 60 * 60;
 constexpr int64_t kExpiryLookSeconds = 3600;
+constexpr int64_t kLookAgainMs = 1000;
 
 Status Reply(const Status& status) { return Status::Text(fmt::format("ERR {}", status.text())); }
 
@@ -51,8 +52,13 @@ DailyWindow ChosenWindow(const Config& config) {
 
 // What the options of the schedule say against the node's type and its maintenance, as a sentence.
 std::string ScheduleConflictIn(const Config& config) {
-  if (!NodeMayBackUp(config) && (config.snapshot_retention_limit != 0 || !config.final_snapshot_identifier.empty())) {
-    return fmt::format("snapshots are not supported on nodes of type {}", config.cache_node_type);
+  if (!NodeMayBackUp(config) && config.snapshot_retention_limit != 0) {
+    return fmt::format("snapshots are not supported on nodes of type {}: snapshot-retention-limit must be 0",
+                       config.cache_node_type);
+  }
+  if (!NodeMayBackUp(config) && !config.final_snapshot_identifier.empty()) {
+    return fmt::format("snapshots are not supported on nodes of type {}: final-snapshot-identifier must be empty",
+                       config.cache_node_type);
   }
   if (!config.snapshot_window.empty() && MeetsMaintenance(config, config.snapshot_window)) {
     return "snapshot-window and preferred-maintenance-window must not overlap";
@@ -63,7 +69,11 @@ std::string ScheduleConflictIn(const Config& config) {
 }  // namespace
 
 SnapshotService::SnapshotService(const ServerParts& parts, Log& log)
-    : parts_(parts), log_(log), catalogue_(DirectoryOf(parts.config->Current())) {
+    : parts_(parts),
+      log_(log),
+      catalogue_(DirectoryOf(parts.config->Current())),
+      index_(catalogue_),
+      exporter_(parts, log, catalogue_) {
   parts_.config->Subscribe(ApplyGroup::kSnapshotSchedule, *this);
 }
 
@@ -90,6 +100,7 @@ void SnapshotService::Start() {
   if (done) {
     for (const std::string& line : *done) CN_LOG(log_, kNotice, "Snapshots: {}", line);
   }
+  index_.Refresh();
   RememberManual();
   const Config& config = parts_.config->Current();
   if (const DailyWindow window = WindowOf(config); !window.empty()) {
@@ -97,7 +108,7 @@ void SnapshotService::Start() {
            catalogue_.directory(), config.snapshot_retention_limit);
   }
   const std::string& final_name = config.final_snapshot_identifier;
-  if (!final_name.empty() && catalogue_.Find(final_name)) {
+  if (!final_name.empty() && index_.Find(final_name)) {
     CN_LOG(log_, kWarning,
            "Snapshots: {} already exists and is never overwritten: with this final-snapshot-identifier the node will "
            "not end unless it is forced",
@@ -107,6 +118,7 @@ void SnapshotService::Start() {
 
 void SnapshotService::Stop() {
   stopping_.store(true, std::memory_order_relaxed);
+  exporter_.Stop();
   const std::lock_guard<std::mutex> guard(mutex_);
   if (stop_running_) stop_running_->store(true, std::memory_order_relaxed);
 }
@@ -150,7 +162,7 @@ void SnapshotService::ForgetOldManual() {
 }
 
 void SnapshotService::RememberManual() {
-  Result<std::vector<SnapshotEntry>> entries = catalogue_.List();
+  Result<std::vector<SnapshotEntry>> entries = index_.List();
   if (!entries) return;
   const std::string& cluster_id = parts_.config->Current().cluster_id;
   const std::lock_guard<std::mutex> guard(mutex_);
@@ -172,7 +184,7 @@ Status SnapshotService::Create(std::string_view name) {
   if (const std::string_view doing = DoingWith(*normal); !doing.empty()) {
     return Status::Text(fmt::format("ERR snapshot {} is busy: {}", *normal, doing));
   }
-  if (catalogue_.Find(*normal)) return Status::Text(fmt::format("ERR snapshot {} already exists", *normal));
+  if (index_.Find(*normal)) return Status::Text(fmt::format("ERR snapshot {} already exists", *normal));
   if (Status status = CheckQuota(config); !status.ok()) return status;
   SnapshotMetadata metadata = DescribeNode(config);
   metadata.created_s = parts_.clock->NowMs() / 1000;
@@ -184,7 +196,7 @@ SinkFactory SnapshotService::DraftFactory(SnapshotMetadata metadata, std::shared
   return [this, metadata = std::move(metadata), stop = std::move(stop)]() -> Result<std::unique_ptr<ByteSink>> {
     Result<std::unique_ptr<SnapshotDraft>> draft = catalogue_.Create(metadata, stop.get());
     if (!draft) return draft.error();
-    return std::unique_ptr<ByteSink>(*std::move(draft));
+    return std::unique_ptr<ByteSink>(std::make_unique<IndexedDraft>(*std::move(draft), index_));
   };
 }
 
@@ -285,7 +297,7 @@ void SnapshotService::Tick(int64_t now_ms) {
 }
 
 int64_t SnapshotService::NewestAutomatic(const std::string& cluster_id) const {
-  Result<std::vector<SnapshotEntry>> entries = catalogue_.List();
+  Result<std::vector<SnapshotEntry>> entries = index_.List();
   if (!entries) return 0;
   int64_t newest_s = 0;
   for (const SnapshotEntry& entry : *entries) {
@@ -334,6 +346,7 @@ void SnapshotService::DeleteExpired(const Config& config, int64_t now_s) {
   SnapshotCatalogue::Retention rule{config.cluster_id, config.snapshot_retention_limit, now_s};
   const Status status = SubmitJob({}, {}, [this, rule] {
     Result<std::vector<std::string>> deleted = catalogue_.DeleteExpired(rule);
+    index_.Refresh();
     if (!deleted) {
       CN_LOG(log_, kWarning, "Expired snapshots could not be deleted: {}", deleted.status().text());
       return;
@@ -385,6 +398,7 @@ Status SnapshotService::Delete(std::string_view name) {
   }
   return SubmitJob(normal, "deleting", [this, normal] {
     const Status status = catalogue_.Delete(normal);
+    index_.Refresh(normal);
     if (status.ok()) {
       CN_LOG(log_, kNotice, "Deleted snapshot {}", normal);
     } else {
@@ -399,12 +413,13 @@ Status SnapshotService::Copy(std::string_view from, std::string_view to) {
   if (!source->entry.fault.empty()) return Status::Text(fmt::format("ERR {}", source->entry.fault));
   Result<std::string> target = NormalizeSnapshotName(to);
   if (!target) return Reply(target.status());
-  if (!DoingWith(*target).empty() || catalogue_.Find(*target)) {
+  if (!DoingWith(*target).empty() || index_.Find(*target)) {
     return Status::Text(fmt::format("ERR snapshot {} already exists", *target));
   }
   const std::string from_name = source->entry.metadata.name;
   return SubmitJob(*target, "creating", [this, from_name, to_name = *target] {
     const Result<SnapshotMetadata> copy = catalogue_.Copy(from_name, to_name, &stopping_);
+    index_.Refresh(to_name);
     const std::string reason = copy ? std::string() : Reason(copy.status());
     {
       const std::lock_guard<std::mutex> guard(mutex_);
@@ -418,6 +433,21 @@ Status SnapshotService::Copy(std::string_view from, std::string_view to) {
                             fmt::format("Copying snapshot '{}' to '{}' failed: {}", from_name, to_name, reason));
     }
   });
+}
+
+Status SnapshotService::Export(std::string_view name, std::string_view target) {
+  Result<Shown> found = Find(name);
+  if (!found) return found.error();
+  const std::string& normal = found->entry.metadata.name;
+  if (const std::string_view doing = DoingWith(normal); !doing.empty()) {
+    return Status::Text(fmt::format("ERR snapshot {} is busy: {}", normal, doing));
+  }
+  if (!found->entry.fault.empty()) return Status::Text(fmt::format("ERR {}", found->entry.fault));
+  Result<std::function<void()>> work = exporter_.Prepare(normal, target);
+  if (!work) return work.error();
+  Status status = SubmitJob(normal, "exporting", *std::move(work));
+  if (!status.ok()) exporter_.Drop();
+  return status;
 }
 
 Status SnapshotService::StartCheck(uint64_t client_id, std::string_view name, std::function<void()> on_done) {
@@ -462,8 +492,20 @@ SnapshotEntry SnapshotService::Unfinished(const std::string& name) const {
   return entry;
 }
 
-Result<std::vector<SnapshotService::Shown>> SnapshotService::List() const {
-  Result<std::vector<SnapshotEntry>> entries = catalogue_.List();
+void SnapshotService::LookAgain() {
+  const int64_t now_ms = parts_.clock->MonotonicUs() / 1000;
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (looked_ms_ != 0 && now_ms - looked_ms_ < kLookAgainMs) return;
+    looked_ms_ = now_ms;
+  }
+  // Where no thread is free the next one who asks begins it.
+  static_cast<void>(parts_.background->Submit(BackgroundPool::Lane::kTransfer, [this] { index_.Refresh(); }));
+}
+
+Result<std::vector<SnapshotService::Shown>> SnapshotService::List() {
+  LookAgain();
+  Result<std::vector<SnapshotEntry>> entries = index_.List();
   if (!entries) return Reply(entries.status());
   std::map<std::string, std::string_view> doing;
   {
@@ -484,12 +526,13 @@ Result<std::vector<SnapshotService::Shown>> SnapshotService::List() const {
   return shown;
 }
 
-Result<SnapshotService::Shown> SnapshotService::Find(std::string_view name) const {
+Result<SnapshotService::Shown> SnapshotService::Find(std::string_view name) {
   Result<std::string> normal = ResolveSnapshotName(name);
   if (!normal) return Reply(normal.status());
   Shown shown;
   shown.status = DoingWith(*normal);
-  Result<SnapshotEntry> entry = catalogue_.Find(*normal);
+  LookAgain();
+  Result<SnapshotEntry> entry = index_.Find(*normal);
   if (!entry && shown.status.empty()) return Reply(entry.status());
   if (entry) {
     shown.entry = *std::move(entry);
@@ -504,6 +547,7 @@ SnapshotServiceFigures SnapshotService::Figures() const {
   const std::lock_guard<std::mutex> guard(mutex_);
   SnapshotServiceFigures figures = figures_;
   figures.jobs = jobs_;
+  figures.exports = exporter_.Figures();
   return figures;
 }
 

@@ -2,8 +2,11 @@
 // Binds the catalogue of files to the snapshotter, the configuration, the events and the node's status.
 //
 // Thread-safety: Start before the loops run, Stop after them. Commands marked "world" need the exclusive world lock,
-//   Tick is worker 0's; everything else by any loop thread: one leaf mutex, and quick looks at the catalogue's files.
-//   Copies, deletions and checks run on the background pool.
+//   Tick is worker 0's; everything else by any loop thread: one leaf mutex, and the index of the catalogue. No loop
+//   reads a file of it, but at Start and for the final snapshot. Copies, deletions, exports, checks and looks at the
+//   folder run on the background pool.
+// Other processes should not write into the folder while the node runs. What they do is noticed by the look at the
+//   folder that each command about snapshots begins and does not wait for, at most one a second.
 // Limits: one snapshot at a time, kJobsMax jobs besides.
 // Errors: whole replies.
 #pragma once
@@ -19,10 +22,12 @@
 #include <vector>
 
 #include "persistence/catalogue/snapshot_catalogue.h"
+#include "persistence/catalogue/snapshot_index.h"
 #include "persistence/snapshotter.h"
 #include "server/config/config_store.h"
 #include "server/node/node_status.h"
 #include "server/node/snapshot_schedule.h"
+#include "server/node/stored_exporter.h"
 #include "server/server_control.h"
 #include "server/server_parts.h"
 #include "server/session_listener.h"
@@ -41,6 +46,7 @@ struct SnapshotServiceFigures {
   int64_t last_time_s = 0;
   std::string last_error;  // Of the last one that failed; empty since one succeeded.
   uint64_t jobs = 0;
+  ExportFigures exports;  // Of snapshots of the catalogue.
 };
 
 class SnapshotService final : public ConfigApplier, public SessionListener {
@@ -69,13 +75,15 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
   Status Create(std::string_view name);
   Status Delete(std::string_view name);
   Status Copy(std::string_view from, std::string_view to);
-  // A snapshot and what is happening with it: available, creating, deleting, copying, damaged.
+  // Begins the upload of a snapshot to `<target>/<name>-0001.rdb`. How it ended is an event.
+  Status Export(std::string_view name, std::string_view target);
+  // A snapshot and what is happening with it: available, creating, exporting, deleting, damaged.
   struct Shown {
     SnapshotEntry entry;
     std::string_view status;
   };
-  Result<std::vector<Shown>> List() const;
-  Result<Shown> Find(std::string_view name) const;
+  Result<std::vector<Shown>> List();
+  Result<Shown> Find(std::string_view name);
 
   // Reading all of a snapshot, for a client that waits.
   struct Check {
@@ -88,7 +96,7 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
   // The client's check, running or done; null: none.
   [[nodiscard]] std::shared_ptr<Check> CheckOf(uint64_t client_id) const;
   void EndCheck(uint64_t client_id);
-  // The same at once, for those who cannot wait.
+  // The same at once, for harnesses: their clients cannot wait.
   Result<RdbSummary> CheckNow(std::string_view name) const { return catalogue_.Verify(name, &stopping_); }
 
   // --- On the way ---
@@ -123,11 +131,15 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
   void DeleteExpired(const Config& config, int64_t now_s);
   // Marks `name` as busy and runs `job` on the pool; the mark goes when it ends.
   Status SubmitJob(std::string name, std::string_view doing, std::function<void()> job);
+  // Begins a look at the folder, if none was begun within a second.
+  void LookAgain();
   [[nodiscard]] std::string_view DoingWith(const std::string& name) const;
 
   const ServerParts& parts_;
   Log& log_;
   SnapshotCatalogue catalogue_;
+  SnapshotIndex index_;
+  StoredExporter exporter_;
   std::atomic<bool> stopping_{false};
 
   // Worker 0 only; Apply resets it under the world lock.
@@ -137,10 +149,11 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.
-  std::map<std::string, std::string_view> doing_;  // By name: "creating", "copying", "deleting", "checking".
+  std::map<std::string, std::string_view> doing_;  // By name: "creating", "exporting", "deleting".
   // By client. Shared with the job, which may outlive the client as the client may outlive the job.
   std::map<uint64_t, std::shared_ptr<Check>> checks_;
   size_t jobs_ = 0;
+  int64_t looked_ms_ = 0;  // When a look at the folder was begun last, by the monotonic clock.
   NodeStatus::Work work_;
   SnapshotServiceFigures figures_;
   std::shared_ptr<std::atomic<bool>> stop_running_;  // Ends the running snapshot; null: none runs.

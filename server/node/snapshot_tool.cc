@@ -7,9 +7,12 @@
 #include "persistence/catalogue/snapshot_catalogue.h"
 #include "persistence/catalogue/utc_time.h"
 #include "persistence/file_stream.h"
+#include "persistence/s3/s3_client.h"
 #include "server/config/command_line.h"
 #include "server/config/config.h"
 #include "server/node/snapshot_service.h"
+#include "server/node/stored_exporter.h"
+#include "server/s3_settings.h"
 #include "storage/base/clock.h"
 
 namespace cachenode {
@@ -17,14 +20,16 @@ namespace {
 
 constexpr size_t kCopyBytes = size_t{1} << 20;
 constexpr std::string_view kUsage =
-    "usage: cachenode snapshot list|describe NAME|check NAME|create NAME|copy FROM TO|delete NAME [file] [--directive "
-    "value ...]\n";
+    "usage: cachenode snapshot list|describe NAME|check NAME|create NAME|copy FROM TO|export NAME TARGET|delete NAME "
+    "[file] "
+    "[--directive value ...]\n";
 
 struct Request {
   std::vector<std::string> names;
   const Config& config;
   SnapshotCatalogue& catalogue;
-  std::string text;  // What is printed.
+  std::FILE* errors;  // What happens on the way is told here.
+  std::string text;   // What is printed.
 };
 
 Status List(Request& request) {
@@ -83,6 +88,24 @@ Status Copy(Request& request) {
   return Status::Ok();
 }
 
+Status Export(Request& request) {
+  Result<SnapshotEntry> entry = request.catalogue.Find(request.names[0]);
+  if (!entry) return entry.error();
+  const std::string& name = entry->metadata.name;
+  Result<S3Location> location = ParseExportLocation(request.names[1], name);
+  if (!location) return location.error();
+  S3UploadOptions options;
+  options.s3 = S3OptionsOf(request.config);
+  options.s3.on_event = [errors = request.errors](std::string_view event) {
+    std::fputs(fmt::format("{}\n", event).c_str(), errors);
+  };
+  Result<SnapshotMetadata> done =
+      UploadSnapshot(request.catalogue, name, *location, std::move(options), std::make_shared<S3Progress>());
+  if (!done) return done.error();
+  request.text = fmt::format("{}: {} keys, {} bytes\n", location->Display(), done->key_count, done->size_bytes);
+  return Status::Ok();
+}
+
 Status Delete(Request& request) { return request.catalogue.Delete(request.names[0]); }
 
 struct Verb {
@@ -92,7 +115,8 @@ struct Verb {
   Status (*run)(Request& request);
 };
 constexpr Verb kVerbs[] = {{"list", 0, false, List},    {"describe", 1, false, Describe}, {"check", 1, false, Check},
-                           {"create", 1, true, Create}, {"copy", 2, true, Copy},          {"delete", 1, true, Delete}};
+                           {"create", 1, true, Create}, {"copy", 2, true, Copy},          {"export", 2, false, Export},
+                           {"delete", 1, true, Delete}};
 
 int Fail(std::FILE* errors, std::string_view text, int exit_code) {
   std::fputs(std::string(text).c_str(), errors);
@@ -114,8 +138,11 @@ int RunSnapshotTool(std::span<const std::string> arguments, std::FILE* out, std:
   if (!launch.failure.empty()) return Fail(errors, launch.failure, 2);
   const Config& config = launch.loaded->config;
   SnapshotCatalogue catalogue(SnapshotService::DirectoryOf(config));
-  Request request{
-      {arguments.begin() + 1, arguments.begin() + 1 + static_cast<ptrdiff_t>(verb->name_count)}, config, catalogue, {}};
+  Request request{{arguments.begin() + 1, arguments.begin() + 1 + static_cast<ptrdiff_t>(verb->name_count)},
+                  config,
+                  catalogue,
+                  errors,
+                  {}};
   Status status;
   if (verb->changes) {
     if (Result<std::vector<std::string>> done = catalogue.Recover(); !done) status = done.error();

@@ -47,3 +47,20 @@ class Events(ServerCase):
         with self.assertRaises(StartFailed):
             server.start()
         self.assertIn("Event Cachenode:RestoreFailed: Restore failed: ", self.log_of(server))
+
+    def test_changes_of_the_configuration(self):
+        client = self.start("--cluster-id", "my-redis").connect()
+        self.assertEqual("+OK", repr(client.call("CONFIG", "SET", "timeout", "60", "maxmemory-policy", "allkeys-lru")))
+        newest = events(client)[0]
+        self.assertEqual("ElastiCache:CacheClusterParametersChanged", newest["event"])
+        self.assertEqual("One or more cache cluster parameters have been changed: timeout=60, "
+                         "maxmemory-policy=allkeys-lru", newest["message"])
+        self.assertEqual("my-redis", newest["source-identifier"])
+        count = len(events(client))
+        self.assertEqual("+OK", repr(client.call("CONFIG", "SET", "timeout", "60", "requirepass", "")))
+        self.assertEqual("-", client.call("CONFIG", "SET", "timeout", "61", "maxmemory-samples", "none").kind)
+        self.assertEqual(count, len(events(client)), "nothing has changed")
+        self.assertEqual("+OK", repr(client.call("CONFIG", "SET", "security-group", "web 10.0.0.0/8")))
+        newest = events(client)[0]
+        self.assertEqual("ElastiCache:CacheClusterSecurityGroupModified", newest["event"])
+        self.assertIn("security-group=web 10.0.0.0/8", newest["message"])

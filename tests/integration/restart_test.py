@@ -4,6 +4,7 @@ import os
 import time
 
 from case import Closed, ServerCase
+from events_test import events
 
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -61,6 +62,11 @@ class RestartInPlace(ServerCase):
         self.assertEqual(
             ["cache.t3.micro", "402653184", "700", "7"],
             [self.setting(client, name) for name in ("cache-node-type", "maxmemory", "timeout", "maxmemory-samples")])
+        self.assertEqual(
+            [("ElastiCache:CacheClusterScalingComplete",
+              "Scaling for cache-cluster completed successfully: cache node type cache.t3.micro"),
+             ("ElastiCache:CacheNodesRebooted", "Cache node 0001 restarted")],
+            [(event["event"], event["message"]) for event in events(client)])
         self.assertIn("unknown command", repr(client.call("FLUSHALL")))
         self.assertEqual([], [name for name in os.listdir(self.folder) if name.endswith((".rdb", ".restart"))])
         self.assertEqual("+OK", repr(client.call("CONFIG", "REWRITE")))
@@ -85,6 +91,11 @@ class RestartInPlace(ServerCase):
         self.assertEqual("+OK", repr(client.call("CONFIG", "SET", "preferred-maintenance-window", window)))
         client = self.wait_for_another(server, before)
         self.assertEqual("3", self.setting(client, "databases"))
+        newest = events(client)[0]
+        self.assertEqual(
+            ("ElastiCache:CacheClusterParametersChanged",
+             "One or more cache cluster parameters have been changed: databases=3"),
+            (newest["event"], newest["message"]))
         self.assertEqual(keys, client.call("DBSIZE").value)
         self.assertIn("parameter_apply_status:in-sync", self.value(client.call("INFO", "node")).decode())
 
@@ -95,11 +106,58 @@ class RestartInPlace(ServerCase):
         os.mkdir(os.path.join(self.folder, "dump.rdb.restart"))  # A folder in the way of the file.
         client.call("CONFIG", "SET", "cache-node-type", "cache.t3.micro", "apply-immediately", "yes")
         deadline = time.monotonic() + 30
-        while "Cannot restart, the data set could not be saved" not in server.log_text():
+        while "Cannot restart: the data set could not be saved" not in server.log_text():
             self.assertLess(time.monotonic(), deadline, server.log_text())
             time.sleep(0.02)
         self.assertEqual(keys, client.call("DBSIZE").value)
         self.assertIn("node_status:available", self.value(client.call("INFO", "node")).decode())
+        self.assertEqual("ElastiCache:CacheClusterScalingFailed", events(client)[0]["event"])
+        self.assertRegex(events(client)[0]["message"], "^Failed applying modification to cache node type to "
+                         "cache.t3.micro: the data set could not be saved: cannot rename .*: Is a directory$")
+
+    def test_a_type_without_backups_is_refused_while_snapshots_are_on(self):
+        server = self.start("--snapshot-retention-limit", "3")
+        client = server.connect()
+        refusal = "-ERR CONFIG SET failed (possibly related to argument '%s') - snapshots are not supported on nodes " \
+            "of type cache.t1.micro: snapshot-retention-limit must be 0"
+        self.assertEqual(refusal % "cache-node-type", repr(client.call("CONFIG", "SET", "cache-node-type",
+                                                                       "cache.t1.micro")))
+        self.assertIn("parameter_apply_status:in-sync", self.value(client.call("INFO", "node")).decode())
+        self.assertEqual("+OK", repr(client.call(
+            "CONFIG", "SET", "cache-node-type", "cache.t1.micro", "snapshot-retention-limit", "0")))
+        self.assertEqual(refusal % "snapshot-retention-limit", repr(client.call(
+            "CONFIG", "SET", "snapshot-retention-limit", "1")))
+        before = self.run_id(server)
+        self.assertEqual("+OK", repr(client.call("CONFIG", "SET", "apply-immediately", "yes")))
+        client = self.wait_for_another(server, before)
+        self.assertEqual("cache.t1.micro", self.setting(client, "cache-node-type"))
+
+    def test_a_smaller_type_must_have_room_for_the_data(self):
+        # 16 MB of cache.t2.micro are left for keys.
+        server = self.start("--reserved-memory-percent", "97")
+        client = server.connect(timeout=60.0)
+        client.call("SETRANGE", "big", str(40 << 20), "x")
+        refusal = r"^-ERR CONFIG SET failed \(possibly related to argument 'cache-node-type'\) - the data takes [0-9]+ " \
+            "bytes of memory, cache.t2.micro has 17[0-9]{6} for it$"
+        self.assertRegex(repr(client.call("CONFIG", "SET", "cache-node-type", "cache.t2.micro")), refusal)
+        client.call("DEL", "big")
+        self.assertEqual("+OK", repr(client.call("CONFIG", "SET", "cache-node-type", "cache.t2.micro")))
+        self.assertIn("Modification of cache node type to cache.t2.micro is pending", events(client)[0]["message"])
+        # It grows again before the restart: the type stays as it is, and the change is given up.
+        client.call("SETRANGE", "big", str(40 << 20), "x")
+        self.assertEqual("+OK", repr(client.call("CONFIG", "SET", "apply-immediately", "yes")))
+        deadline = time.monotonic() + 30
+        while "Failed" not in events(client)[0]["message"]:
+            self.assertLess(time.monotonic(), deadline, server.log_text())
+            time.sleep(0.02)
+        event = events(client)[0]
+        self.assertEqual("ElastiCache:CacheClusterScalingFailed", event["event"])
+        self.assertRegex(event["message"], "^Failed applying modification to cache node type to cache.t2.micro: the "
+                         "data takes [0-9]+ bytes of memory, cache.t2.micro has 17[0-9]{6} for it$")
+        info = self.value(client.call("INFO", "node")).decode()
+        for line in ("cache_node_type:custom\r\n", "parameter_apply_status:in-sync", "node_status:available"):
+            self.assertIn(line, info)
+        self.assertEqual(1, self.value(client.call("EXISTS", "big")))
 
     def test_a_node_killed_before_its_restart_loads_what_was_saved_for_it(self):
         server = self.start()

@@ -57,7 +57,8 @@ class Walkthrough(SnapshotCase):
         self.assertEqual(0, self.value(restored.call("EXISTS", "later")))
         self.assertEqual("+PONG", repr(connection.call("PING")))
         self.create(restored, "of-the-new-node")
-        self.assertIn("of-the-new-node", self.names(connection))
+        # The old node notices a moment after somebody asked.
+        self.wait_until(lambda: "of-the-new-node" in self.names(connection))
 
 
 class Tool(SnapshotCase):

@@ -11,6 +11,7 @@
 
 #include "persistence/catalogue/snapshot_name.h"
 #include "tests/support/persistence/dying_file_system.h"
+#include "tests/support/persistence/memory_stream.h"
 #include "tests/support/source_path.h"
 
 namespace cachenode {
@@ -130,6 +131,45 @@ TEST_F(Catalogue, NeverOverwrites) {
   EXPECT_EQ((*draft)->Commit().text(), "snapshot c already exists");
   draft->reset();
   EXPECT_EQ(Files(), "a.json a.rdb b.rdb c.rdb ");
+}
+
+TEST_F(Catalogue, ExportsWhatWasPublishedAndNothingElse) {
+  ASSERT_TRUE(Make("a").ok());
+  const SnapshotCatalogue catalogue(directory_);
+  std::string out;
+  bool has_checksum = false;
+  const auto open_sink = [&](const SnapshotMetadata& metadata, bool has_stored) -> Result<std::unique_ptr<ByteSink>> {
+    EXPECT_EQ(metadata.size_bytes, Rdb().size());
+    has_checksum = has_stored;
+    return std::unique_ptr<ByteSink>(std::make_unique<MemorySink>(out));
+  };
+  const Result<SnapshotMetadata> done = catalogue.Export("A", open_sink);
+  ASSERT_TRUE(done.ok()) << done.status().text();
+  EXPECT_EQ(done->name, "a");
+  EXPECT_TRUE(has_checksum);
+  EXPECT_EQ(out, Rdb());
+  EXPECT_EQ(catalogue.Export("b", open_sink).status().code(), Err::kNoSuchKey);
+  const std::atomic<bool> stop{true};
+  out.clear();
+  EXPECT_EQ(catalogue.Export("a", open_sink, &stop).status().code(), Err::kCancelled);
+  const auto full = [&](const SnapshotMetadata&, bool) -> Result<std::unique_ptr<ByteSink>> {
+    return std::unique_ptr<ByteSink>(std::make_unique<MemorySink>(out, 100));
+  };
+  EXPECT_EQ(catalogue.Export("a", full).status().text(), "planted write error");
+  const auto refused = [](const SnapshotMetadata&, bool) -> Result<std::unique_ptr<ByteSink>> {
+    return Status::WithText(Err::kUnavailable, "no store");
+  };
+  EXPECT_EQ(catalogue.Export("a", refused).status().text(), "no store");
+  // Any byte that is not as it was keeps the sink from being committed.
+  for (const size_t place : {size_t{0}, Rdb().size() / 2, Rdb().size() - 9, Rdb().size() - 1}) {
+    std::string damaged = Rdb();
+    damaged[place] = static_cast<char>(damaged[place] ^ 1);
+    Write("a.rdb", damaged);
+    EXPECT_EQ(catalogue.Export("a", open_sink).status().code(), Err::kCorrupt) << place;
+  }
+  Write("a.rdb", Rdb().substr(1));
+  EXPECT_EQ(catalogue.Export("a", open_sink).status().code(), Err::kCorrupt);
+  EXPECT_EQ(out, "");
 }
 
 TEST_F(Catalogue, RefusesToPublishWhatCannotBeLoaded) {

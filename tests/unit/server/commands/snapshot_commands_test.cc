@@ -22,7 +22,7 @@ PersistenceService::Hooks NoHooks() {
           .on_first_worker = [](const std::function<void(Worker&)>&) {},
           .resume_parked = [] {},
           .on_loaded = [] {},
-          .on_load_failed = [](int) {}};
+          .on_load_failed = [](LoadExitCode) {}};
 }
 
 std::string TemporaryFolder() {
@@ -74,6 +74,10 @@ class SnapshotCommandsTest : public testing::Test {
     config.cluster_id = "my-redis";
     config.cache_node_type = node_type_;
     config.snapshot_manual_limit = 3;
+    config.s3_endpoint = "http://127.0.0.1:1";  // Nobody listens there.
+    config.s3_region = "nowhere";
+    config.s3_anonymous = true;
+    config.s3_max_attempts = 1;
   }};
   PersistenceService persistence{redis.parts(), log_, NoHooks()};
   SnapshotService snapshots{redis.parts(), log_};
@@ -140,9 +144,37 @@ TEST_F(SnapshotCommandsTest, ASnapshotIsDescribedCheckedCopiedAndDeleted) {
   Drain();
   EXPECT_EQ(redis.Run("snapshot describe one"), "-ERR there is no snapshot one");
   std::ofstream(folder + "/snapshots/two.rdb") << "x";
+  // What others do with the folder shows a moment after somebody asked.
+  EXPECT_EQ(Field("two", "status"), "available");
+  redis.clock().Advance(std::chrono::seconds(1));
+  redis.Run("snapshot list");
+  Drain();
   EXPECT_EQ(Field("two", "status"), "damaged");
+  EXPECT_EQ(redis.Run("snapshot export two bucket").substr(0, 5), "-ERR ");
   EXPECT_EQ(redis.Run("snapshot copy two three").substr(0, 5), "-ERR ");
   EXPECT_EQ(redis.Run("snapshot restore-check two").substr(0, 5), "-ERR ");
+}
+
+TEST_F(SnapshotCommandsTest, AnExportIsRefusedOrEndsWithAnEvent) {
+  ASSERT_NO_FATAL_FAILURE(Take("one"));
+  EXPECT_EQ(redis.Run("snapshot export none bucket"), "-ERR there is no snapshot none");
+  EXPECT_NE(redis.Run("snapshot export one Bad_Bucket").find("is not a bucket name"), std::string::npos);
+  EXPECT_EQ(snapshots.Figures().exports.in_progress, false);
+  EXPECT_EQ(snapshots.Figures().exports.last_status, "none");
+  EXPECT_EQ(redis.Run("snapshot export ONE bucket/folder"), "+OK");
+  Drain();
+  const ExportFigures figures = snapshots.Figures().exports;
+  EXPECT_FALSE(figures.in_progress);
+  EXPECT_EQ(figures.failed, 1U);
+  EXPECT_EQ(figures.last_name, "one");
+  EXPECT_EQ(figures.last_location, "s3://bucket/folder/one-0001.rdb");
+  EXPECT_EQ(figures.last_status, "err");
+  const NodeEvent event = redis.parts().events->Newest(1, 0).front();
+  EXPECT_EQ(event.kind, NodeEventKind::kExportFailed);
+  EXPECT_EQ(
+      event.message.find("Snapshot export failed for snapshot with ID 'one' to s3://bucket/folder/one-0001.rdb: "), 0U)
+      << event.message;
+  EXPECT_EQ(Field("one", "status"), "available");
 }
 
 TEST_F(SnapshotCommandsTest, SoManyManualOnesInADayAndNoMore) {
@@ -195,10 +227,10 @@ TEST_F(SnapshotsOfASmallNodeTest, AreRefused) {
   EXPECT_EQ(redis.Run("snapshot create mine"), "-ERR snapshots are not supported on nodes of type cache.t1.micro");
   EXPECT_EQ(redis.Run("config set snapshot-retention-limit 1"),
             "-ERR CONFIG SET failed (possibly related to argument 'snapshot-retention-limit') - snapshots are not "
-            "supported on nodes of type cache.t1.micro");
+            "supported on nodes of type cache.t1.micro: snapshot-retention-limit must be 0");
   EXPECT_EQ(redis.Run("config set final-snapshot-identifier mine"),
             "-ERR CONFIG SET failed (possibly related to argument 'final-snapshot-identifier') - snapshots are not "
-            "supported on nodes of type cache.t1.micro");
+            "supported on nodes of type cache.t1.micro: final-snapshot-identifier must be empty");
   Config config = redis.parts().config->Current();
   EXPECT_EQ(SnapshotService::ConflictIn(config), "");
   EXPECT_EQ(SnapshotService::DescribeNode(config).node_type, "cache.t1.micro");

@@ -54,6 +54,58 @@ TEST(ConfigPending, ANodeTypeWaitsForTheRestart) {
   EXPECT_EQ(Pending(store), "");
 }
 
+TEST(ConfigPending, TheNodeIsAskedWhetherItCouldGoOn) {
+  ConfigStore store(StartOf("cache-node-type cache.m1.small\n"));
+  std::string asked;
+  std::string problem;
+  store.SetRestartCheck([&](const Config& after, bool type_changes) {
+    asked += after.cache_node_type + "/" + std::to_string(after.timeout) + (type_changes ? "+ " : " ");
+    return problem;
+  });
+  EXPECT_EQ(Set(store, {"timeout", "1"}), "OK");
+  EXPECT_EQ(asked, "") << "nothing waits";
+  problem = "it is too small";
+  EXPECT_EQ(Set(store, {"cache-node-type", "cache.m1.medium", "timeout", "5"}),
+            "ERR CONFIG SET failed (possibly related to argument 'cache-node-type') - it is too small");
+  EXPECT_EQ(asked, "cache.m1.medium/5+ ") << "what is set in the same command counts";
+  EXPECT_EQ(Pending(store), "");
+  EXPECT_EQ(store.Current().timeout, 1);
+  problem.clear();
+  EXPECT_EQ(Set(store, {"cache-node-type", "cache.m1.medium"}), "OK");
+  EXPECT_EQ(store.PendingProblem(), "");
+  // What contradicts a change that waits is refused, too; the data is looked at when the type changes only.
+  asked.clear();
+  problem = "that contradicts it";
+  EXPECT_EQ(Set(store, {"timeout", "7"}),
+            "ERR CONFIG SET failed (possibly related to argument 'timeout') - that contradicts it");
+  EXPECT_EQ(asked, "cache.m1.medium/7 ");
+  EXPECT_EQ(store.PendingProblem(), "that contradicts it");
+  EXPECT_EQ(asked, "cache.m1.medium/7 cache.m1.medium/1+ ");
+  asked.clear();
+  EXPECT_EQ(store.PendingProblem("cache-node-type"), "that contradicts it");
+  EXPECT_EQ(asked, "cache.m1.small/1 ");
+  store.DropPending("cache-node-type");
+  store.DropPending("databases");
+  EXPECT_EQ(Pending(store), "");
+  EXPECT_EQ(Set(store, {"timeout", "7"}), "OK");
+}
+
+TEST(ConfigPending, AListenerHearsWhatChangedAndWhatWaits) {
+  ConfigStore store(StartOf("cache-node-type cache.m1.small\n"));
+  std::string told;
+  store.SetChangeListener([&told](const ConfigChanges& changes) {
+    for (const ConfigPair& change : changes.at_once) told += change.name + "=" + change.value + " ";
+    for (const ConfigPair& change : changes.at_restart) told += change.name + "=" + change.value + "? ";
+    told += "; ";
+  });
+  EXPECT_EQ(Set(store, {"timeout", "5", "maxmemory-samples", "5"}), "OK");
+  EXPECT_EQ(Set(store, {"timeout", "5"}), "OK");
+  EXPECT_NE(Set(store, {"timeout", "6", "maxmemory-samples", "x"}), "OK");
+  EXPECT_EQ(Set(store, {"cache-node-type", "cache.m1.medium", "timeout", "7"}), "OK");
+  EXPECT_EQ(Set(store, {"cache-node-type", "cache.m1.medium"}), "OK");
+  EXPECT_EQ(told, "timeout=5 ; timeout=7 cache-node-type=cache.m1.medium? ; ");
+}
+
 TEST(ConfigPending, ATypeFixesMaxmemoryAndTheReserveMovesItAtOnce) {
   ConfigStore store(StartOf("cache-node-type cache.m1.small\n"));
   EXPECT_NE(Set(store, {"maxmemory", "100mb"}).find("maxmemory is fixed by cache-node-type cache.m1.small"),
