@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "server/config/config.h"
 #include "server/config/config_lines.h"
@@ -86,10 +87,10 @@ std::vector<ConfigPair> ReadAppliedLines(std::string_view text) {
   std::vector<ConfigPair> changes;
   while (text.starts_with(kAppliedMark)) {
     const std::string_view line = text.substr(0, text.find('\n'));
-    const std::string_view change = line.substr(kAppliedMark.size());
-    const size_t blank = std::min(change.find(' '), change.size());
-    const size_t value_at = std::min(blank + 1, change.size());
-    changes.push_back({std::string(change.substr(0, blank)), std::string(change.substr(value_at))});
+    std::vector<std::string> words;
+    if (SplitQuotedWords(line.substr(kAppliedMark.size()), words) && words.size() == 2) {
+      changes.push_back({std::move(words[0]), std::move(words[1])});
+    }
     text.remove_prefix(std::min(line.size() + 1, text.size()));
   }
   return changes;
@@ -180,7 +181,11 @@ std::string UsageText() {
 
 std::string AppliedLines(std::span<const ConfigPair> changes) {
   std::string text;
-  for (const ConfigPair& change : changes) text += fmt::format("{}{} {}\n", kAppliedMark, change.name, change.value);
+  for (const ConfigPair& change : changes) {
+    text.append(kAppliedMark).append(change.name).append(" ");
+    AppendQuoted(text, change.value);  // A value may have any bytes, and stay within its line.
+    text.push_back('\n');
+  }
   return text;
 }
 

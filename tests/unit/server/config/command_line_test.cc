@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "server/config/config.h"
+#include "server/process/restart.h"
 
 namespace cachenode {
 namespace {
@@ -81,6 +85,19 @@ TEST(CommandLine, WrongOptionsAreRefusedWithTheLineAndTheReason) {
   expect({"--user", "foo", "--user", "foo"}, "user \"foo\"", "Error in user declaration 'foo': Duplicate user");
   expect({"--user", "default", "--user", "default"}, "user \"default\"", "Error in user declaration 'default': Duplic");
   expect({"--invalid"}, "invalid", "Bad directive or wrong number of arguments");
+}
+
+TEST(CommandLine, WhatARestartAppliesComesBackWithAnyBytes) {
+  const std::vector<ConfigPair> applied = {{"parameter-group", "a\n\"b\" \x01"}, {"databases", ""}};
+  const std::optional<std::string> path = KeepTextForRestart(AppliedLines(applied) + "port 7000\n");
+  ASSERT_TRUE(path);
+  CommandLine line;
+  line.restart_state = *path;
+  const LaunchConfig launch = ReadLaunchConfig(line);
+  DropKeptText(*path);
+  ASSERT_TRUE(launch.loaded) << launch.failure;
+  EXPECT_EQ(launch.applied, applied);
+  EXPECT_EQ(launch.loaded->config.port, 7000);
 }
 
 TEST(CommandLine, AMissingFileIsNamed) {
