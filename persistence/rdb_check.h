@@ -3,7 +3,8 @@
 // Thread-safety: a function; blocks in the source. `stop` may be set by any thread.
 // Limits: memory is one block of the reader and one value of at most `decoded_bytes_max`. Larger collections are
 //   not built: their elements are read one by one, but order and duplicates among them stay unchecked.
-// Errors: kCorrupt with offset, key, type and reason; kCancelled after `stop`; the source's own.
+// Errors: kCorrupt with offset, key, type and reason; kUnavailable for types and versions that are not known;
+//   kCancelled after `stop`; the source's own.
 #pragma once
 
 #include <atomic>

@@ -53,6 +53,10 @@ Status RdbReader::CorruptAt(uint64_t offset, std::string_view reason) const {
   return Status::WithText(Err::kCorrupt, fmt::format("offset {}: {}", offset, reason));
 }
 
+Status RdbReader::UnknownAt(uint64_t offset, std::string_view what) {
+  return Status::WithText(Err::kUnavailable, fmt::format("offset {}: {}", offset, what));
+}
+
 uint64_t RdbReader::SourceBytesLeft() const noexcept {
   const int64_t size = source_.SizeBytes();
   if (size < 0) return 0;
@@ -84,7 +88,7 @@ Status RdbReader::ReadHeader() {
   }
   const int newest = valkey ? kRdbNewestValkeyVersion : kRdbNewestRedisVersion;
   if (options_.version_check == RdbVersionCheck::kStrict && version_ > newest) {
-    return CorruptAt(0, fmt::format("RDB version {} is newer than {}, the newest one known", version_, newest));
+    return UnknownAt(0, fmt::format("RDB version {} is newer than {}, the newest one known", version_, newest));
   }
   return Status::Ok();
 }
@@ -270,7 +274,7 @@ bool RdbReader::ReadRecord(uint8_t type_byte, RdbCursor& cursor, RdbBatch& batch
 }
 
 bool RdbReader::RefuseType(uint8_t type_byte, size_t start) {
-  failure_ = CorruptAt(block_offset_ + start,
+  failure_ = UnknownAt(block_offset_ + start,
                        fmt::format("unknown value type {} in an RDB file of version {}", type_byte, version_));
   return false;
 }

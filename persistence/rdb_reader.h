@@ -5,7 +5,8 @@
 //   most to twice the bytes that really arrived, so a lying length allocates nothing. A collection larger than
 //   streamed_value_bytes is not collected at all: its batch holds the one record, and what its decoder consumed of the
 //   value makes room for what follows (StreamedValue).
-// Errors: kCorrupt with the file offset and the reason; the source's own errors; kOutOfMemory; what the observer
+// Errors: kCorrupt with the file offset and the reason, kUnavailable for types and versions that are not known; the
+// source's own errors; kOutOfMemory; what the observer
 //   answers. After an error the reader is finished.
 #pragma once
 
@@ -95,6 +96,8 @@ class RdbReader {
   bool RefuseType(uint8_t type_byte, size_t start);
   // A kCorrupt text with the place in the file.
   [[nodiscard]] Status CorruptAt(uint64_t offset, std::string_view reason) const;
+  // The same for what a newer server or a module may have written: kUnavailable.
+  [[nodiscard]] static Status UnknownAt(uint64_t offset, std::string_view what);
   [[nodiscard]] bool BytesLeftKnown() const noexcept { return source_.SizeBytes() >= 0; }
   [[nodiscard]] uint64_t SourceBytesLeft() const noexcept;
 

@@ -70,6 +70,24 @@ bool FileExists(const std::string& path) {
   return stat(path.c_str(), &status) == 0;
 }
 
+// Notices whether it was the source that failed, and not what was read from it.
+class WatchedSource final : public ByteSource {
+ public:
+  explicit WatchedSource(ByteSource& source) : source_(source) {}
+
+  Result<size_t> Read(std::span<char> into) override {
+    Result<size_t> got = source_.Read(into);
+    if (!got) failed_ = true;
+    return got;
+  }
+  [[nodiscard]] int64_t SizeBytes() const override { return source_.SizeBytes(); }
+  [[nodiscard]] bool failed() const noexcept { return failed_; }
+
+ private:
+  ByteSource& source_;
+  bool failed_ = false;
+};
+
 }  // namespace
 
 bool PersistenceService::Walker::RunSlice(Worker& /*worker*/) {
@@ -173,43 +191,58 @@ void PersistenceService::StartLoad() {
   load_thread_ = std::thread([this, config = std::move(config)]() mutable { LoadOnThread(std::move(config)); });
 }
 
-Status PersistenceService::LoadSnapshot(const Config& config, Restore& restore) {
+Status PersistenceService::LoadSnapshot(const Config& config, Restore& restore, LoadSource& source) {
+  source = LoadSource::kCatalogue;
   const SnapshotCatalogue catalogue(SnapshotService::DirectoryOf(config));
   Result<SnapshotEntry> entry = catalogue.Find(config.restore_snapshot);
-  if (!entry) return entry.error();
+  if (!entry) {
+    const bool has_folder = FileExists(catalogue.directory());
+    return std::move(entry.error())
+        .WithContext(catalogue.directory() + (has_folder ? "" : ": this folder does not exist"));
+  }
   if (!entry->fault.empty()) return Status::WithText(Err::kCorrupt, entry->fault);
   const SnapshotMetadata& metadata = entry->metadata;
   CN_LOG(log_, kNotice, "Restoring snapshot {} of {} {} ({}): {} keys, {} bytes", metadata.name, metadata.engine,
          metadata.engine_version, metadata.node_type, metadata.key_count, metadata.size_bytes);
+  source = LoadSource::kData;
   return restore.FromFile(catalogue.DataPath(metadata.name));
 }
 
-Status PersistenceService::LoadFrom(const Config& config, Restore& restore) {
-  if (FileExists(RestartPath(config))) return restore.FromFile(RestartPath(config));
-  if (!config.restore_snapshot.empty()) return LoadSnapshot(config, restore);
-  if (config.s3_snapshot_location.empty()) return restore.FromFile(DumpPath(config));
+Status PersistenceService::LoadObject(const Config& config, Restore& restore, LoadSource& source) {
+  source = LoadSource::kStore;
   Result<S3Location> location = ParseS3Location(config.s3_snapshot_location);
   if (!location) return location.error();
-  CN_LOG(log_, kNotice, "Restoring from s3://{}/{}", location->bucket, location->key);
-  Result<std::unique_ptr<ByteSource>> source = OpenS3Object(*location, S3OptionsOf(config, log_));
-  if (!source) return source.error();
-  return restore.FromSource(**source, "s3://" + location->bucket + "/" + location->key);
+  CN_LOG(log_, kNotice, "Restoring from {}", location->Display());
+  Result<std::unique_ptr<ByteSource>> object = OpenS3Object(*location, S3OptionsOf(config, log_));
+  if (!object) return object.error();
+  WatchedSource watched(**object);
+  Status status = restore.FromSource(watched, location->Display());
+  if (!watched.failed()) source = LoadSource::kData;
+  return status;
+}
+
+Status PersistenceService::LoadFrom(const Config& config, Restore& restore, LoadSource& source) {
+  if (FileExists(RestartPath(config))) return restore.FromFile(RestartPath(config));
+  if (!config.restore_snapshot.empty()) return LoadSnapshot(config, restore, source);
+  if (config.s3_snapshot_location.empty()) return restore.FromFile(DumpPath(config));
+  return LoadObject(config, restore, source);
 }
 
 void PersistenceService::LoadOnThread(std::shared_ptr<const Config> config) {
   const int64_t begin_us = parts_.clock->MonotonicUs();
-  Status status = LoadFrom(*config, *restore_);
+  LoadSource source = LoadSource::kData;
+  Status status = LoadFrom(*config, *restore_, source);
   if (status.ok()) {
     const double seconds = static_cast<double>(parts_.clock->MonotonicUs() - begin_us) / 1e6;
     CN_LOG(log_, kNotice, "DB loaded from {}: {:.3f} seconds",
            config->s3_snapshot_location.empty() ? "disk" : config->s3_snapshot_location, seconds);
   }
   auto outcome = std::make_shared<Status>(std::move(status));
-  hooks_.on_first_worker([this, outcome](Worker&) { FinishLoad(std::move(*outcome)); });
+  hooks_.on_first_worker([this, outcome, source](Worker&) { FinishLoad(std::move(*outcome), source); });
 }
 
 // Worker 0: clients are let in, or the process ends without having served a key.
-void PersistenceService::FinishLoad(Status status) {
+void PersistenceService::FinishLoad(Status status, LoadSource source) {
   load_thread_.join();
   if (status.ok()) {
     RunExclusive([&] { status = LoadFunctions(restore_->TakeFunctions(), LibraryPolicy::kFlush); });
@@ -220,20 +253,24 @@ void PersistenceService::FinishLoad(Status status) {
     restore_.reset();
   }
   if (!status.ok()) {
-    if (status.code() == Err::kCancelled) return;
-    if (status.code() == Err::kCorrupt) {
-      CN_LOG(log_, kWarning, "Internal error in RDB reading: {}", status.text());
-      CN_LOG(log_, kWarning, "Terminating server after rdb file reading failure.");
-    }
-    CN_LOG(log_, kWarning, "Fatal error loading the DB, check server logs. Exiting. {}", status.text());
-    parts_.events->Record(NodeEventKind::kRestoreFailed, "Restore failed: " + std::string(status.text()));
-    hooks_.on_load_failed(1);
+    if (status.code() != Err::kCancelled) FailLoad(status, source);
     return;
   }
   SettleRestartFile(parts_.config->Current());
   snapshotter_.ForgetChanges();
   parts_.state->loading.store(false);
   hooks_.on_loaded();
+}
+
+void PersistenceService::FailLoad(const Status& status, LoadSource source) {
+  const LoadExitCode code = ExitCodeOf(status, source);
+  if (code == LoadExitCode::kBroken || code == LoadExitCode::kUnsupported) {
+    CN_LOG(log_, kWarning, "Internal error in RDB reading: {}", status.text());
+    CN_LOG(log_, kWarning, "Terminating server after rdb file reading failure.");
+  }
+  CN_LOG(log_, kWarning, "Fatal error loading the DB, check server logs. Exiting. {}", status.text());
+  parts_.events->Record(NodeEventKind::kRestoreFailed, "Restore failed: " + std::string(status.text()));
+  hooks_.on_load_failed(code);
 }
 
 void PersistenceService::Stop() {

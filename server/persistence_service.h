@@ -18,6 +18,7 @@
 #include "persistence/snapshot_host.h"
 #include "persistence/snapshotter.h"
 #include "server/config/config_store.h"
+#include "server/load_exit_code.h"
 #include "server/server_control.h"
 #include "server/server_parts.h"
 #include "server/snapshot_exporter.h"
@@ -46,7 +47,7 @@ class PersistenceService final : public SnapshotHost, public ConfigApplier {
     std::function<void(std::function<void(Worker&)>)> on_first_worker;  // Posts to worker 0. Any thread.
     std::function<void()> resume_parked;                                // Parked clients try again. Any thread.
     std::function<void()> on_loaded;                                    // The data set is there. Worker 0.
-    std::function<void(int)> on_load_failed;                            // End the process with that code. Worker 0.
+    std::function<void(LoadExitCode)> on_load_failed;                   // End the process with that code. Worker 0.
   };
   PersistenceService(const ServerParts& parts, Log& log, Hooks hooks);
   ~PersistenceService() override;
@@ -131,9 +132,12 @@ class PersistenceService final : public SnapshotHost, public ConfigApplier {
   void ApplySettings(const Config& config);
   [[nodiscard]] RestoreOptions RestoreOptionsOf(const Config& config) const;
   void LoadOnThread(std::shared_ptr<const Config> config);
-  [[nodiscard]] Status LoadFrom(const Config& config, Restore& restore);
-  [[nodiscard]] Status LoadSnapshot(const Config& config, Restore& restore);
-  void FinishLoad(Status status);
+  // `source` says where an error came from.
+  [[nodiscard]] Status LoadFrom(const Config& config, Restore& restore, LoadSource& source);
+  [[nodiscard]] Status LoadSnapshot(const Config& config, Restore& restore, LoadSource& source);
+  [[nodiscard]] Status LoadObject(const Config& config, Restore& restore, LoadSource& source);
+  void FinishLoad(Status status, LoadSource source);
+  void FailLoad(const Status& status, LoadSource source);
   [[nodiscard]] WorldLock::Seat* CallerSeat();
   [[nodiscard]] static std::string DumpPath(const Config& config);
   [[nodiscard]] static std::string RestartPath(const Config& config);

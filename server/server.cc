@@ -271,9 +271,9 @@ PersistenceService::Hooks Server::PersistenceHooks() {
     }
   };
   hooks.on_loaded = [this] { OnLoaded(); };
-  hooks.on_load_failed = [this](int exit_code) {
+  hooks.on_load_failed = [this](LoadExitCode exit_code) {
     state_.status.MoveTo(NodePhase::kRestoreFailed);
-    exit_code_.store(exit_code);
+    exit_code_.store(static_cast<int>(exit_code));
     for (auto& worker : workers_) worker->Stop();
   };
   return hooks;

@@ -5,7 +5,8 @@
 //   SnapshotIndex. Several objects and processes may share a folder.
 // Invariant: whatever moment a process dies in, each name is either wholly there or, after Recover, wholly absent.
 // Errors: a whole sentence, without "ERR". kNoSuchKey: there is no such snapshot. kBusyKey: the name is taken.
-//   kText: the name breaks a rule. kCorrupt: the snapshot is damaged. kIo: the disk, with the file's name.
+//   kText: the name breaks a rule. kCorrupt: the snapshot is damaged. kUnavailable: it has types this server does not
+//   have. kIo: the disk, with the file's name.
 #pragma once
 
 #include <atomic>

@@ -52,7 +52,7 @@ class NodeIdentity(ServerCase):
             file.write(b"REDIS0010 this is no snapshot")
         server = self.server()
         server.launch()
-        self.assertEqual(1, server.wait())
+        self.assertEqual(11, server.wait())
         log = server.log_text()
         self.assertIn("Node status: restoring", log)
         self.assertIn("Node status: restore-failed", log)

@@ -24,7 +24,7 @@ PersistenceService::Hooks NoHooks() {
           .on_first_worker = [](const std::function<void(Worker&)>&) {},
           .resume_parked = [] {},
           .on_loaded = [] {},
-          .on_load_failed = [](int) {}};
+          .on_load_failed = [](LoadExitCode) {}};
 }
 
 class PersistenceCommands : public testing::Test {
