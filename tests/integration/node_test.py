@@ -44,7 +44,7 @@ class NodeIdentity(ServerCase):
             self.start("--num-cache-nodes", "2")
 
     def test_a_bad_cluster_id_names_its_line_and_the_rule(self):
-        with self.assertRaisesRegex(StartFailed, "(?s)at line 2.*cluster-id.*no two hyphens"):
+        with self.assertRaisesRegex(StartFailed, "(?s)at line 2.*cluster-id.*two hyphens must not follow"):
             self.start(conf="timeout 5\ncluster-id a--b\n")
 
     def test_a_failed_restore_says_so_and_serves_nothing(self):
