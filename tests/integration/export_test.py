@@ -32,9 +32,8 @@ class ExportToS3(SaveCase):
         self.assertEqual("Background export started", connection.call("NODE", "EXPORT", name, target).value.decode())
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            found = [event for event in events(connection) if "export" in event["message"]]
-            if found and self.info(connection)["s3_export_in_progress"] == "0":
-                return found[0]
+            if self.info(connection)["s3_export_in_progress"] == "0":  # Before the look at the events.
+                return [event for event in events(connection) if "export" in event["message"]][0]
             time.sleep(0.02)
         self.fail("the export did not end")
 

@@ -44,7 +44,7 @@ class NodeIdentity(ServerCase):
             self.start("--num-cache-nodes", "2")
 
     def test_a_bad_cluster_id_names_its_line_and_the_rule(self):
-        with self.assertRaisesRegex(StartFailed, "(?s)at line 2.*cluster-id.*no two hyphens"):
+        with self.assertRaisesRegex(StartFailed, "(?s)at line 2.*cluster-id.*two hyphens must not follow"):
             self.start(conf="timeout 5\ncluster-id a--b\n")
 
     def test_a_failed_restore_says_so_and_serves_nothing(self):
@@ -52,7 +52,7 @@ class NodeIdentity(ServerCase):
             file.write(b"REDIS0010 this is no snapshot")
         server = self.server()
         server.launch()
-        self.assertEqual(1, server.wait())
+        self.assertEqual(11, server.wait())
         log = server.log_text()
         self.assertIn("Node status: restoring", log)
         self.assertIn("Node status: restore-failed", log)

@@ -155,7 +155,7 @@ class Notifications(ServerCase):
             file.write(b"REDIS0010" + b"\xfd" * 40)
         server = self.server("--notification-url", receiver.url)
         server.launch()
-        self.assertEqual(1, server.wait())
+        self.assertEqual(12, server.wait())
         self.assertIn("Cachenode:RestoreFailed", receiver.delivered()[0])
 
     def test_the_url_can_be_set_and_taken_away_while_it_runs(self):
