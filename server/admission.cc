@@ -57,8 +57,12 @@ std::optional<std::string_view> Admission::RefusalOf(const IncomingConnection& i
 void Admission::Admit(IncomingConnection incoming, const Config& config) {
   if (const std::optional<std::string_view> refusal = RefusalOf(incoming, config)) {
     parts_.stats->rejected_connections.fetch_add(1, std::memory_order_relaxed);
-    if (!refusal->empty()) incoming.Refuse(*refusal);
-    return;
+    // As Redis does it: beyond maxclients nobody gets a handshake, but in protected mode one is told the reason.
+    if (!incoming.is_tls() || *refusal != kProtectedMode) {
+      if (!refusal->empty()) incoming.Refuse(*refusal);
+      return;
+    }
+    incoming.SetFarewell(kProtectedMode);
   }
   Worker& worker = *workers_[ChooseWorker()];
   parts_.clients->Reserve(worker.index());

@@ -52,6 +52,7 @@ void ClientRegistry::Kill(Session& session) {
   session.closing = Closing::kNow;
   // From now on no key serves it.
   if (session.blocked != nullptr) static_cast<void>(session.blocked->Claim());
+  if (on_kill_) on_kill_(session);
   Post(session.id, [](Session& own) {
     if (own.connection != nullptr) own.connection->ScheduleClose();
   });

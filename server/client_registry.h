@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace cachenode {
@@ -44,6 +45,8 @@ class ClientRegistry {
   // In ascending order of id, without those Kill was called for.
   void ForEach(const std::function<void(Session&)>& visit);
 
+  // Called by Kill, for parts that must not count the client from then on. Before the workers start.
+  void SetKillObserver(std::function<void(Session&)> observer) { on_kill_ = std::move(observer); }
   // Closes a client of any worker without sending what waits for it. Exclusive world lock; the worker ends the
   // connection when it gets to its mail, and Find and ForEach no longer show the client from now on.
   void Kill(Session& session);
@@ -67,6 +70,7 @@ class ClientRegistry {
     Mailbox* mailbox = nullptr;                       // Constant after the start.
   };
 
+  std::function<void(Session&)> on_kill_;  // Constant after the start.
   std::atomic<uint64_t> next_sequence_{1};
   std::vector<PerWorker> workers_;
 };

@@ -58,6 +58,7 @@ ClientServices::ClientServices(ServerParts& parts) : services_(std::make_unique<
   parts.scripts = &services.scripts;
   parts.command_log = &services.command_log;
   parts.key_listeners = {&services.watches, &services.waits, &services.tracking, &services.notifier};
+  parts.clients->SetKillObserver([&services](Session& session) { services.pubsub.Withdraw(session); });
   // Waits first: until a session has left them, another worker may be answering it and reads what others take apart.
   parts.session_listeners = {&services.waits, &services.watches, &services.tracking, &services.pubsub,
                              &services.scripts};

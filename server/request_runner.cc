@@ -33,6 +33,12 @@ UnknownWording UnknownWordingOf(const EngineVersion& engine) {
   return engine.AtLeast(5, 0) ? UnknownWording::kBackquotes : UnknownWording::kBare;
 }
 
+// EXEC and scripts may SELECT, COPY and MOVE name a database: where their keys lie, only running them tells.
+bool MayChooseDatabase(const Command& command) {
+  return command.Is(kRunsQueue) || command.Is(kRunsScript) || command.spec->name == "copy" ||
+         command.spec->name == "move";
+}
+
 // Whether a request has to wait for keys that are on their way to another server: its own, or, when it writes where
 // nobody can tell beforehand, any. The keys are locked, or the world.
 bool MustWaitForMigration(CommandContext& context, uint32_t flags, std::span<const RequestRunner::HashedKey> keys,
@@ -42,8 +48,10 @@ bool MustWaitForMigration(CommandContext& context, uint32_t flags, std::span<con
     return false;
   if ((flags & (kWrite | kMayReplicate | kRunsScript)) == 0) return false;
   if (has_unknown_keys || ((flags & kWrite) != 0 && keys.empty())) return true;
-  return std::any_of(keys.begin(), keys.end(), [&context, table](const RequestRunner::HashedKey& key) {
-    return table->Blocks(context.session().id, context.db(), key.hash);
+  std::optional<uint32_t> database = context.db();
+  if (MayChooseDatabase(context.command())) database.reset();
+  return std::any_of(keys.begin(), keys.end(), [&](const RequestRunner::HashedKey& key) {
+    return table->Blocks(context.session().id, database, key.hash);
   });
 }
 

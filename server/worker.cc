@@ -256,6 +256,9 @@ void Worker::Adopt(IncomingConnection incoming, uint64_t id) {
   parts_.clients->Add(session);
   connection->worker_slot_ = static_cast<uint32_t>(connections_.size());
   connections_.push_back(connection.release());
+  if (incoming.farewell().empty()) return;
+  session.replies.Append(incoming.farewell());
+  session.connection->ScheduleClose();
 }
 
 void Worker::Destroy(Connection* connection) {

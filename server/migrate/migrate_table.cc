@@ -85,11 +85,11 @@ void MigrateTable::CarryOut(MigrateOrder& order) {
   KeepTarget(name, std::move(target));
 }
 
-bool MigrateTable::Blocks(uint64_t client_id, uint32_t database, KeyHash hash) const {
+bool MigrateTable::Blocks(uint64_t client_id, std::optional<uint32_t> database, KeyHash hash) const {
   const std::lock_guard lock(mutex_);
   return std::ranges::any_of(entries_, [&](const auto& entry) {
     return entry.first != client_id && std::ranges::any_of(entry.second.keys, [&](const FencedKey& key) {
-             return key.database == database && key.hash.value() == hash.value();
+             return key.hash.value() == hash.value() && (!database || key.database == *database);
            });
   });
 }

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,8 +41,8 @@ class MigrateTable final : public SessionListener {
 
   // Whether any key is fenced: one load.
   [[nodiscard]] bool HasFences() const { return fence_count_.load(std::memory_order_relaxed) != 0; }
-  // Whether a write of `client_id` to the key has to wait.
-  [[nodiscard]] bool Blocks(uint64_t client_id, uint32_t database, KeyHash hash) const;
+  // Whether a write of `client_id` to the key has to wait. Without a database: to the key of any.
+  [[nodiscard]] bool Blocks(uint64_t client_id, std::optional<uint32_t> database, KeyHash hash) const;
 
   // Fences the keys of the client's order. The order is shared by the one who carries it out and this table: either may
   // be the last to let go of it.

@@ -73,6 +73,7 @@ IncomingConnection::IncomingConnection(IncomingConnection&& other) noexcept
       is_unix_(other.is_unix_),
       is_loopback_(other.is_loopback_),
       peer_address_(std::move(other.peer_address_)),
+      farewell_(other.farewell_),
       tls_(std::move(other.tls_)) {}
 
 IncomingConnection::~IncomingConnection() {

@@ -43,6 +43,10 @@ class IncomingConnection {
   // "10.0.0.7:52814", "[::1]:52814", "/path/of/the/socket:0".
   [[nodiscard]] const std::string& peer_address() const { return peer_address_; }
   [[nodiscard]] std::string LocalAddress() const;
+  // What the connection is told, encrypted, before it is closed: such a peer hears nothing before the handshake.
+  // `line` is constant text. Empty: the connection is let in.
+  void SetFarewell(std::string_view line) { farewell_ = line; }
+  [[nodiscard]] std::string_view farewell() const { return farewell_; }
   // Sends one line, as far as the socket takes it. The caller then lets the connection close. Nothing is sent to a peer
   // that expects a handshake.
   void Refuse(std::string_view line) const;
@@ -54,6 +58,7 @@ class IncomingConnection {
   bool is_unix_;
   bool is_loopback_;
   std::string peer_address_;
+  std::string_view farewell_;
   // Shared with everything that was accepted under the same options.
   std::shared_ptr<const TlsContext> tls_;
 };

@@ -186,11 +186,20 @@ void PubSub::Leave(Membership& membership) {
   membership.slot.reset();
 }
 
+template <typename Action>
+void PubSub::LeaveChannel(ChannelKind kind, ChannelSlot& slot, const Action& meanwhile) {
+  if (kind == ChannelKind::kPattern) {
+    patterns_.Leave(slot, meanwhile);
+  } else {
+    TableOf(kind).Leave(slot, meanwhile);
+  }
+}
+
 // The state of a client that follows from how many subscriptions it has.
 void PubSub::NoteChange(Session& session) {
   const bool was_subscribed = (session.conditions & kSubscribed) != 0;
   const bool is_subscribed = session.subscriptions->Count() != 0;
-  if (was_subscribed == is_subscribed) return;
+  if (was_subscribed == is_subscribed || session.subscriptions->is_withdrawn) return;
   session.conditions ^= kSubscribed;
   session.client_class = is_subscribed ? ClientClass::kPubSub : ClientClass::kNormal;
   client_count_.fetch_add(is_subscribed ? size_t{1} : SIZE_MAX, std::memory_order_relaxed);
@@ -220,11 +229,7 @@ bool PubSub::Unsubscribe(Session& session, ChannelKind kind, std::string_view na
   const auto catch_up = [this, worker_index] { CatchUp(worker_index); };
   catch_up();
   const ChannelSlotRef slot = found->second.slot;
-  if (kind == ChannelKind::kPattern) {
-    patterns_.Leave(*slot, catch_up);
-  } else {
-    TableOf(kind).Leave(*slot, catch_up);
-  }
+  if (!session.subscriptions->is_withdrawn) LeaveChannel(kind, *slot, catch_up);
   Leave(found->second);
   memberships.erase(found);
   NoteChange(session);
@@ -239,6 +244,18 @@ void PubSub::UnsubscribeAll(Session& session) {
   }
 }
 
+// Its places among the subscribers of the slots are its worker's, and stay until the client ends.
+void PubSub::Withdraw(Session& session) {
+  if (session.subscriptions == nullptr || session.subscriptions->is_withdrawn) return;
+  Subscriptions& own = *session.subscriptions;
+  for (const ChannelKind kind : {ChannelKind::kChannel, ChannelKind::kPattern, ChannelKind::kShard}) {
+    for (const auto& [name, membership] : own.Of(kind)) LeaveChannel(kind, *membership.slot, NoAction);
+  }
+  if (own.monitor.slot != nullptr) monitors_.Leave(*own.monitor.slot, NoAction);
+  if (own.Count() != 0) client_count_.fetch_sub(1, std::memory_order_relaxed);
+  own.is_withdrawn = true;
+}
+
 void PubSub::JoinMonitors(Session& session) {
   Subscriptions& own = SubscriptionsOf(session);
   if (own.monitor.slot != nullptr) return;
@@ -251,7 +268,7 @@ void PubSub::JoinMonitors(Session& session) {
 
 void PubSub::LeaveMonitors(Session& session) {
   if (session.subscriptions == nullptr || session.subscriptions->monitor.slot == nullptr) return;
-  monitors_.Leave(*session.subscriptions->monitor.slot, NoAction);
+  if (!session.subscriptions->is_withdrawn) monitors_.Leave(*session.subscriptions->monitor.slot, NoAction);
   Leave(session.subscriptions->monitor);
   session.conditions &= ~uint32_t{kIsMonitor};
 }

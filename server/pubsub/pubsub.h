@@ -67,6 +67,9 @@ class PubSub final : public SessionListener {
   bool Unsubscribe(Session& session, ChannelKind kind, std::string_view name);
   // Leaves everything without a word.
   void UnsubscribeAll(Session& session);
+  // The client was killed and gets nothing any more: it counts among the subscribers no longer, though its worker has
+  // still to take it apart. Exclusive world lock.
+  void Withdraw(Session& session);
 
   // MONITOR: a channel without a name whose messages are lines, sent as they are.
   void JoinMonitors(Session& session);
@@ -124,6 +127,8 @@ class PubSub final : public SessionListener {
   void CloseSubscribers(ChannelSlot& slot);
   void Enter(Session& session, Membership& membership, ChannelSlotRef slot);
   static void Leave(Membership& membership);
+  template <typename Action>
+  void LeaveChannel(ChannelKind kind, ChannelSlot& slot, const Action& meanwhile);
   void NoteChange(Session& session);
 
   // Constant after construction.

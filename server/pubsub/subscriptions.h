@@ -31,6 +31,7 @@ struct Subscriptions {
 
   std::array<Memberships, 3> by_kind;  // By ChannelKind.
   Membership monitor;                  // Of a client in MONITOR mode; without a slot else.
+  bool is_withdrawn = false;           // Counts among the subscribers no more: the client was killed.
   bool is_executing = false;           // In the middle of its request: messages wait in `waiting`.
   std::vector<ByteBlockRef> waiting;
 

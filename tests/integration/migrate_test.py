@@ -113,6 +113,16 @@ class Migrate(ServerCase):
         self.port = listening.getsockname()[1]
         return listening
 
+    def begin_migrate(self, mover, listening):
+        """MIGRATE of `key`, up to the moment when the target has all of it and has not answered; the target's end."""
+        mover.send([b"MIGRATE", b"127.0.0.1", str(self.port).encode(), b"key", b"0", b"30000"])
+        peer, _ = listening.accept()
+        peer.settimeout(20)
+        request = b""
+        while not request.endswith(b"\r\n") or b"RESTORE" not in request:
+            request += peer.recv(4096)
+        return peer
+
     def test_writers_wait_for_the_target_and_readers_do_not(self):
         self.ours_only("redis-server serves nobody meanwhile")
         listening = self.silent_target()
@@ -120,12 +130,7 @@ class Migrate(ServerCase):
         mover, reader = server.connect(timeout=60), server.connect()
         mover.call("SET", "key", "1")
         mover.call("SET", "other", "1")
-        mover.send([b"MIGRATE", b"127.0.0.1", str(self.port).encode(), b"key", b"0", b"30000"])
-        peer, _ = listening.accept()
-        peer.settimeout(20)
-        request = b""
-        while not request.endswith(b"\r\n") or b"RESTORE" not in request:
-            request += peer.recv(4096)
+        peer = self.begin_migrate(mover, listening)
         writers = [server.connect(timeout=60) for _ in range(8)]
         for writer in writers:
             writer.send([b"INCR", b"key"])
@@ -139,6 +144,34 @@ class Migrate(ServerCase):
         # The key went with its old value; the writers found it gone, in whichever order they came.
         self.assertTrue(all(1 <= int(writer.read().value) <= 8 for writer in writers))
         self.assertEqual("+OK", repr(flusher.read()))
+        peer.close()
+
+    def test_writers_from_another_database_wait_too(self):
+        self.ours_only("redis-server serves nobody meanwhile")
+        listening = self.silent_target()
+        server = self.start("--io-threads", "4")
+        mover = server.connect(timeout=60)
+        mover.call("SET", "key", "1")
+        writers = [server.connect(timeout=60) for _ in range(3)]
+        for writer in writers:
+            writer.call("SELECT", "1")
+        self.assertEqual("+OK", repr(writers[0].call("SET", "other", "2")))
+        peer = self.begin_migrate(mover, listening)
+        # Another key of the same name.
+        self.assertEqual("+OK", repr(writers[0].call("SET", "key", "3")))
+        for words in (["MULTI"], ["SELECT", "0"], ["APPEND", "key", "4"]):
+            writers[0].call(*words)
+        writers[0].send([b"EXEC"])
+        writers[1].send([b"COPY", b"other", b"key", b"DB", b"0", b"REPLACE"])
+        writers[2].send([b"EVAL", b"redis.call('select', 0) return redis.call('append', KEYS[1], '5')", b"1", b"key"])
+        reader = server.connect()
+        for _ in range(50):
+            self.assertEqual(b"1", self.value(reader.call("GET", "key")))
+        peer.sendall(b"+OK\r\n+OK\r\n")
+        self.assertEqual("+OK", repr(mover.read()))
+        for writer in writers:
+            self.assertFalse(repr(writer.read()).startswith("-"))
+        self.assertNotIn(b"1", self.value(mover.call("GET", "key")))
         peer.close()
 
     def test_a_target_that_is_silent_costs_nothing_but_time(self):

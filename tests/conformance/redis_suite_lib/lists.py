@@ -18,7 +18,9 @@ class Exclusion:
     reason: str
     apart: bool
     slow: bool = False
-    race: bool = False  # Chance decides it on several workers: judged on one, run and not judged on more.
+    race: bool = False    # Chance decides it on several workers: judged on one, run and not judged on more.
+    chance: bool = False  # Chance decides it: run and not judged.
+    copies: int = 1       # The file has so many tests of the name, all excluded.
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,14 @@ def load_exclusions(path: Path) -> dict[str, dict[str, Exclusion]]:
     for number, line in entries(path):
         words = [word.strip() for word in line.split(" | ")]
         marks = words[4].split(", ") if len(words) == 5 else []
-        if len(words) not in (4, 5) or not TAG.fullmatch(words[2]) or not set(marks) <= {"apart", "slow", "race"}:
-            raise SystemExit(f"{path}:{number}: expected `file | test name | tag | reason [| apart, slow, race]`")
+        copies = [int(mark[1:]) for mark in marks if re.fullmatch(r"x[2-9]", mark)] or [1]
+        known = {"apart", "slow", "race", "chance", f"x{copies[0]}"}
+        if len(words) not in (4, 5) or not TAG.fullmatch(words[2]) or not set(marks) <= known:
+            raise SystemExit(f"{path}:{number}: expected "
+                             "`file | test name | tag | reason [| apart, slow, race, chance, x2]`")
         of_file = exclusions.setdefault(words[0], {})
         if words[1] in of_file:
             raise SystemExit(f"{path}:{number}: excluded twice")
         of_file[words[1]] = Exclusion(words[1], words[2], words[3], "apart" in marks, "slow" in marks,
-                                      "race" in marks)
+                                      "race" in marks, "chance" in marks, copies[0])
     return exclusions

@@ -143,7 +143,8 @@ TestNode::~TestNode() {
   background_.Drain(BackgroundPool::Lane::kTransfer);
 }
 
-TestClient TestNode::Connect(uint32_t worker_index, const std::shared_ptr<const TlsContext>& tls) {
+TestClient TestNode::Connect(uint32_t worker_index, const std::shared_ptr<const TlsContext>& tls,
+                             std::string_view farewell) {
   std::array<int, 2> pair{};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()) != 0) {
     throw std::runtime_error("no socket pair");
@@ -151,8 +152,11 @@ TestClient TestNode::Connect(uint32_t worker_index, const std::shared_ptr<const 
   TestClient client(pair[0]);
   clients->Reserve(worker_index);
   client.id = clients->NextId(worker_index);
-  RunOn(worker_index,
-        [&](Worker& worker) { worker.Adopt(IncomingConnection(pair[1], true, "/test:0", true, tls), client.id); });
+  RunOn(worker_index, [&](Worker& worker) {
+    IncomingConnection incoming(pair[1], true, "/test:0", true, tls);
+    incoming.SetFarewell(farewell);
+    worker.Adopt(std::move(incoming), client.id);
+  });
   return client;
 }
 

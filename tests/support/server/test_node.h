@@ -88,8 +88,9 @@ class TestNode {
   TestNode(const TestNode&) = delete;
   TestNode& operator=(const TestNode&) = delete;
 
-  // With `tls`, the client has to begin a handshake.
-  TestClient Connect(uint32_t worker_index = 0, const std::shared_ptr<const TlsContext>& tls = nullptr);
+  // With `tls`, the client has to begin a handshake. With `farewell`, it is told that and let go.
+  TestClient Connect(uint32_t worker_index = 0, const std::shared_ptr<const TlsContext>& tls = nullptr,
+                     std::string_view farewell = {});
   // Runs `action` on the worker's thread and waits for its end.
   void RunOn(uint32_t worker_index, const std::function<void(Worker&)>& action);
   // Asks about the client's session, on its worker. False when the client is gone.

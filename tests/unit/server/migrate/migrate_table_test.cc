@@ -225,6 +225,8 @@ TEST(MigrateTable, FencesBlockOthersUntilTheEnd) {
   EXPECT_TRUE(table.Blocks(8, 2, hash));
   EXPECT_FALSE(table.Blocks(7, 2, hash));
   EXPECT_FALSE(table.Blocks(8, 1, hash));
+  EXPECT_TRUE(table.Blocks(8, std::nullopt, hash));
+  EXPECT_FALSE(table.Blocks(7, std::nullopt, hash));
   EXPECT_FALSE(table.Blocks(8, 2, KeyHash::Of("other")));
   EXPECT_TRUE(table.NoteDone(7));
   EXPECT_EQ(table.ProgressOf(7), MigrateTable::Progress::kDone);

@@ -175,6 +175,18 @@ TEST_F(TlsTransportTest, GoesOnWithAWriteTheKernelTookInPart) {
   EXPECT_EQ(client.Receive(expected.size()), expected);
 }
 
+TEST_F(TlsTransportTest, ARefusedClientIsToldWhyOnceItShookHands) {
+  const std::string refusal = "-DENIED for a reason\r\n";
+  TestNode node;
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    TlsClient client(node.Connect(0, Context(), refusal), {.version_max = version});
+    ASSERT_TRUE(client.Handshake());
+    EXPECT_EQ(client.Receive(1000), refusal);
+    EXPECT_TRUE(client.ended_properly());
+    EXPECT_TRUE(node.WaitForClientCount(0));
+  }
+}
+
 TEST_F(TlsTransportTest, EndsAfterQuitWithAFarewell) {
   TestNode node;
   TlsClient client(node.Connect(0, Context()));

@@ -73,6 +73,27 @@ TEST(Delivery, ASubscriberThatLeavesIsForgotten) {
   EXPECT_EQ(Ask(publisher, {"PUBLISH", "c", "hello"}, ":0\r\n"), ":0\r\n");
 }
 
+// Though its worker hears of that by mail.
+TEST(Delivery, AKilledSubscriberCountsNoMore) {
+  TestNode node({}, kWorkers);
+  TestClient publisher = node.Connect(0);
+  for (uint32_t i = 0; i < kWorkers; ++i) {
+    TestClient other = Subscriber(node, i, "c");
+    TestClient killed = Subscriber(node, i, "c");
+    const std::string pattern = ">3\r\n$10\r\npsubscribe\r\n$2\r\nc*\r\n:2\r\n";
+    EXPECT_EQ(Ask(killed, {"PSUBSCRIBE", "c*"}, pattern), pattern);
+    publisher.Send(Request({"PUBLISH", "c", "x"}) + Request({"CLIENT", "KILL", "ID", std::to_string(killed.id)}) +
+                   Request({"PUBLISH", "c", "y"}) + Request({"PUBSUB", "NUMSUB", "c"}) + Request({"PUBSUB", "NUMPAT"}));
+    const std::string replies = ":3\r\n:1\r\n:1\r\n*2\r\n$1\r\nc\r\n:1\r\n:0\r\n";
+    EXPECT_EQ(publisher.Receive(replies.size()), replies);
+    const std::string messages = Message("c", "x") + Message("c", "y");
+    EXPECT_EQ(other.Receive(messages.size()), messages);
+    other.Close();
+    EXPECT_TRUE(node.WaitForClientCount(1));
+    EXPECT_EQ(Ask(publisher, {"PUBLISH", "c", "z"}, ":0\r\n"), ":0\r\n");
+  }
+}
+
 TEST(Delivery, AFloodedSubscriberIsClosed) {
   TestNode node([](Config& config) { config.client_output_buffer_limit[2] = {.hard_bytes = 1 << 20}; }, kWorkers);
   TestClient subscriber = Subscriber(node, 1, "c");
