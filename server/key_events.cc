@@ -13,7 +13,7 @@ void KeyEvents::TellChange(uint32_t db, std::string_view key) {
 }
 
 void KeyEvents::DatabaseChanges(DatabaseChange change, uint32_t db, uint32_t other_db) {
-  if (!interest_.Any()) return;
+  // Interested or not: what clients had read is remembered when none of them tracks any more, and must go too.
   const KeyPlace place{db, {}, worker_index_, client_};
   for (KeyEventListener* listener : listeners_) listener->BeforeDatabaseChange(change, place, other_db);
 }

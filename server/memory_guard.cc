@@ -63,18 +63,31 @@ uint64_t MemoryGuard::TimeLimitUs(int64_t tenacity) noexcept {
   return static_cast<uint64_t>(static_cast<double>(linear) * std::pow(kGrowth, tenacity - kLinearMax));
 }
 
+// Whether nothing since the last measurement can have taken the node beyond its limit.
+bool MemoryGuard::HasRoomLeft(uint64_t limit_bytes) {
+  if (requests_left_ == 0 || limit_bytes != limit_bytes_) return false;
+  --requests_left_;
+  return memory::ThreadBytes() <= thread_bytes_max_ && parts_.keyspace->MappedBytes() <= mapped_bytes_max_;
+}
+
+// Half of the room may go to the keyspace's pages, and the other, in equal shares, to what each worker allocates.
+void MemoryGuard::NoteRoom(uint64_t limit_bytes) {
+  const uint64_t used = UsedBytes(parts_);
+  const uint64_t room = limit_bytes > used ? limit_bytes - used : 0;
+  limit_bytes_ = limit_bytes;
+  requests_left_ = room < limit_bytes / 64 ? 0 : kRequestsPerMeasure;
+  thread_bytes_max_ = memory::ThreadBytes() + static_cast<int64_t>(room / 2 / parts_.stats->worker_count());
+  mapped_bytes_max_ = parts_.keyspace->MappedBytes() + room / 2;
+}
+
 bool MemoryGuard::MakeRoom(CommandContext& context) {
-  if (requests_left_ > 0) {
-    --requests_left_;
-    return true;
-  }
   const Config& config = context.config();
   const uint64_t limit = LimitOf(parts_, config);
+  if (HasRoomLeft(limit)) return true;
   ConditionTimer& over_limit = parts_.stats->over_limit;
   if (Fits(parts_, limit)) {
     if (over_limit.Runs()) over_limit.End(parts_.clock->MonotonicUs());
-    // Far from the limit a few requests cannot cross it by more than their own size.
-    requests_left_ = UsedBytes(parts_) + limit / 64 > limit ? 0 : kRequestsPerMeasure;
+    NoteRoom(limit);
     return true;
   }
   const Outcome outcome = Evict(context, limit, TimeLimitUs(config.maxmemory_eviction_tenacity));

@@ -21,7 +21,8 @@ class MemoryGuard {
  public:
   // Keys evicted between two looks at the clock.
   static constexpr uint32_t kEvictionsPerLook = 16;
-  // Requests between two measurements while the node is not near its limit.
+  // Requests at most between two measurements while the node is not near its limit. A worker that takes its share of
+  // the room there was (NoteRoom) measures at once, so that no request runs beyond the limit unnoticed.
   static constexpr uint32_t kRequestsPerMeasure = 16;
 
   explicit MemoryGuard(const ServerParts& parts) : parts_(parts) {}
@@ -50,9 +51,16 @@ class MemoryGuard {
   enum class Outcome : uint8_t { kFits, kBehind, kBusy, kNothingToEvict };
   [[nodiscard]] Outcome Evict(CommandContext& context, uint64_t limit_bytes, uint64_t time_us);
 
+  [[nodiscard]] bool HasRoomLeft(uint64_t limit_bytes);
+  void NoteRoom(uint64_t limit_bytes);
+
   const ServerParts& parts_;
   Evictor evictor_;
+  // As of the last measurement.
+  uint64_t limit_bytes_ = 0;
   uint32_t requests_left_ = 0;
+  int64_t thread_bytes_max_ = 0;
+  uint64_t mapped_bytes_max_ = 0;
 };
 
 }  // namespace cachenode

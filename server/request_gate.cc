@@ -101,10 +101,11 @@ Status RequestGate::CheckBusy(CommandContext& context, const Session& session, c
   return Status::Ok();
 }
 
-bool RequestGate::MustWait(uint32_t any_flags) const {
+RequestGate::Verdict RequestGate::CheckPause(uint32_t any_flags) const {
   const PauseMode mode = parts_.control->PauseModeAt(now_ms_);
-  if (mode == PauseMode::kAll) return true;
-  return mode == PauseMode::kWrites && (any_flags & (kWrite | kMayReplicate)) != 0;
+  if (mode == PauseMode::kAll) return Verdict::kPark;
+  if (mode != PauseMode::kWrites || (any_flags & (kWrite | kMayReplicate)) == 0) return Verdict::kRun;
+  return (any_flags & kRunsScript) != 0 ? Verdict::kParkUnlessItOnlyReads : Verdict::kPark;
 }
 
 Status RequestGate::CheckUser(CommandContext& context, const Session& session, const Command& command,
@@ -147,7 +148,7 @@ RequestGate::Decision RequestGate::Check(CommandContext& context, const Session&
   }
   if (Decision decision = CheckListener(session, command); decision.verdict != Verdict::kRun) return decision;
   if ((conditions_ & kLoadingNow) != 0 && (flags.all & kLoading) == 0) return {Verdict::kRefuse, Err::kLoading};
-  if ((conditions_ & kPaused) != 0 && !session.is_internal && MustWait(flags.any)) return {Verdict::kPark, {}};
+  if ((conditions_ & kPaused) != 0 && !session.is_internal) return {CheckPause(flags.any), {}};
   return {};
 }
 

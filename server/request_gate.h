@@ -21,8 +21,9 @@ class RequestGate {
  public:
   enum class Verdict : uint8_t {
     kRun,
-    kRefuse,  // Reply the error.
-    kPark,    // The client waits (CLIENT PAUSE); no reply.
+    kRefuse,                 // Reply the error.
+    kPark,                   // The client waits (CLIENT PAUSE); no reply.
+    kParkUnlessItOnlyReads,  // The same, but a script may say that it writes nothing (CLIENT PAUSE WRITE).
   };
   struct Decision {
     Verdict verdict = Verdict::kRun;
@@ -66,7 +67,7 @@ class RequestGate {
   // Whether the client is logged in, and its user may run the request.
   [[nodiscard]] Status CheckUser(CommandContext& context, const Session& session, const Command& command,
                                  Args args) const;
-  [[nodiscard]] bool MustWait(uint32_t any_flags) const;
+  [[nodiscard]] Verdict CheckPause(uint32_t any_flags) const;
 
   const ServerParts& parts_;
   MemoryGuard memory_;

@@ -138,9 +138,32 @@ bool RequestRunner::QueueOrRefuse(Session& session, const Command& command, Args
   return false;
 }
 
+// Whether the script, or every script and command of a queue, declares that it writes nothing. Scripts may be looked at
+// by who holds their slot only; a client whose turn it is not is told when it is, and its request offered again.
+bool RequestRunner::OnlyReadsByItsWord(const Session& session, const Command& command, Args args) {
+  if (parts_.scripts == nullptr || !parts_.scripts->TryEnter(session)) return false;
+  const auto only_reads = [this](const Command& one, Args of_one) {
+    if (one.Is(kRunsScript)) return one.Is(kReadOnly) || parts_.scripts->DeclaresNoWrites(one, of_one);
+    return (one.flags & (kWrite | kMayReplicate)) == 0;
+  };
+  bool all_read = true;
+  if (command.Is(kRunsQueue)) {
+    const CommandQueue& queue = session.transaction->queue;
+    for (size_t i = 0; i < queue.size() && all_read; ++i) {
+      all_read = only_reads(queue.command(i), queue.ArgsOf(i, queued_args_));
+    }
+  } else {
+    all_read = only_reads(command, args);
+  }
+  parts_.scripts->Leave();
+  return all_read;
+}
+
 bool RequestRunner::PassesGate(Session& session, const Command& command, Args args, Outcome& outcome) {
   RequestGate::Decision decision = gate_.Check(context_, session, command, args);
-  if (decision.verdict == RequestGate::Verdict::kPark) {
+  const bool may_wait = decision.verdict == RequestGate::Verdict::kPark ||
+                        decision.verdict == RequestGate::Verdict::kParkUnlessItOnlyReads;
+  if (may_wait && (decision.verdict == RequestGate::Verdict::kPark || !OnlyReadsByItsWord(session, command, args))) {
     outcome = Outcome::kMustWait;
     return false;
   }

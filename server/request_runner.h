@@ -82,6 +82,7 @@ class RequestRunner final : public NestedRunner {
   [[nodiscard]] const Command* Resolve(Session& session, const Command* command, Args args);
   // Whether the request may run; otherwise `outcome` says how it ended.
   [[nodiscard]] bool PassesGate(Session& session, const Command& command, Args args, Outcome& outcome);
+  [[nodiscard]] bool OnlyReadsByItsWord(const Session& session, const Command& command, Args args);
   [[nodiscard]] bool QueueOrRefuse(Session& session, const Command& command, Args args);
   [[nodiscard]] Outcome CallScript(Session& session, const Command& command, Args args, const Prepared& prepared);
   [[nodiscard]] bool RunsScript(const Session& session, const Command& command) const;

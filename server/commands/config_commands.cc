@@ -12,6 +12,7 @@
 #include "server/config/config_store.h"
 #include "server/config/option_table.h"
 #include "server/node_state.h"
+#include "server/script/script_engine.h"
 #include "server/stats/stats_hub.h"
 
 namespace cachenode {
@@ -50,6 +51,7 @@ Status ConfigResetstat(CommandContext& context, Args /*args*/) {
   context.parts().stats->Reset();
   context.parts().state->lazily_freed.store(0, std::memory_order_relaxed);
   context.parts().acl->log().ResetCounts();
+  if (context.parts().scripts != nullptr) context.parts().scripts->cache().ResetEvicted();
   context.reply().Ok();
   return Status::Ok();
 }

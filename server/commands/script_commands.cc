@@ -54,12 +54,14 @@ Status RunText(CommandContext& context, Args args, Rights rights) {
   return RunCached(context, args, *script, *arguments, rights);
 }
 
+Status NoScriptError(const CommandContext& context) {
+  const bool is_valkey9 = context.config().engine_version.AtLeastValkey(9, 0);
+  return Status::Text(is_valkey9 ? "NOSCRIPT No matching script." : "NOSCRIPT No matching script. Please use EVAL.");
+}
+
 Status RunHash(CommandContext& context, Args args, Rights rights) {
   CachedScript* script = EngineOf(context).cache().FindHash(args[1]);
-  if (script == nullptr) {
-    const bool is_valkey9 = context.config().engine_version.AtLeastValkey(9, 0);
-    return Status::Text(is_valkey9 ? "NOSCRIPT No matching script." : "NOSCRIPT No matching script. Please use EVAL.");
-  }
+  if (script == nullptr) return NoScriptError(context);
   Result<ScriptArguments> arguments = ParseScriptArguments(args);
   if (!arguments) return arguments.error();
   return RunCached(context, args, *script, *arguments, rights);
@@ -123,6 +125,14 @@ Status ScriptLoad(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
+// SCRIPT SHOW sha1 -> the script's text.
+Status ScriptShow(CommandContext& context, Args args) {
+  const CachedScript* script = EngineOf(context).cache().FindHash(args[2]);
+  if (script == nullptr) return NoScriptError(context);
+  context.reply().Bulk(script->code);
+  return Status::Ok();
+}
+
 Status ScriptHelp(CommandContext& context, Args /*args*/) {
   constexpr std::string_view kLines[] = {
       "DEBUG (YES|SYNC|NO)",
@@ -135,6 +145,8 @@ Status ScriptHelp(CommandContext& context, Args /*args*/) {
       "    Stop the running script if it has not written yet.",
       "LOAD <script>",
       "    Cache a script without running it.",
+      "SHOW <sha1>",
+      "    Return the text of a cached script.",
   };
   WriteHelp(context.reply(), "SCRIPT", kLines);
   return Status::Ok();
@@ -206,6 +218,16 @@ constexpr CommandSpec kScriptSubcommands[] = {
              .complexity = "O(N) with N the length of the script",
              .arguments = "script:string",
              .tips = "request_policy:all_nodes,response_policy:all_succeeded"}},
+    {.name = "show",
+     .arity = 3,
+     .flags = kExclusive | kNoScript | kStale,
+     .acl = kAclScripting,
+     .handler = ScriptShow,
+     .group = CommandGroup::kScripting,
+     .doc = {.summary = "Returns the text of a cached script.",
+             .since = "8.0.0",
+             .complexity = "O(N) with N the length of the script",
+             .arguments = "sha1:string"}},
 };
 
 constexpr CommandSpec kScriptCommands[] = {

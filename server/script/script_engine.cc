@@ -8,6 +8,7 @@
 #include "server/config/config.h"
 #include "server/config/config_store.h"
 #include "server/persistence_service.h"
+#include "server/script/shebang.h"
 #include "storage/base/bytes.h"
 #include "storage/base/cycle_clock.h"
 #include "storage/base/log.h"
@@ -96,6 +97,22 @@ bool ScriptEngine::NeedsWorld(const Command& command, Args args) {
     return script != nullptr && script->needs_world;
   }
   return FunctionNeedsWorld(args[1]);
+}
+
+bool ScriptEngine::DeclaresNoWrites(const Command& command, Args args) {
+  const std::string_view name = command.full_name;
+  uint32_t flags = 0;
+  if (name.starts_with("evalsha")) {
+    const CachedScript* script = cache_.FindHash(args[1]);
+    if (script != nullptr) flags = script->flags;
+  } else if (name.starts_with("eval")) {
+    const Result<ScriptHead> head = ParseScriptHead(args[1]);
+    if (head) flags = head->flags;
+  } else {
+    const LibrarySet::Found found = libraries_.FindFunction(args[1]);
+    if (found.function != nullptr) flags = found.function->flags;
+  }
+  return (flags & kScriptNoWrites) != 0;
 }
 
 bool ScriptEngine::FunctionNeedsWorld(std::string_view name) const {

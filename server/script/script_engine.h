@@ -50,6 +50,8 @@ class ScriptEngine final : public SessionListener {
 
   // Held. Whether the request's script is known to reach keys that it does not declare.
   [[nodiscard]] bool NeedsWorld(const Command& command, Args args);
+  // Held. Whether the request's script or function declares the flag no-writes; a script need not be cached for that.
+  [[nodiscard]] bool DeclaresNoWrites(const Command& command, Args args);
 
   // --- The running script ----------------------------------------------------------------------------------------
 

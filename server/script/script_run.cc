@@ -245,10 +245,10 @@ Status ScriptRun::CheckCall(const Command& command) const {
     const bool may_block = command.spec->group != CommandGroup::kStream || AsksToBlock(Args(arguments_));
     if (may_block) return BlockingRefused(command);
   }
-  if (command.Is(kWrite)) {
-    if ((rights_ & kMayWrite) == 0) return TextError(kNoWrites);
-    if (SnapshotsFail(context_)) return TextError(kSnapshotsFail);
-  }
+  // What replicas would hear of counts as a write, lest a script that declares none has to wait in a pause of writes.
+  const bool counts_as_write = command.Is(kWrite) || command.Is(kMayReplicate);
+  if (counts_as_write && (rights_ & kMayWrite) == 0) return TextError(kNoWrites);
+  if (command.Is(kWrite) && SnapshotsFail(context_)) return TextError(kSnapshotsFail);
   const bool needs_memory = command.Is(kDenyOom) && (rights_ & kMayExceedMemory) == 0;
   if (needs_memory && !context_.nested().MemoryFits() && !engine_.HasWritten()) return TextError(kOutOfMemory);
   return Status::Ok();

@@ -92,6 +92,7 @@ constexpr InfoField kStats[] = {
      [](T& text, N name, const S& source) { text.Line(name, Sum(source, &WorkerStats::evicted_keys)); }},
     {"evicted_clients",
      [](T& text, N name, const S& source) { text.Line(name, source.parts.stats->evicted_clients.load()); }},
+    {"evicted_scripts", [](T& text, N name, const S& source) { text.Line(name, source.scripts.evicted); }},
     {"total_eviction_exceeded_time",
      [](T& text, N name, const S& source) {
        text.Line(name, source.parts.stats->over_limit.TotalUs(MonotonicUs(source)) / 1000);

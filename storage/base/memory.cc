@@ -214,6 +214,11 @@ size_t UsedBytes() noexcept {
   return sum > 0 ? static_cast<size_t>(sum) : 0;
 }
 
+int64_t ThreadBytes() noexcept {
+  const CounterSlot* slot = own_slot;
+  return (slot == nullptr ? LeaseSlot() : slot)->bytes.load(std::memory_order_relaxed);
+}
+
 void AddExternalBytes(int64_t delta_bytes) noexcept { Count(delta_bytes); }
 
 std::string_view AllocatorName() noexcept {

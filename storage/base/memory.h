@@ -35,6 +35,9 @@ void Free(void* block, size_t size_bytes) noexcept;
 
 // Bytes in use through this facade and operator new plus what AddExternalBytes told, all threads.
 [[nodiscard]] size_t UsedBytes() noexcept;
+// The calling thread's part of that: what it allocated less what it freed, whosever that was. One load. Differences
+// between two calls are what counts; the figure itself may be negative.
+[[nodiscard]] int64_t ThreadBytes() noexcept;
 // Memory held outside the facade that belongs to used memory (mapped arenas). Negative takes away.
 void AddExternalBytes(int64_t delta_bytes) noexcept;
 

@@ -113,9 +113,24 @@ TEST_F(Scripts, AreCachedByTheirHash) {
   EXPECT_EQ(redis_.Run("script load 'return 1'"), "$40 e0e1f9fabfc9d4800c877a703b823ac0578ff8db");
   EXPECT_EQ(redis_.Run("evalsha E0E1F9FABFC9D4800C877A703B823AC0578FF8DB 0"), ":1");
   EXPECT_EQ(redis_.Run("script exists e0e1f9fabfc9d4800c877a703b823ac0578ff8db abc"), "*2 :1 :0");
+  EXPECT_EQ(redis_.Run("script show E0e1f9fabfc9d4800c877a703b823ac0578ff8db"), "$8 return 1");
+  EXPECT_EQ(redis_.Run("script show abc"), "-NOSCRIPT No matching script. Please use EVAL.");
   EXPECT_EQ(redis_.Run("script flush"), "+OK");
   EXPECT_EQ(redis_.Run("script exists e0e1f9fabfc9d4800c877a703b823ac0578ff8db"), "*1 :0");
   EXPECT_EQ(redis_.Run("script kill"), "-NOTBUSY No scripts in execution right now.");
+}
+
+TEST(ScriptCache, TheOldestOfManyAreEvictedAndCountedSince74) {
+  CommandHarness newer([](Config& config) { config.engine_version = *EngineVersion::Parse("7.4"); });
+  const auto is_shown = [&newer](const std::string& line) {
+    return newer.Run("info stats").find(line) != std::string::npos;
+  };
+  EXPECT_EQ(newer.Run("script load 'return 1'"), "$40 e0e1f9fabfc9d4800c877a703b823ac0578ff8db");
+  for (int i = 0; i < 502; ++i) newer.Run("eval \"return 'a" + std::to_string(i) + "'\" 0");
+  EXPECT_TRUE(is_shown("evicted_scripts:2"));
+  EXPECT_EQ(newer.Run("script exists e0e1f9fabfc9d4800c877a703b823ac0578ff8db"), "*1 :1");
+  EXPECT_EQ(newer.Run("config resetstat"), "+OK");
+  EXPECT_TRUE(is_shown("evicted_scripts:0"));
 }
 
 TEST_F(Scripts, SelectDoesNotReachTheCaller) {

@@ -40,6 +40,16 @@ class Tracking : public testing::Test {
 
 constexpr std::string_view kInvalidK = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n";
 
+TEST_F(Tracking, AFlushForgetsWhatWasReadThoughNobodyTracksAnyMore) {
+  Read("CLIENT TRACKING ON");
+  Read("GET k");
+  Read("CLIENT TRACKING OFF");
+  EXPECT_EQ(node_.parts().tracking->KeyCount(), 1U);
+  Write("FLUSHALL");
+  EXPECT_EQ(node_.parts().tracking->KeyCount(), 0U);
+  EXPECT_EQ(node_.parts().tracking->ItemCount(), 0U);
+}
+
 TEST_F(Tracking, TellsOfAChangeOnceAfterEachRead) {
   Read("CLIENT TRACKING ON");
   Read("GET k");
