@@ -64,10 +64,7 @@ uint64_t MemoryGuard::TimeLimitUs(int64_t tenacity) noexcept {
 }
 
 bool MemoryGuard::MakeRoom(CommandContext& context) {
-  if (requests_left_ > 0) {
-    --requests_left_;
-    return true;
-  }
+  if (PassesAtOnce()) return true;
   const Config& config = context.config();
   const uint64_t limit = LimitOf(parts_, config);
   ConditionTimer& over_limit = parts_.stats->over_limit;

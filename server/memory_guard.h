@@ -26,6 +26,12 @@ class MemoryGuard {
 
   explicit MemoryGuard(const ServerParts& parts) : parts_(parts) {}
 
+  // Whether the next request need not be measured: the node was far from its limit a few requests ago.
+  [[nodiscard]] bool PassesAtOnce() {
+    if (requests_left_ == 0) return false;
+    --requests_left_;
+    return true;
+  }
   // False when the node is over its limit and nothing can be evicted. Keeps the time it is over the limit.
   [[nodiscard]] bool MakeRoom(CommandContext& context);
   // Evicts for about `time_us`. True when there is more to do that can be done now.
