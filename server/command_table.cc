@@ -1,55 +1,19 @@
 #include "server/command_table.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "storage/base/bytes.h"
 
 namespace cachenode {
 namespace {
 
-constexpr uint64_t kFold = 0x2020202020202020ULL;  // Sets the lower-case bit of every byte.
 constexpr uint32_t kSlotBits = 12;
-
-uint64_t LoadFolded(const char* bytes, size_t length) {
-  uint64_t word = 0;
-  std::memcpy(&word, bytes, length);
-  return word | kFold;
-}
-
-struct FoldedName {
-  uint64_t head;
-  uint64_t tail;
-};
-
-FoldedName Fold(std::string_view name) {
-  if (name.size() >= 8) {
-    return {LoadFolded(name.data(), 8), LoadFolded(name.data() + name.size() - 8, 8)};
-  }
-  // Two overlapping loads cover 4 to 7 bytes, so no length-dependent copy loop is needed.
-  if (name.size() >= 4) {
-    uint32_t low = 0;
-    uint32_t high = 0;
-    std::memcpy(&low, name.data(), 4);
-    std::memcpy(&high, name.data() + name.size() - 4, 4);
-    const uint64_t word = (static_cast<uint64_t>(high) << 32 | low) | kFold;
-    return {word, word};
-  }
-  // One to three bytes: the first, the middle one and the last, which may be the same.
-  const auto byte = [&](size_t at) { return uint64_t{static_cast<uint8_t>(name[at])}; };
-  const uint64_t word = (byte(0) | byte(name.size() / 2) << 8 | byte(name.size() - 1) << 16) | kFold;
-  return {word, word};
-}
 
 // Whether equal folded words mean equal names: folding maps non-letters onto each other, and words of 8 bytes at both
 // ends leave out the middle of a long name.
 bool FoldsExactly(std::string_view name) {
   const bool is_covered = name.size() <= 16;
   return is_covered && std::all_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; });
-}
-
-uint64_t SlotOf(FoldedName name, size_t length, uint64_t multiplier, uint32_t shift) {
-  return ((name.head ^ (name.tail << 1) ^ length) * multiplier) >> shift;
 }
 
 // Whether a specification lists its keys by their positions alone.
@@ -89,6 +53,17 @@ void DeriveKeys(Command& command) {
   WidenRange(command, specs.subspan(1));
 }
 
+// Commands of which one of these is true may change by what later requests are judged.
+constexpr uint32_t kNotPlain =
+    kAdmin | kNoScript | kBlocking | kNoAuth | kProtected | kExclusive | kRunsQueue | kRunsScript | kNeverQueued;
+
+bool IsPlain(const Command& command) {
+  const bool has_fixed_keys = command.first_key != 0 && !command.keys_need_search;
+  const bool has_no_keys = command.spec->keys.empty() && command.spec->find_keys == nullptr;
+  const bool is_alone = command.spec->subcommands.empty() && command.handler != nullptr;
+  return is_alone && (has_no_keys || has_fixed_keys) && (command.flags & kNotPlain) == 0;
+}
+
 }  // namespace
 
 const Command* Command::FindSubcommand(std::string_view name_of_sub) const {
@@ -117,6 +92,7 @@ std::unique_ptr<Command> CommandTable::Build(const CommandSpec& spec, const Comm
   command->full_name = parent == nullptr ? command->name : parent->full_name + "|" + command->name;
   command->parent = parent;
   DeriveKeys(*command);
+  command->is_plain = IsPlain(*command);
   by_id_.push_back(command.get());
   for (const CommandSpec& sub : spec.subcommands) command->subcommands.push_back(Build(sub, command.get()));
   return command;
@@ -167,23 +143,14 @@ bool CommandTable::TryIndex(uint64_t multiplier) {
   slots_.assign(size_t{1} << kSlotBits, Slot{});
   for (const std::unique_ptr<Command>& command : commands_) {
     if (command->name.empty()) continue;
-    const FoldedName folded = Fold(command->name);
-    Slot& slot = slots_[SlotOf(folded, command->name.size(), multiplier, shift_)];
+    const FoldedName folded = FoldedName::Of(command->name);
+    Slot& slot = slots_[folded.SlotOf(command->name.size(), multiplier, shift_)];
     if (slot.command != nullptr) return false;
     slot = {folded.head, folded.tail, static_cast<uint32_t>(command->name.size()), !FoldsExactly(command->name),
             command.get()};
   }
   multiplier_ = multiplier;
   return true;
-}
-
-const Command* CommandTable::Find(std::string_view name) const {
-  if (name.empty()) return nullptr;
-  const FoldedName folded = Fold(name);
-  const Slot& slot = slots_[SlotOf(folded, name.size(), multiplier_, shift_)];
-  if (slot.head != folded.head || slot.tail != folded.tail || slot.length != name.size()) return nullptr;
-  if (slot.needs_comparison && !EqualsIgnoreCase(slot.command->name, name)) return nullptr;
-  return slot.command;
 }
 
 const Command* CommandTable::FindByFullName(std::string_view full_name) const {

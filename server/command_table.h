@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "server/command_spec.h"
+#include "storage/base/bytes.h"
 #include "storage/base/status.h"
 
 namespace cachenode {
@@ -31,6 +33,9 @@ struct Command {
   int16_t last_key = 0;
   int16_t key_step = 0;
   bool keys_need_search = false;
+  // It changes its client's state in nothing but the database, nor the node's, does not block, and runs neither alone
+  // nor other commands; its keys, if any, are in the range above.
+  bool is_plain = false;
   bool is_hidden = false;  // Taken out of the table; only its id is still there.
   CommandHandler handler = nullptr;
   std::string name;       // As a client calls it: "get", after a rename the new name.
@@ -45,6 +50,34 @@ struct Command {
   }
   // The subcommand called `name_of_sub`, null when there is none.
   [[nodiscard]] const Command* FindSubcommand(std::string_view name_of_sub) const;
+};
+
+// A name without regard to case in two words: all of it up to 8 characters, else the first 8 and the last 8.
+struct FoldedName {
+  uint64_t head;
+  uint64_t tail;
+
+  // `name` is not empty.
+  [[nodiscard]] static FoldedName Of(std::string_view name) noexcept {
+    constexpr uint64_t kFold = 0x2020202020202020ULL;  // Sets the lower-case bit of every byte.
+    const auto load = [&name](size_t at, auto word) {
+      std::memcpy(&word, name.data() + at, sizeof(word));
+      return uint64_t{word};
+    };
+    if (name.size() >= 8) return {load(0, uint64_t{}) | kFold, load(name.size() - 8, uint64_t{}) | kFold};
+    // Two overlapping loads cover 4 to 7 bytes, so no length-dependent copy loop is needed.
+    if (name.size() >= 4) {
+      const uint64_t word = (load(name.size() - 4, uint32_t{}) << 32 | load(0, uint32_t{})) | kFold;
+      return {word, word};
+    }
+    // One to three bytes: the first, the middle one and the last, which may be the same.
+    const uint64_t word =
+        (load(0, uint8_t{}) | load(name.size() / 2, uint8_t{}) << 8 | load(name.size() - 1, uint8_t{}) << 16) | kFold;
+    return {word, word};
+  }
+  [[nodiscard]] uint64_t SlotOf(size_t length, uint64_t multiplier, uint32_t shift) const noexcept {
+    return ((head ^ (tail << 1) ^ length) * multiplier) >> shift;
+  }
 };
 
 class CommandTable {
@@ -67,7 +100,15 @@ class CommandTable {
   void BuildIndex();
 
   // The top-level command called `name`, null when unknown. A few dozen instructions.
-  [[nodiscard]] const Command* Find(std::string_view name) const;
+  [[nodiscard]] const Command* Find(std::string_view name) const {
+    if (name.empty()) [[unlikely]]
+      return nullptr;
+    const FoldedName folded = FoldedName::Of(name);
+    const Slot& slot = slots_[folded.SlotOf(name.size(), multiplier_, shift_)];
+    const bool is_same = slot.head == folded.head && slot.tail == folded.tail && slot.length == name.size();
+    if (!is_same || (slot.needs_comparison && !EqualsIgnoreCase(slot.command->name, name))) return nullptr;
+    return slot.command;
+  }
   // Finds "config|get" or "get".
   [[nodiscard]] const Command* FindByFullName(std::string_view full_name) const;
   // The subcommand where args[0] is a container, else the command itself; null when either is unknown.

@@ -63,9 +63,12 @@ uint64_t MemoryGuard::TimeLimitUs(int64_t tenacity) noexcept {
   return static_cast<uint64_t>(static_cast<double>(linear) * std::pow(kGrowth, tenacity - kLinearMax));
 }
 
-// Whether nothing since the last measurement can have taken the node beyond its limit.
-bool MemoryGuard::HasRoomLeft(uint64_t limit_bytes) {
-  if (requests_left_ == 0 || limit_bytes != limit_bytes_) return false;
+void MemoryGuard::BeginTurn(const Config& config) {
+  if (LimitOf(parts_, config) != limit_bytes_) requests_left_ = 0;
+}
+
+bool MemoryGuard::PassesAtOnce() {
+  if (requests_left_ == 0) return false;
   --requests_left_;
   return memory::ThreadBytes() <= thread_bytes_max_ && parts_.keyspace->MappedBytes() <= mapped_bytes_max_;
 }
@@ -81,9 +84,9 @@ void MemoryGuard::NoteRoom(uint64_t limit_bytes) {
 }
 
 bool MemoryGuard::MakeRoom(CommandContext& context) {
+  if (PassesAtOnce()) return true;
   const Config& config = context.config();
   const uint64_t limit = LimitOf(parts_, config);
-  if (HasRoomLeft(limit)) return true;
   ConditionTimer& over_limit = parts_.stats->over_limit;
   if (Fits(parts_, limit)) {
     if (over_limit.Runs()) over_limit.End(parts_.clock->MonotonicUs());

@@ -27,6 +27,11 @@ class MemoryGuard {
 
   explicit MemoryGuard(const ServerParts& parts) : parts_(parts) {}
 
+  // The limit may have changed since the last turn: then the next request is measured.
+  void BeginTurn(const Config& config);
+  // Whether the next request need not be measured: nothing since the last measurement can have taken the node beyond
+  // its limit.
+  [[nodiscard]] bool PassesAtOnce();
   // False when the node is over its limit and nothing can be evicted. Keeps the time it is over the limit.
   [[nodiscard]] bool MakeRoom(CommandContext& context);
   // Evicts for about `time_us`. True when there is more to do that can be done now.
@@ -51,7 +56,6 @@ class MemoryGuard {
   enum class Outcome : uint8_t { kFits, kBehind, kBusy, kNothingToEvict };
   [[nodiscard]] Outcome Evict(CommandContext& context, uint64_t limit_bytes, uint64_t time_us);
 
-  [[nodiscard]] bool HasRoomLeft(uint64_t limit_bytes);
   void NoteRoom(uint64_t limit_bytes);
 
   const ServerParts& parts_;

@@ -41,6 +41,7 @@ void RequestGate::BeginTurn(const Config& config, int64_t now_ms) {
   if (state.snapshots_failing.load(std::memory_order_relaxed)) conditions_ |= kSnapshotsFailing;
   if (config.maxmemory != 0 || MemoryGuard::IsNearCeiling(parts_)) {
     conditions_ |= kMemoryLimited;
+    memory_.BeginTurn(config);
   } else if (parts_.stats->over_limit.Runs()) {  // The limit was lifted.
     parts_.stats->over_limit.End(parts_.clock->MonotonicUs());
   }

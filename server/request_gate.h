@@ -38,6 +38,10 @@ class RequestGate {
   [[nodiscard]] bool PassesAtOnce(const Session& session, const Command& command) const {
     return (conditions_ | session.conditions) == 0 && session.authenticated && !command.Is(kProtected);
   }
+  // Whether no condition of the node is in force but, maybe, a limit of its memory: that a request may pass without a
+  // closer look when PassesMemory says so too, which each must ask.
+  [[nodiscard]] bool IsCalm() const { return (conditions_ & ~uint32_t{kMemoryLimited}) == 0; }
+  [[nodiscard]] bool PassesMemory() { return conditions_ == 0 || memory_.PassesAtOnce(); }
   // The closer look. May evict keys; holds no lock when called.
   [[nodiscard]] Decision Check(CommandContext& context, const Session& session, const Command& command, Args args);
 

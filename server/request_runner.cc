@@ -27,6 +27,8 @@ namespace cachenode {
 
 namespace {
 
+constexpr bool kNothingToServe = false;  // Where there is no table of waits.
+
 // How the engine this node stands in for words an unknown command.
 UnknownWording UnknownWordingOf(const EngineVersion& engine) {
   if (engine.AtLeast(7, 0)) return UnknownWording::kQuotes;
@@ -58,7 +60,12 @@ bool MustWaitForMigration(CommandContext& context, uint32_t flags, std::span<con
 }  // namespace
 
 RequestRunner::RequestRunner(const ServerParts& parts, WorkerStats& stats, uint32_t worker_index, WorldLock::Seat* seat)
-    : parts_(parts), stats_(stats), context_(parts, stats, worker_index), gate_(parts), seat_(seat) {
+    : parts_(parts),
+      stats_(stats),
+      context_(parts, stats, worker_index),
+      gate_(parts),
+      seat_(seat),
+      has_waits_to_serve_(&kNothingToServe) {
   context_.SetSeat(seat);
   context_.SetNestedRunner(this);
   if (seat != nullptr) locks_.emplace(*parts.keyspace, *parts.world);
@@ -77,6 +84,15 @@ void RequestRunner::BeginTurn(int64_t now_ms) {
   const int64_t threshold_ms = config.latency_monitor_threshold;
   latency_ticks_ =
       threshold_ms <= 0 ? UINT64_MAX : CycleClock::FromMicroseconds(static_cast<uint64_t>(threshold_ms) * 1000);
+  unusual_ticks_ = std::min(slowlog_ticks_, latency_ticks_);
+  if (parts_.waits != nullptr) has_waits_to_serve_ = parts_.waits->WorkFlag(context_.worker_index());
+  JudgeCalm();
+}
+
+// With threads requests lock their keys, and other threads change at any time what is asked here.
+void RequestRunner::JudgeCalm() {
+  const bool is_watched = parts_.monitors != nullptr && parts_.monitors->Any();
+  is_calm_ = !locks_ && !clients_track_ && !is_watched;
 }
 
 void RequestRunner::StartClock() { ticks_ = CycleClock::Ticks(); }
@@ -177,10 +193,16 @@ bool RequestRunner::PassesGate(Session& session, const Command& command, Args ar
 }
 
 RequestRunner::Outcome RequestRunner::Run(Session& session, Args args, const Prepared& prepared) {
-  const Command* command = prepared.command;
+  const Outcome outcome = RunJudged(session, args, prepared);
+  JudgeCalm();
+  return outcome;
+}
+
+RequestRunner::Outcome RequestRunner::RunJudged(Session& session, Args args, const Prepared& prepared) {
   executed_ = nullptr;
-  const bool is_plain = command != nullptr && command->subcommands.empty() && command->ArityFits(args.size());
-  if (!is_plain) [[unlikely]] {
+  const Command* command = prepared.command;
+  const bool is_found = command != nullptr && command->subcommands.empty() && command->ArityFits(args.size());
+  if (!is_found) [[unlikely]] {
     command = Resolve(session, command, args);
     if (command == nullptr) return Outcome::kDone;
   }
@@ -266,6 +288,13 @@ bool RequestRunner::MustWaitForSnapshot(uint32_t flags,
   return std::any_of(keys.begin(), keys.end(), [this](const HashedKey& key) {
     return parts_.persistence->MustPark(parts_.keyspace->ShardOf(key.hash), context_.db(), key.hash);
   });
+}
+
+// Whether MustWaitForMigration or MustWaitForSnapshot may hold a write back.
+bool RequestRunner::WritesNeedALook() const {
+  const MigrateTable* table = parts_.state->migrations.get();
+  const bool is_fenced = table != nullptr && table->HasFences();
+  return is_fenced || (parts_.persistence != nullptr && parts_.persistence->SnapshotRunning());
 }
 
 // The locks of the command's keys are held, or the world.
@@ -398,28 +427,25 @@ void RequestRunner::Log(SlowLog& log, const Session& session, const Command& com
           static_cast<size_t>(max_length));
 }
 
-// Statistics, slow log and latency spikes of the request that just ended; its end is the next one's beginning.
 void RequestRunner::Account(const Session& session, const Command& command, Args args, bool failed,
                             uint64_t reply_bytes) {
-  const uint64_t now = CycleClock::Ticks();
-  const uint64_t duration = now - ticks_;
-  ticks_ = now;
-  CommandStats& counters = stats_.command(command.id);
-  counters.calls.Increment();
-  counters.ticks.Add(duration);
+  const uint64_t duration = Count(command);
   if (failed) [[unlikely]]
-    counters.failed.Increment();
-  stats_.commands_processed.Increment();
-  if (tracks_latency_) stats_.RecordLatency(command.id, CycleClock::ToNanoseconds(duration));
-  if (!command.Is(kSkipSlowlog)) [[likely]] {
-    if (duration >= slowlog_ticks_) [[unlikely]]
-      Log(*parts_.slowlog, session, command, args, CycleClock::ToMicroseconds(duration));
-    if (session.argument_bytes >= large_request_bytes_) [[unlikely]]
+    stats_.command(command.id).failed.Increment();
+  if (IsUnusual(session, duration, reply_bytes)) [[unlikely]]
+    LogUnusual(session, command, args, duration, reply_bytes);
+}
+
+// Slow log, command log and latency spikes: the request took long, or it or its reply is large.
+void RequestRunner::LogUnusual(const Session& session, const Command& command, Args args, uint64_t duration,
+                               uint64_t reply_bytes) {
+  if (!command.Is(kSkipSlowlog)) {
+    if (duration >= slowlog_ticks_) Log(*parts_.slowlog, session, command, args, CycleClock::ToMicroseconds(duration));
+    if (session.argument_bytes >= large_request_bytes_)
       Log(parts_.command_log->large_requests, session, command, args, session.argument_bytes);
-    if (reply_bytes >= large_reply_bytes_) [[unlikely]]
-      Log(parts_.command_log->large_replies, session, command, args, reply_bytes);
+    if (reply_bytes >= large_reply_bytes_) Log(parts_.command_log->large_replies, session, command, args, reply_bytes);
   }
-  if (duration >= latency_ticks_ && parts_.latency != nullptr) [[unlikely]] {
+  if (duration >= latency_ticks_ && parts_.latency != nullptr) {
     parts_.latency->Add(command.Is(kFast) ? "fast-command" : "command", context_.now_ms() / 1000,
                         static_cast<uint32_t>(CycleClock::ToMicroseconds(duration) / 1000));
   }
@@ -442,10 +468,16 @@ RequestRunner::Outcome RequestRunner::Call(Session& session, const Command& comm
   const std::optional<Status> status = CallLocked(command, args, keys);
   if (!status) [[unlikely]]
     return Outcome::kMustWait;
-  if (!status->ok()) [[unlikely]] {
+  return Finish(session, command, args, *status, mark);
+}
+
+// What follows the handler, without locks: the error, the books, and who waits for what the request changed.
+RequestRunner::Outcome RequestRunner::Finish(Session& session, const Command& command, Args args, const Status& status,
+                                             Mark mark) {
+  if (!status.ok()) [[unlikely]] {
     context_.reply().RollbackTo(mark);
     if (context_.TakeTurnGivenBack()) return Outcome::kGivenBack;
-    AnswerError(command, *status);
+    AnswerError(command, status);
   }
   executed_ = &command;
   if (session.blocked != nullptr) [[unlikely]] {
@@ -454,7 +486,7 @@ RequestRunner::Outcome RequestRunner::Call(Session& session, const Command& comm
   }
   if (session.conditions != 0) [[unlikely]]
     ShowOwnRequest(session, command, args);
-  Account(session, command, args, !status->ok(), context_.reply().MarkHere().position - mark.position);
+  Account(session, command, args, !status.ok(), context_.reply().MarkHere().position - mark.position);
   if (parts_.waits != nullptr && parts_.waits->HasWork(context_.worker_index())) [[unlikely]]
     parts_.waits->Deliver(context_, &session);
   return Outcome::kDone;

@@ -1,8 +1,9 @@
 // One request from its command to its reply: what must hold before it runs, queueing between MULTI and EXEC, the locks
 // of its keys, the handler, the error, the books. One per worker; the dispatcher brings it requests.
 //
-// Thread-safety: its worker's thread only.
-// Invariants: exactly one reply per request that ended; locks are taken before the handler and released after its reply
+// Two ways: Run looks at everything that can hold for a request; RunPlain takes nearly all of them, when none of it
+// does. Thread-safety: its worker's thread only. Invariants: exactly one reply per request that ended; locks are taken
+// before the handler and released after its reply
 //   is written; nothing is waited for after a handler's first change.
 #pragma once
 
@@ -21,6 +22,7 @@
 #include "server/nested_runner.h"
 #include "server/request_gate.h"
 #include "server/shard_lock_set.h"
+#include "storage/base/cycle_clock.h"
 
 namespace cachenode {
 
@@ -40,6 +42,7 @@ class RequestRunner final : public NestedRunner {
     bool has_keys = false;             // `keys` are all of its keys.
     std::span<const HashedKey> keys;
   };
+  using Mark = ReplyBuffer::Mark;
 
   RequestRunner(const ServerParts& parts, WorkerStats& stats, uint32_t worker_index, WorldLock::Seat* seat);
   RequestRunner(const RequestRunner&) = delete;
@@ -60,6 +63,19 @@ class RequestRunner final : public NestedRunner {
   // Runs one request of `session`, to which the context is bound.
   [[nodiscard]] Outcome Run(Session& session, Args args, const Prepared& prepared);
 
+  // Whether nothing holds, of the node or of the client, that a plain command (Command::is_plain) would have to be
+  // judged or followed by. Plain requests change nothing of it, so it is asked again behind others only.
+  [[nodiscard]] bool IsCalmFor(const Session& session) const {
+    return is_calm_ && gate_.IsCalm() && session.conditions == 0 && session.authenticated &&
+           session.reply_mode == ReplyMode::kOn;
+  }
+  // Asked for each plain request in a calm: false when this one has to be judged for the memory it may take.
+  [[nodiscard]] bool PassesMemory() { return gate_.PassesMemory(); }
+  // As Run, for a plain command of fitting arity in a calm; `keys` are all of its keys. `mark` is where its reply
+  // begins, and afterwards where that of the next request does.
+  [[nodiscard]] Outcome RunPlain(Session& session, const Command& command, Args args, std::span<const HashedKey> keys,
+                                 Mark& mark);
+
   // NestedRunner.
   bool RunNested(Session& session, const Command& command, Args args) override;
   [[nodiscard]] bool Covers(const Command& command, Args args) override;
@@ -78,6 +94,7 @@ class RequestRunner final : public NestedRunner {
     std::vector<HashedKey> keys;
   };
 
+  [[nodiscard]] Outcome RunJudged(Session& session, Args args, const Prepared& prepared);
   void Refuse(Session& session, const Command* command, std::string_view error);
   [[nodiscard]] const Command* Resolve(Session& session, const Command* command, Args args);
   // Whether the request may run; otherwise `outcome` says how it ended.
@@ -87,6 +104,9 @@ class RequestRunner final : public NestedRunner {
   [[nodiscard]] Outcome CallScript(Session& session, const Command& command, Args args, const Prepared& prepared);
   [[nodiscard]] bool RunsScript(const Session& session, const Command& command) const;
   [[nodiscard]] Outcome Call(Session& session, const Command& command, Args args, const Prepared& prepared);
+  [[nodiscard]] Outcome Finish(Session& session, const Command& command, Args args, const Status& status, Mark mark);
+  [[nodiscard]] bool WritesNeedALook() const;
+  void JudgeCalm();
   [[nodiscard]] std::optional<Status> CallAlone(const Command& command, Args args, std::span<const HashedKey> keys);
   [[nodiscard]] std::optional<Status> CallLocked(const Command& command, Args args, std::span<const HashedKey> keys);
   [[nodiscard]] std::optional<Status> CallHolding(const Command& command, Args args, std::span<const HashedKey> keys);
@@ -102,7 +122,15 @@ class RequestRunner final : public NestedRunner {
   [[nodiscard]] bool AddKeysOf(const Command& command, Args args, FoundKeys& found) const;
   [[nodiscard]] bool AddQueuedKeys(const Session& session);
   void AnswerError(const Command& command, const Status& status);
+  // Statistics of the request that just ended; its end is the next one's beginning. Returns the ticks it took.
+  uint64_t Count(const Command& command);
+  // Whether one of the logs wants to hear of the request.
+  [[nodiscard]] bool IsUnusual(const Session& session, uint64_t duration, uint64_t reply_bytes) const {
+    return duration >= unusual_ticks_ || session.argument_bytes >= large_request_bytes_ ||
+           reply_bytes >= large_reply_bytes_;
+  }
   void Account(const Session& session, const Command& command, Args args, bool failed, uint64_t reply_bytes);
+  void LogUnusual(const Session& session, const Command& command, Args args, uint64_t duration, uint64_t reply_bytes);
   void Log(SlowLog& log, const Session& session, const Command& command, Args args, uint64_t amount) const;
 
   const ServerParts& parts_;
@@ -125,9 +153,49 @@ class RequestRunner final : public NestedRunner {
   uint64_t large_request_bytes_ = UINT64_MAX;  // Requests, replies of so many bytes are logged.
   uint64_t large_reply_bytes_ = UINT64_MAX;
   uint64_t latency_ticks_ = UINT64_MAX;  // Durations from here on are latency spikes.
+  uint64_t unusual_ticks_ = UINT64_MAX;  // The smaller one of both limits of durations.
   bool tracks_latency_ = false;
   bool clients_track_ = false;         // Some client wants to hear of keys it has read.
+  bool is_calm_ = false;               // See IsCalmFor; as of the last request that was not plain.
+  const bool* has_waits_to_serve_;     // Whether clients wait for keys that the request changed.
   const Command* executed_ = nullptr;  // By the last request; null when it was refused.
 };
+
+inline uint64_t RequestRunner::Count(const Command& command) {
+  const uint64_t now = CycleClock::Ticks();
+  const uint64_t duration = now - ticks_;
+  ticks_ = now;
+  CommandStats& counters = stats_.command(command.id);
+  counters.calls.Increment();
+  counters.ticks.Add(duration);
+  stats_.commands_processed.Increment();
+  if (tracks_latency_) stats_.RecordLatency(counters, CycleClock::ToNanoseconds(duration));
+  return duration;
+}
+
+inline RequestRunner::Outcome RequestRunner::RunPlain(Session& session, const Command& command, Args args,
+                                                      std::span<const HashedKey> keys, Mark& mark) {
+  session.last_command = &command;
+  if ((command.flags & (kWrite | kMayReplicate)) != 0 && WritesNeedALook()) [[unlikely]] {
+    const Outcome outcome = Call(session, command, args, {&command, true, keys});
+    mark = session.replies.MarkHere();
+    return outcome;
+  }
+  context_.BeginCommand(command);
+  context_.SetKeys(keys);
+  const Status status = command.handler(context_, args);
+  if (!status.ok() || *has_waits_to_serve_) [[unlikely]] {
+    ServeWaiting();
+    const Outcome outcome = Finish(session, command, args, status, mark);
+    mark = session.replies.MarkHere();
+    return outcome;
+  }
+  const Mark begin = std::exchange(mark, session.replies.MarkHere());
+  const uint64_t reply_bytes = mark.position - begin.position;
+  const uint64_t duration = Count(command);
+  if (IsUnusual(session, duration, reply_bytes)) [[unlikely]]
+    LogUnusual(session, command, args, duration, reply_bytes);
+  return Outcome::kDone;
+}
 
 }  // namespace cachenode

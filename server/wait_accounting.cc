@@ -56,7 +56,7 @@ void CountWaitServed(CommandContext& context, const BlockedClient& client, uint6
     stats.command(client.command->id).failed.Increment();
     stats.CountError(error);
   }
-  if (config.latency_tracking) stats.RecordLatency(client.command->id, CycleClock::ToNanoseconds(total));
+  if (config.latency_tracking) stats.RecordLatency(stats.command(client.command->id), CycleClock::ToNanoseconds(total));
   LogIfSlow(context, client, total);
   const uint64_t reply_ms = CycleClock::ToMicroseconds(ticks) / 1000;
   const int64_t threshold_ms = config.latency_monitor_threshold;
@@ -75,7 +75,7 @@ void CountWaitEnded(const ServerParts& parts, const BlockedClient& client, WaitE
   if (failed) stats.command(client.command->id).failed.Increment();
   if (!error.empty()) stats.CountError(error);
   if (config.latency_tracking && (counts_now || end == WaitEnd::kUnblocked)) {
-    stats.RecordLatency(client.command->id, CycleClock::ToNanoseconds(ticks));
+    stats.RecordLatency(stats.command(client.command->id), CycleClock::ToNanoseconds(ticks));
   }
 }
 

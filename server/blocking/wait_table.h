@@ -81,6 +81,8 @@ class WaitTable final : public KeyEventListener, public SessionListener {
   void NoteBlocked(CommandContext& context, Session& session, uint64_t ticks);
   // Whether anything is left to do after the request, with locks or without.
   [[nodiscard]] bool HasWork(uint32_t worker_index) const noexcept { return workers_[worker_index].has_work; }
+  // Where HasWork is found; for the worker's own thread.
+  [[nodiscard]] const bool* WorkFlag(uint32_t worker_index) const noexcept { return &workers_[worker_index].has_work; }
   // Under the request's locks, after its last change: serves who waits for the keys it touched. `held`: null when
   // everything is (world lock, one thread). `asker` is bound again afterwards.
   void Serve(CommandContext& context, Session* asker, const ShardLockSet* held);

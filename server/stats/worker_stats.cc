@@ -1,20 +1,8 @@
 #include "server/stats/worker_stats.h"
 
-#include <bit>
-
 namespace cachenode {
 
-size_t LatencyHistogram::BucketOf(uint64_t nanoseconds) noexcept {
-  constexpr uint64_t kLinear = 1U << kSubBucketBits;
-  if (nanoseconds < kLinear) return static_cast<size_t>(nanoseconds);
-  const auto width = static_cast<size_t>(std::bit_width(nanoseconds));
-  const size_t shift = width - kSubBucketBits - 1;
-  const auto sub = static_cast<size_t>(nanoseconds >> shift) & (kLinear - 1);
-  return ((shift + 1) << kSubBucketBits) + sub;
-}
-
 uint64_t LatencyHistogram::HighestOf(size_t bucket) noexcept {
-  constexpr uint64_t kLinear = 1U << kSubBucketBits;
   if (bucket < kLinear) return bucket;
   const size_t shift = (bucket >> kSubBucketBits) - 1;
   const uint64_t sub = bucket & (kLinear - 1);
@@ -48,14 +36,6 @@ void WorkerStats::CountError(std::string_view reply_text) {
 void WorkerStats::AddErrorsTo(std::map<std::string, uint64_t>& sums) const {
   const std::lock_guard<std::mutex> guard(mutex_);
   for (const auto& [code, count] : errors_) sums[code] += count;
-}
-
-void WorkerStats::RecordLatency(size_t id, uint64_t nanoseconds) {
-  CommandStats& stats = commands_[id];
-  LatencyHistogram* histogram = stats.histogram.load(std::memory_order_relaxed);
-  if (histogram == nullptr) [[unlikely]]
-    histogram = CreateHistogram(stats);
-  histogram->Record(nanoseconds);
 }
 
 LatencyHistogram* WorkerStats::CreateHistogram(CommandStats& stats) {

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -26,11 +27,18 @@ class LatencyHistogram {
  public:
   static constexpr size_t kSubBucketBits = 3;
   static constexpr size_t kBucketCount = 64U << kSubBucketBits;
+  static constexpr uint64_t kLinear = 1U << kSubBucketBits;  // Up to here each value has its own bucket.
 
   void Record(uint64_t nanoseconds) noexcept { buckets_[BucketOf(nanoseconds)].Increment(); }
   void AddTo(std::array<uint64_t, kBucketCount>& sums) const;
   void Reset();
-  static size_t BucketOf(uint64_t nanoseconds) noexcept;
+  static size_t BucketOf(uint64_t nanoseconds) noexcept {
+    // The position of the highest bit and those behind it, which together number the buckets without a gap.
+    if (nanoseconds < kLinear) [[unlikely]]
+      return static_cast<size_t>(nanoseconds);
+    const size_t shift = static_cast<size_t>(std::bit_width(nanoseconds)) - kSubBucketBits - 1;
+    return (shift << kSubBucketBits) + static_cast<size_t>(nanoseconds >> shift);
+  }
   // Smallest value that no longer belongs to `bucket`, minus one.
   static uint64_t HighestOf(size_t bucket) noexcept;
 
@@ -63,8 +71,13 @@ class WorkerStats {
   // Counts one error reply by its first word ("ERR", "WRONGTYPE").
   void CountError(std::string_view reply_text);
   void AddErrorsTo(std::map<std::string, uint64_t>& sums) const;
-  // Records one call's duration in the histogram of command `id`.
-  void RecordLatency(size_t id, uint64_t nanoseconds);
+  // Records one call's duration in the command's histogram.
+  void RecordLatency(CommandStats& stats, uint64_t nanoseconds) {
+    LatencyHistogram* histogram = stats.histogram.load(std::memory_order_relaxed);
+    if (histogram == nullptr) [[unlikely]]
+      histogram = CreateHistogram(stats);
+    histogram->Record(nanoseconds);
+  }
   void Reset();
   void ResetErrors();
 

@@ -139,10 +139,10 @@ TEST(Latency, HistogramNamesItsStepsAsRedisDoes) {
   CommandHarness redis;
   const Command& set = *redis.commands().Find("set");
   WorkerStats& stats = redis.parts().stats->worker(0);
-  stats.RecordLatency(set.id, 900);
-  stats.RecordLatency(set.id, 1500);
-  stats.RecordLatency(set.id, 20'000);
-  stats.RecordLatency(set.id, 100'000);
+  stats.RecordLatency(stats.command(set.id), 900);
+  stats.RecordLatency(stats.command(set.id), 1500);
+  stats.RecordLatency(stats.command(set.id), 20'000);
+  stats.RecordLatency(stats.command(set.id), 100'000);
   EXPECT_EQ(redis.Run("latency histogram set nosuch"),
             "*2 $3 set *4 $5 calls :4 $14 histogram_usec *8 :1 :1 :2 :2 :33 :3 :132 :4");
   EXPECT_EQ(redis.RunResp3("latency histogram set"),
