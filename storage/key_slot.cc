@@ -29,25 +29,9 @@ int64_t DeadlineAfter(Expiry expiry, int64_t before) noexcept {
 
 ShardStore& KeySlot::store() const noexcept { return *shard_->store_; }
 
-void KeySlot::Relocate() const noexcept {
-  ShardStore& own = store();
-  version_ = shard_->layout_version_;
-  head_ = nullptr;
-  bucket_ = nullptr;
-  entry_ = nullptr;
-  table_ = own.FindTable(db_);
-  if (table_ == nullptr) return;
-  const Table::Found found = table_->Find(hash_, [this](const char* at) { return entry::KeyEquals(at, key_); });
-  head_ = found.head;
-  if (found.bucket == nullptr) return;
-  bucket_ = found.bucket;
-  slot_ = found.slot;
-  if (!hidden_) entry_ = own.heap().Address(found.bucket->refs[found.slot]);
-}
+void KeySlot::Relocate() const noexcept { Locate(); }
 
 // --- Looking --------------------------------------------------------------------------------------------------------
-
-ValueType KeySlot::type() const noexcept { return entry::TypeOf(Entry()); }
 
 std::string_view KeySlot::EncodingName() const noexcept {
   const char* const at = Entry();
@@ -74,14 +58,6 @@ size_t KeySlot::MemoryBytes() const noexcept {
 }
 
 EntryView KeySlot::View() const noexcept { return entry::View(Entry()); }
-
-StringView KeySlot::String() const noexcept {
-  const char* const at = Entry();
-  assert(at != nullptr && entry::TypeOf(at) == ValueType::kString);
-  return {entry::EncodingOf(at), at + entry::ValueOffset(at)};
-}
-
-std::string_view KeySlot::ReadString(StringScratch& scratch) const noexcept { return String().Read(scratch); }
 
 size_t KeySlot::StringSize() const noexcept { return String().SizeBytes(); }
 

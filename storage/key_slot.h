@@ -8,6 +8,7 @@
 // Errors: changes answer Err::kOutOfMemory when the shard's arena or the heap is full; nothing changed then.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -16,6 +17,7 @@
 #include "storage/access_context.h"
 #include "storage/base/byte_block.h"
 #include "storage/base/result.h"
+#include "storage/entry.h"
 #include "storage/entry_view.h"
 #include "storage/shard_router.h"
 #include "storage/value/shared_root.h"
@@ -36,7 +38,7 @@ class KeySlot {
   [[nodiscard]] std::string_view key() const noexcept { return key_; }
   [[nodiscard]] uint32_t db() const noexcept { return db_; }
   // The rest of this section requires Exists(), except where it says otherwise.
-  [[nodiscard]] ValueType type() const noexcept;
+  [[nodiscard]] ValueType type() const noexcept { return entry::TypeOf(Entry()); }
   [[nodiscard]] std::string_view EncodingName() const noexcept;
   // Unix milliseconds; -1 when the key has no deadline.
   [[nodiscard]] int64_t expire_at_ms() const noexcept;
@@ -57,7 +59,7 @@ class KeySlot {
   // --- Strings; each requires Exists() and type() == kString unless it says otherwise ----------------------------
 
   // The bytes; an integer is written into `scratch`. The view dies with the next change or the lock.
-  [[nodiscard]] std::string_view ReadString(StringScratch& scratch) const noexcept;
+  [[nodiscard]] std::string_view ReadString(StringScratch& scratch) const noexcept { return String().Read(scratch); }
   [[nodiscard]] size_t StringSize() const noexcept;
   // Err::kNotInteger unless the string is a canonical decimal int64.
   [[nodiscard]] Result<int64_t> AsInt64() const;
@@ -172,11 +174,23 @@ class KeySlot {
       Relocate();
     return entry_;
   }
+  // Looks the entry up in the shard as it is now.
   void Relocate() const noexcept;
+  inline void Locate() const noexcept;
   // Overwrites a short string by one of the same length where neither has a deadline; false when it is not that case.
   [[nodiscard]] bool OverwriteSameSize(std::string_view bytes) noexcept;
   [[nodiscard]] ShardStore& store() const noexcept;
-  [[nodiscard]] StringView String() const noexcept;
+  [[nodiscard]] StringView String() const noexcept {
+    const char* const at = Entry();
+    assert(at != nullptr && entry::TypeOf(at) == ValueType::kString);
+    return {entry::EncodingOf(at), at + ValueOffset(at)};
+  }
+  // As entry::ValueOffset, which the key's size makes shorter.
+  [[nodiscard]] size_t ValueOffset(const char* at) const noexcept {
+    if (key_.size() >= entry::kSizeFollows) [[unlikely]]
+      return entry::ValueOffset(at);
+    return entry::kFixedBytes + (entry::HasTtl(at) ? entry::kTtlBytes : 0) + key_.size();
+  }
   // Tells observer and snapshot that the existing entry is about to change.
   void Announce() const noexcept;
   // Counts a change; `layout` when entries may have moved, which also drives resizing.

@@ -47,7 +47,7 @@ bool KeySlot::OverwriteSameSize(std::string_view bytes) noexcept {
   static_assert(static_cast<unsigned>(ValueType::kString) == 0 && static_cast<unsigned>(StringEncoding::kInline) == 0);
   char* const at = Entry();
   if (at == nullptr || entry::Meta(at) != kPlainInline || bytes.size() >= kShortInlineBytes) return false;
-  char* const value = at + entry::ValueOffset(at);
+  char* const value = at + ValueOffset(at);
   if (static_cast<uint8_t>(*value) != bytes.size()) return false;
   Announce();
   CopyShort(value + 1, bytes.data(), bytes.size());

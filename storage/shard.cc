@@ -49,24 +49,29 @@ void Shard::Unlock() noexcept CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
 
 KeySlot Shard::Find(uint32_t db, KeyHash hash, std::string_view key, const AccessContext& context) noexcept {
   KeySlot slot(*this, layout_version_, db, hash, key, context);
-  slot.Relocate();
+  slot.Locate();
   char* const at = slot.entry_;
   if (at == nullptr) return slot;
   if (entry::HasTtl(at) && entry::ExpireAt(at) <= context.now_ms && context.expired != ExpiredKeys::kShow)
       [[unlikely]] {
-    const bool room = !store_->IsUnsaved(*slot.head_) || store_->CanSave();
-    if (context.expired == ExpiredKeys::kErase && room) {
-      EraseExpired(db, *slot.table_, *slot.head_, *slot.bucket_, slot.slot_, context);
-      store_->ReportMapped();
-      slot.Relocate();
-    } else {
-      slot.hidden_ = true;
-      slot.entry_ = nullptr;
-    }
+    PassExpired(slot);
     return slot;
   }
   if (context.touch) entry::SetAccess(at, recency::Touched(entry::Access(at), context));
   return slot;
+}
+
+void Shard::PassExpired(KeySlot& slot) noexcept {
+  const AccessContext& context = *slot.context_;
+  const bool room = !store_->IsUnsaved(*slot.head_) || store_->CanSave();
+  if (context.expired == ExpiredKeys::kErase && room) {
+    EraseExpired(slot.db_, *slot.table_, *slot.head_, *slot.bucket_, slot.slot_, context);
+    store_->ReportMapped();
+    slot.Relocate();
+  } else {
+    slot.hidden_ = true;
+    slot.entry_ = nullptr;
+  }
 }
 
 void Shard::EraseExpired(uint32_t db, Table& table, Bucket& head, Bucket& bucket, uint32_t slot,

@@ -118,6 +118,8 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
   // The key of a hash the index names; empty when the index is wrong.
   [[nodiscard]] std::string FindDueHash(const FieldDeadlines::Due& due) const;
   void CountChange() noexcept { change_count_.Add(1); }
+  // Makes the slot of a key whose deadline has passed one of a missing key.
+  void PassExpired(KeySlot& slot) noexcept;
   void EraseExpired(uint32_t db, Table& table, Bucket& head, Bucket& bucket, uint32_t slot,
                     const AccessContext& context) noexcept;
   // Erases what is due in a chain, at most `keys_left`; answers the earliest deadline that stays.
@@ -139,6 +141,23 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
   uint32_t defrag_db_ = 0;
   uint64_t defrag_position_ = 0;
 };
+
+inline void KeySlot::Locate() const noexcept {
+  ShardStore& own = *shard_->store_;
+  version_ = shard_->layout_version_;
+  head_ = nullptr;
+  bucket_ = nullptr;
+  entry_ = nullptr;
+  table_ = own.FindTable(db_);
+  if (table_ == nullptr) [[unlikely]]
+    return;
+  const Table::Found found = table_->Find(hash_, [this](const char* at) { return entry::KeyEquals(at, key_); });
+  head_ = found.head;
+  if (found.bucket == nullptr) return;
+  bucket_ = found.bucket;
+  slot_ = found.slot;
+  if (!hidden_) entry_ = own.heap().Address(found.bucket->refs[found.slot]);
+}
 
 // Holds one shard's lock for a scope; the thread holds no other.
 class CACHENODE_SCOPED_CAPABILITY ShardGuard {

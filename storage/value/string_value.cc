@@ -81,7 +81,7 @@ int64_t StringView::ReadInt() const noexcept {
   }
 }
 
-std::string_view StringView::Read(StringScratch& scratch) const noexcept {
+std::string_view StringView::ReadOther(StringScratch& scratch) const noexcept {
   if (IsInt()) {
     const char* end = FormatInt64(ReadInt(), scratch.text.data());
     return {scratch.text.data(), static_cast<size_t>(end - scratch.text.data())};

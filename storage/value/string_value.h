@@ -22,6 +22,9 @@ struct StringScratch {
   std::array<char, kIntegerCharsMax> text;
 };
 
+// Inline strings below this have one byte of length.
+inline constexpr size_t kShortInlineBytes = 128;
+
 // Strings up to this many bytes are reported as embstr, longer ones as raw.
 inline constexpr size_t kEmbeddedStringBytesMax = 44;
 
@@ -34,7 +37,14 @@ class StringView {
   [[nodiscard]] bool IsInt() const noexcept { return encoding_ >= StringEncoding::kInt8; }
   [[nodiscard]] bool IsBlock() const noexcept { return encoding_ == StringEncoding::kBlock; }
   // The bytes; integers are written into `scratch`.
-  [[nodiscard]] std::string_view Read(StringScratch& scratch) const noexcept;
+  [[nodiscard]] std::string_view Read(StringScratch& scratch) const noexcept {
+    // Most strings lie in the entry behind one byte of length.
+    const bool is_inline = encoding_ <= StringEncoding::kInlineRaw;
+    const auto size_bytes = static_cast<uint8_t>(*value_);
+    if (is_inline && size_bytes < kShortInlineBytes) [[likely]]
+      return {value_ + 1, size_bytes};
+    return ReadOther(scratch);
+  }
   // Length in bytes, without formatting integers.
   [[nodiscard]] size_t SizeBytes() const noexcept;
   // The number, when the string is a canonical decimal int64 however it is stored.
@@ -45,6 +55,7 @@ class StringView {
   [[nodiscard]] std::string_view EncodingName() const noexcept;
 
  private:
+  [[nodiscard]] std::string_view ReadOther(StringScratch& scratch) const noexcept;
   [[nodiscard]] int64_t ReadInt() const noexcept;
 
   StringEncoding encoding_;
@@ -60,7 +71,6 @@ void StoreInt(StringEncoding encoding, int64_t number, char* value) noexcept;
 
 // An inline string is its length (1-2 bytes: 7 bits each, the first with the high bit when two) and its bytes.
 inline constexpr size_t kInlineStringBytesMax = (size_t{1} << 14) - 1;
-inline constexpr size_t kShortInlineBytes = 128;  // Shorter ones have one byte of length.
 [[nodiscard]] inline size_t InlineHeaderBytes(size_t size_bytes) noexcept {
   return size_bytes < kShortInlineBytes ? 1 : 2;
 }
