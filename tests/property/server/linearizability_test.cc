@@ -1,14 +1,18 @@
 // Clients on several workers do things to the same few keys at once; what they saw must have an order.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <barrier>
+#include <chrono>
+#include <mutex>
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "protocol/resp_reader.h"
+#include "server/blocking/wait_table.h"
 #include "tests/support/property.h"
 #include "tests/support/server/history.h"
 #include "tests/support/server/test_node.h"
@@ -78,6 +82,42 @@ std::string Transfer(Client& client, const HistoryOperation& operation) {
   return client.Call({"exec"});
 }
 
+// Runs `body`, to which k1, k2 and v are the operation's keys and value, with as many of its keys declared as it says.
+std::string RunScript(Client& client, const HistoryOperation& operation, const std::string& kind,
+                      const std::string& body) {
+  static const std::string kArguments =
+      "local all = {} for _, key in ipairs(KEYS) do all[#all + 1] = key end "
+      "for _, word in ipairs(ARGV) do all[#all + 1] = word end local k1, k2, v = unpack(all) ";
+  return client.Call({"eval", kArguments + body, std::to_string(operation.declared), Name(kind, operation.thing),
+                      Name(kind, 1 - operation.thing), std::to_string(operation.value)});
+}
+
+std::string PerformByScript(Client& client, const HistoryOperation& operation) {
+  if (operation.kind == Kind::kScriptTransfer) {
+    return RunScript(client, operation, "c",
+                     "local first = redis.call('decrby', k1, v) return {first, redis.call('incrby', k2, v)}");
+  }
+  if (operation.kind == Kind::kScriptExchange) {
+    return RunScript(client, operation, "{r}",
+                     "local old = redis.call('get', k1) redis.call('set', k1, v) return old or '0'");
+  }
+  return RunScript(client, operation, "l",
+                   "local first = redis.call('rpush', k1, v) return {first, redis.call('rpush', k2, v)}");
+}
+
+// Half a second of the node's clock, which stands still until every client waits (Alarm).
+std::string PerformWaiting(Client& client, const HistoryOperation& operation) {
+  const std::string own = Name("l", operation.thing);
+  const std::string other = Name("l", 1 - operation.thing);
+  if (operation.kind == Kind::kBlockingPop) return client.Call({"blpop", own, "0.5"});
+  if (operation.kind == Kind::kBlockingPopAny) return client.Call({"blpop", own, other, "0.5"});
+  return client.Call({"blmove", own, other, "left", "right", "0.5"});
+}
+
+bool Waits(Kind kind) {
+  return kind == Kind::kBlockingPop || kind == Kind::kBlockingPopAny || kind == Kind::kBlockingMove;
+}
+
 std::string Perform(Client& client, HistoryOperation& operation) {
   const size_t thing = operation.thing;
   const std::string value = std::to_string(operation.value);
@@ -108,8 +148,18 @@ std::string Perform(Client& client, HistoryOperation& operation) {
       return client.Call({"srem", Name("s", thing), value});
     case Kind::kCount:
       return client.Call({"scard", Name("s", thing)});
+    case Kind::kScriptTransfer:
+    case Kind::kScriptExchange:
+    case Kind::kScriptPushBoth:
+      return PerformByScript(client, operation);
+    case Kind::kBlockingPop:
+    case Kind::kBlockingPopAny:
+    case Kind::kBlockingMove:
+      return PerformWaiting(client, operation);
     case Kind::kFlush:
       return client.Call({"flushall"});
+    case Kind::kFoundNothing:
+      break;  // Never drawn.
   }
   return {};
 }
@@ -117,8 +167,9 @@ std::string Perform(Client& client, HistoryOperation& operation) {
 HistoryOperation Draw(std::mt19937_64& random, size_t client) {
   HistoryOperation operation;
   // A flush is rare, else nothing would be there to disagree about.
-  const auto kind = random() % 57;
-  operation.kind = kind == 56 ? Kind::kFlush : static_cast<Kind>(kind % static_cast<uint64_t>(Kind::kFlush));
+  const auto kind = random() % 77;
+  operation.kind = kind == 76 ? Kind::kFlush : static_cast<Kind>(kind % static_cast<uint64_t>(Kind::kFlush));
+  operation.declared = random() % 3;
   operation.thing = random() % HistoryState::kThings;
   operation.value = static_cast<int64_t>(random() % 20);
   operation.client = client;
@@ -142,49 +193,162 @@ HistoryState ReadState(Client& client) {
   return state;
 }
 
+// Moves the node's clock when every client either waits for an element or has finished its round: nothing else can end
+// such a wait then. A wait that ends for another reason, or not at all, is what this is to find.
+class Alarm {
+ public:
+  explicit Alarm(TestNode& node, std::atomic<uint64_t>& moment)
+      : node_(node), moment_(moment), thread_([this] { Run(); }) {}
+  ~Alarm() {
+    done_.store(true);
+    busy_.fetch_add(1);  // Another number than the thread may wait to see change.
+    busy_.notify_all();
+    thread_.join();
+  }
+  Alarm(const Alarm&) = delete;
+  Alarm& operator=(const Alarm&) = delete;
+
+  // All clients are at work; nobody waits.
+  void BeginRound() {
+    {
+      const std::lock_guard<std::mutex> guard(mutex_);
+      rings_.clear();
+    }
+    busy_.store(kClients);
+    busy_.notify_all();
+  }
+  void Rest() {
+    if (busy_.fetch_sub(1) == 1) busy_.notify_all();
+  }
+  void Work() { busy_.fetch_add(1); }
+  // A wait that began after `begin` and ended by its time ended after this moment.
+  uint64_t FirstRingAfter(uint64_t begin) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    const auto found =
+        std::find_if(rings_.begin(), rings_.end(), [begin](const Moved& ring) { return ring.end > begin; });
+    return found == rings_.end() ? UINT64_MAX : std::max(found->begin, begin);
+  }
+
+ private:
+  struct Moved {
+    uint64_t begin;
+    uint64_t end;
+  };
+
+  void Run() {
+    while (!done_.load()) {
+      const size_t busy = busy_.load();
+      if (busy != 0) {
+        busy_.wait(busy);
+        continue;
+      }
+      Ring();
+    }
+  }
+
+  void Ring() {
+    {
+      const std::lock_guard<std::mutex> guard(mutex_);
+      const uint64_t begin = moment_.fetch_add(1);
+      node_.clock.Advance(std::chrono::seconds(1));
+      rings_.push_back({begin, moment_.fetch_add(1)});
+    }
+    for (uint32_t index = 0; index < kWorkers; ++index) {
+      node_.RunOn(index, [this, index](Worker&) { node_.parts.waits->ExpireDue(index, node_.clock.NowUs() / 1000); });
+    }
+  }
+
+  TestNode& node_;
+  std::atomic<uint64_t>& moment_;
+  std::atomic<size_t> busy_{kClients};  // Clients that neither wait nor have finished.
+  std::atomic<bool> done_{false};
+  std::mutex mutex_;
+  std::vector<Moved> rings_;  // Of this round, between which two moments the clock moved.
+  std::thread thread_;
+};
+
+// Eight clients in rounds. Between two rounds nothing runs: the state is what all operations of the round left.
+class Clients {
+ public:
+  explicit Clients(TestNode& node) : node_(node), reader_(node, 0), alarm_(node, moment_), performed_(kClients) {}
+
+  void Run(size_t rounds) {
+    std::barrier round_end(static_cast<std::ptrdiff_t>(kClients), [this]() noexcept { CheckRound(); });
+    std::vector<std::thread> threads;
+    for (size_t id = 0; id < kClients; ++id) {
+      threads.emplace_back([&, id] {
+        Client client(node_, static_cast<uint32_t>(id % kWorkers));
+        std::mt19937_64 random(PropertySeed() * kClients + id);
+        for (size_t round = 0; round < rounds; ++round) {
+          performed_[id].clear();
+          for (size_t i = 0; i < kOperationsPerRound && !failed_.load(); ++i) Step(client, Draw(random, id));
+          alarm_.Rest();
+          round_end.arrive_and_wait();
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    RecordProperty("operations", static_cast<int>(operations_));
+    RecordProperty("waits", static_cast<int>(waits_));
+    RecordProperty("waits_in_vain", static_cast<int>(waits_in_vain_));
+  }
+
+ private:
+  static void RecordProperty(const char* name, int count) { testing::Test::RecordProperty(name, count); }
+
+  void Step(Client& client, HistoryOperation operation) {
+    const bool waits = Waits(operation.kind);
+    operation.begin = moment_.fetch_add(1);
+    if (waits) alarm_.Rest();
+    operation.reply = Perform(client, operation);
+    if (waits) alarm_.Work();
+    operation.end = moment_.fetch_add(1);
+    std::vector<HistoryOperation>& performed = performed_[operation.client];
+    performed.push_back(operation);
+    if (!waits || operation.reply != "*-1") return;
+    // It found nothing when it came, and there was nothing either when its time was up.
+    operation.seen = operation.kind == Kind::kBlockingPopAny ? 1 : 0;
+    operation.kind = Kind::kFoundNothing;
+    operation.begin = alarm_.FirstRingAfter(operation.begin);
+    performed.push_back(operation);
+  }
+
+  void CheckRound() noexcept {
+    if (failed_.load()) return;
+    std::vector<HistoryOperation> history;
+    for (const auto& operations : performed_) history.insert(history.end(), operations.begin(), operations.end());
+    for (const HistoryOperation& operation : history) {
+      const bool is_end_of_wait = operation.kind == Kind::kFoundNothing;
+      if (!is_end_of_wait) ++operations_;
+      if (Waits(operation.kind)) ++waits_;
+      if (is_end_of_wait) ++waits_in_vain_;
+    }
+    const HistoryState after = ReadState(reader_);
+    std::string why;
+    if (!IsLinearizable(before_, history, after, why)) {
+      ADD_FAILURE() << why;
+      failed_.store(true);
+    }
+    before_ = after;
+    alarm_.BeginRound();
+  }
+
+  TestNode& node_;
+  std::atomic<uint64_t> moment_{0};
+  std::atomic<bool> failed_{false};
+  Client reader_;
+  Alarm alarm_;
+  HistoryState before_;
+  std::vector<std::vector<HistoryOperation>> performed_;  // Each by its client's thread, all between rounds.
+  uint64_t operations_ = 0;
+  uint64_t waits_ = 0;
+  uint64_t waits_in_vain_ = 0;
+};
+
 TEST(Linearizability, WhatClientsSawHasAnOrder) {
   SCOPED_TRACE(PropertyTrace());
   TestNode node({}, kWorkers);
-  Client reader(node, 0);
-  HistoryState before;
-  std::vector<std::vector<HistoryOperation>> performed(kClients);
-  std::atomic<uint64_t> moment{0};
-  std::atomic<bool> failed{false};
-  const size_t rounds = PropertyRounds(kRounds);
-
-  // Between two rounds nothing runs: the state is what all operations of the round left.
-  const auto check = [&]() noexcept {
-    if (failed.load()) return;
-    std::vector<HistoryOperation> history;
-    for (const auto& operations : performed) history.insert(history.end(), operations.begin(), operations.end());
-    const HistoryState after = ReadState(reader);
-    std::string why;
-    if (!IsLinearizable(before, history, after, why)) {
-      ADD_FAILURE() << why;
-      failed.store(true);
-    }
-    before = after;
-  };
-  std::barrier round_end(static_cast<std::ptrdiff_t>(kClients), check);
-  std::vector<std::thread> threads;
-  for (size_t id = 0; id < kClients; ++id) {
-    threads.emplace_back([&, id] {
-      Client client(node, static_cast<uint32_t>(id % kWorkers));
-      std::mt19937_64 random(PropertySeed() * kClients + id);
-      for (size_t round = 0; round < rounds; ++round) {
-        performed[id].clear();
-        for (size_t i = 0; i < kOperationsPerRound && !failed.load(); ++i) {
-          HistoryOperation operation = Draw(random, id);
-          operation.begin = moment.fetch_add(1);
-          operation.reply = Perform(client, operation);
-          operation.end = moment.fetch_add(1);
-          performed[id].push_back(std::move(operation));
-        }
-        round_end.arrive_and_wait();
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
+  Clients(node).Run(PropertyRounds(kRounds));
 }
 
 // The checker itself: it must find what is wrong.
@@ -219,6 +383,21 @@ TEST(HistoryChecker, SeesALostUpdateAStaleReadAndAReversedOrder) {
   EXPECT_FALSE(
       IsLinearizable({}, {write, Of(Kind::kGet, 1, 2, 3, 0, "$'5'"), Of(Kind::kGet, 1, 4, 6, 0, "$'0'")}, five, why));
   EXPECT_NE(why.find("client 1 [4, 6] get 0 0 -> $'0'"), std::string::npos) << why;
+}
+
+TEST(HistoryChecker, SeesAWaitThatNobodyEnded) {
+  std::string why;
+  HistoryState seven;
+  seven.lists[0] = {7};
+  const auto push = Of(Kind::kPush, 0, 3, 4, 7, ":1");
+  const auto wait = Of(Kind::kBlockingPop, 1, 1, 9, 0, "*-1");
+  const auto ended_at = [](uint64_t moment) { return Of(Kind::kFoundNothing, 1, moment, 9, 0, "*-1"); };
+  EXPECT_TRUE(IsLinearizable({}, {push, wait, ended_at(2)}, seven, why));
+  EXPECT_FALSE(IsLinearizable({}, {push, wait, ended_at(6)}, seven, why));
+  EXPECT_TRUE(IsLinearizable({}, {push, Of(Kind::kBlockingPop, 1, 1, 9, 0, "*2[$'l0' $'7']")}, {}, why));
+  // Two of them do not get one element, and the other list's comes second.
+  const auto any = Of(Kind::kBlockingPopAny, 2, 5, 6, 0, "*2[$'l1' $'7']");
+  EXPECT_FALSE(IsLinearizable({}, {push, any}, {}, why));
 }
 
 }  // namespace

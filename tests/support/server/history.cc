@@ -3,15 +3,34 @@
 #include <algorithm>
 #include <limits>
 #include <unordered_set>
+#include <utility>
 
 namespace cachenode {
 namespace {
 
 using Kind = HistoryOperation::Kind;
 
-constexpr std::string_view kNames[] = {"set",       "get",      "get-both", "set-both", "compare-and-set",
-                                       "increment", "transfer", "push",     "pop",      "move",
-                                       "add",       "remove",   "count",    "flush"};
+constexpr std::string_view kNames[] = {"set",
+                                       "get",
+                                       "get-both",
+                                       "set-both",
+                                       "compare-and-set",
+                                       "increment",
+                                       "transfer",
+                                       "push",
+                                       "pop",
+                                       "move",
+                                       "add",
+                                       "remove",
+                                       "count",
+                                       "transfer by script",
+                                       "exchange by script",
+                                       "push to both by script",
+                                       "blocking pop",
+                                       "blocking pop of any",
+                                       "blocking move",
+                                       "flush",
+                                       "found nothing"};
 
 std::string Integer(int64_t value) { return ":" + std::to_string(value); }
 std::string Bulk(int64_t value) { return "$'" + std::to_string(value) + "'"; }
@@ -23,13 +42,37 @@ std::string PopFrom(std::vector<int64_t>& list, std::string_view null) {
   return reply;
 }
 
-std::string Move(HistoryState& state, size_t from) {
+std::string Move(HistoryState& state, size_t from, std::string_view null) {
   std::vector<int64_t>& source = state.lists[from];
-  if (source.empty()) return "$-1";
+  if (source.empty()) return std::string(null);
   const int64_t value = source.front();
   source.erase(source.begin());
   state.lists[1 - from].push_back(value);
   return Bulk(value);
+}
+
+std::string Pair(const std::string& first, const std::string& second) { return "*2[" + first + " " + second + "]"; }
+
+std::string Transfer(HistoryState& state, size_t from, int64_t value) {
+  state.counters[from] -= value;
+  state.counters[1 - from] += value;
+  return Pair(Integer(state.counters[from]), Integer(state.counters[1 - from]));
+}
+
+std::string Push(std::vector<int64_t>& list, int64_t value) {
+  list.push_back(value);
+  return Integer(static_cast<int64_t>(list.size()));
+}
+
+std::string PopWithName(HistoryState& state, size_t thing) {
+  std::vector<int64_t>& list = state.lists[thing];
+  return list.empty() ? "*-1" : Pair("$'l" + std::to_string(thing) + "'", PopFrom(list, {}));
+}
+
+// Of two lists that one script pushed to, the one it pushed to first serves who waited for both, so either may.
+std::string PopFromAny(HistoryState& state, size_t thing, const std::string& reply) {
+  if (reply == "*-1") return state.lists[thing].empty() && state.lists[1 - thing].empty() ? reply : "something";
+  return PopWithName(state, reply.starts_with("*2[$'l" + std::to_string(thing)) ? thing : 1 - thing);
 }
 
 std::string ChangeMember(uint32_t& set, int64_t member, bool add) {
@@ -111,7 +154,7 @@ std::string ApplyToModel(HistoryState& state, const HistoryOperation& operation)
     case Kind::kGet:
       return Bulk(state.registers[thing]);
     case Kind::kGetBoth:
-      return "*2[" + Bulk(state.registers[0]) + " " + Bulk(state.registers[1]) + "]";
+      return Pair(Bulk(state.registers[0]), Bulk(state.registers[1]));
     case Kind::kSetBoth:
       state.registers[0] = state.registers[1] = operation.value;
       return "+OK";
@@ -125,24 +168,36 @@ std::string ApplyToModel(HistoryState& state, const HistoryOperation& operation)
       state.counters[thing] += operation.value;
       return Integer(state.counters[thing]);
     case Kind::kTransfer:
-      state.counters[thing] -= operation.value;
-      state.counters[other] += operation.value;
-      return "*2[" + Integer(state.counters[thing]) + " " + Integer(state.counters[other]) + "]";
+    case Kind::kScriptTransfer:
+      return Transfer(state, thing, operation.value);
     case Kind::kPush:
-      state.lists[thing].push_back(operation.value);
-      return Integer(static_cast<int64_t>(state.lists[thing].size()));
+      return Push(state.lists[thing], operation.value);
     case Kind::kPop:
       return PopFrom(state.lists[thing], "$-1");
     case Kind::kMove:
-      return Move(state, thing);
+      return Move(state, thing, "$-1");
     case Kind::kAdd:
     case Kind::kRemove:
       return ChangeMember(state.sets[thing], operation.value, operation.kind == Kind::kAdd);
     case Kind::kCount:
       return Integer(__builtin_popcount(state.sets[thing]));
+    case Kind::kScriptExchange:
+      return Bulk(std::exchange(state.registers[thing], operation.value));
+    case Kind::kScriptPushBoth: {
+      const std::string first = Push(state.lists[thing], operation.value);
+      return Pair(first, Push(state.lists[other], operation.value));
+    }
+    case Kind::kBlockingPop:
+      return PopWithName(state, thing);
+    case Kind::kBlockingPopAny:
+      return PopFromAny(state, thing, operation.reply);
+    case Kind::kBlockingMove:
+      return Move(state, thing, "*-1");
     case Kind::kFlush:
       state = HistoryState();
       return "+OK";
+    case Kind::kFoundNothing:
+      return state.lists[thing].empty() && (operation.seen == 0 || state.lists[other].empty()) ? "*-1" : "something";
   }
   return {};
 }

@@ -45,12 +45,22 @@ struct HistoryOperation {
     kAdd,            // member `value` to set -> 1 when it was new
     kRemove,         // -> 1 when it was there
     kCount,          // -> members
-    kFlush,          // everything is empty -> +OK
+    // Scripts; some declare all keys they use, some one of two, some none.
+    kScriptTransfer,  // as kTransfer
+    kScriptExchange,  // register = value -> what it was
+    kScriptPushBoth,  // value to the tails of both lists -> new lengths
+    // They wait for an element; null when none came until the test moved its clock.
+    kBlockingPop,     // head of list -> its name and the value, or null
+    kBlockingPopAny,  // of this list, else of the other
+    kBlockingMove,    // as kMove
+    kFlush,           // everything is empty -> +OK
+    kFoundNothing,    // The second half of a wait that ended with null: the lists it waited for are empty -> null
   };
   Kind kind = Kind::kGet;
   size_t thing = 0;
   int64_t value = 0;
-  int64_t seen = 0;
+  int64_t seen = 0;     // By kCompareAndSet; by kFoundNothing: 1 when it waited for both lists.
+  size_t declared = 0;  // Of a script's keys.
   size_t client = 0;
   uint64_t begin = 0;
   uint64_t end = 0;
