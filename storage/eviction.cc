@@ -131,6 +131,7 @@ Evictor::Fate Evictor::Settle(const Search& search, const CandidatePool::Candida
     if (slot.Exists()) fate = judge(shard, hash, slot);
     if (fate == Fate::kErased) {
       slot.Erase();
+      shard.PublishMappedBytes();  // Else small keys of many shards go, and nothing seems to be gained.
       if (search.context.observer != nullptr) search.context.observer->OnEvicted(candidate.db, candidate.key);
     }
   }

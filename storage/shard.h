@@ -106,6 +106,8 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
   // Hashes with fields that have a deadline.
   [[nodiscard]] uint64_t FieldExpiryCount(uint32_t db) const noexcept { return store_->field_deadlines().Count(db); }
   [[nodiscard]] MemoryFigures Memory() const noexcept { return store_->Memory(); }
+  // Brings Keyspace::MappedBytes up to date with this shard, for those who wait for it to fall.
+  void PublishMappedBytes() noexcept CACHENODE_REQUIRES(this) { store_->ReportMapped(true); }
   // Changes made to keys here since the start: "dirty" for save points.
   [[nodiscard]] uint64_t ChangeCount() const noexcept { return change_count_.Get(); }
 

@@ -154,6 +154,27 @@ TEST_F(EvictionTest, OneVolatileKeyAmongManyIsFoundAtOnce) {
   EXPECT_EQ(keyspace_.KeyCount(0), 300'000U);
 }
 
+TEST_F(EvictionTest, EveryEvictionCountsAtOnceWithThreadsToo) {
+  KeyspaceOptions options;
+  options.threaded = true;
+  Keyspace keyspace(options);
+  for (int i = 0; i < 5000; ++i) {
+    const std::string key = "key:" + std::to_string(i);
+    Shard& shard = keyspace.ShardOf(Keyspace::Hash(key));
+    const ShardGuard guard(shard);
+    ASSERT_TRUE(shard.Find(0, Keyspace::Hash(key), key, context_).WriteString("value", Expiry::kClear).ok());
+  }
+  // What a shard had not told of yet may come with its first eviction: after a few of each, every one shows.
+  for (int i = 0; i < 1500; ++i)
+    ASSERT_EQ(evictor_.EvictOne(keyspace, {EvictionPolicy::kAllKeysRandom, 5}, context_, random_), Evicted::kOne);
+  const uint64_t before = keyspace.MappedBytes();
+  constexpr uint64_t kEvictions = 200;
+  for (uint64_t i = 0; i < kEvictions; ++i) {
+    ASSERT_EQ(evictor_.EvictOne(keyspace, {EvictionPolicy::kAllKeysRandom, 5}, context_, random_), Evicted::kOne);
+  }
+  EXPECT_LE(keyspace.MappedBytes() + kEvictions * std::string("key:1value").size(), before);
+}
+
 TEST_F(EvictionTest, ObserverIsToldAndLockedShardsAreLeftAlone) {
   class Recorder final : public KeyObserver {
    public:
