@@ -1,6 +1,7 @@
 """Disks that are full, read-only or gone while SAVE, BGSAVE and SNAPSHOT CREATE want to write: the last good files stay,
 writes stop as Redis stops them, the log says why, and everything goes on once the disk is there again."""
 
+import contextlib
 import os
 import subprocess
 
@@ -36,13 +37,13 @@ class DiskCase(SnapshotCase):
         return self.start("--save", "3600 1000000", "--dir", self.disk, *more)
 
     def files(self):
-        """Everything on the disk but the catalogue's lock, by path."""
+        """Everything on the disk but the catalogue's lock, by path. What goes meanwhile is not there."""
         found = {}
         for folder, _, names in os.walk(self.disk):
             for name in names:
                 if name not in (".lock", "ballast"):
                     path = os.path.join(folder, name)
-                    with open(path, "rb") as file:
+                    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
                         found[os.path.relpath(path, self.disk)] = file.read()
         return found
 
