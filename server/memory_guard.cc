@@ -9,6 +9,7 @@
 #include "server/persistence_service.h"
 #include "server/stats/latency_monitor.h"
 #include "server/stats/stats_hub.h"
+#include "server/tracking/client_tracking.h"
 #include "storage/base/clock.h"
 #include "storage/base/cycle_clock.h"
 #include "storage/base/memory.h"
@@ -109,6 +110,7 @@ MemoryGuard::Outcome MemoryGuard::Evict(CommandContext& context, uint64_t limit_
   if (options.policy == EvictionPolicy::kNoEviction) return Outcome::kNothingToEvict;
   const uint64_t begin = CycleClock::Ticks();
   Outcome outcome = Outcome::kBehind;
+  if (parts_.tracking != nullptr) parts_.tracking->BeginEviction(context.worker_index());
   for (uint32_t evicted = 0; outcome == Outcome::kBehind;) {
     const Evicted result = evictor_.EvictOne(*parts_.keyspace, options, context.access(), context.random());
     if (result == Evicted::kNothing) outcome = Outcome::kNothingToEvict;
@@ -117,6 +119,7 @@ MemoryGuard::Outcome MemoryGuard::Evict(CommandContext& context, uint64_t limit_
     if (++evicted % kEvictionsPerLook != 0 || time_us == UINT64_MAX) continue;
     if (CycleClock::ToMicroseconds(CycleClock::Ticks() - begin) >= time_us) break;
   }
+  if (parts_.tracking != nullptr) parts_.tracking->EndEviction(context.worker_index());
   const uint64_t spent_us = CycleClock::ToMicroseconds(CycleClock::Ticks() - begin);
   const int64_t threshold_ms = config.latency_monitor_threshold;
   if (threshold_ms > 0 && parts_.latency != nullptr && spent_us >= static_cast<uint64_t>(threshold_ms) * 1000) {

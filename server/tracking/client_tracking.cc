@@ -186,7 +186,21 @@ void ClientTracking::BeforeKeyChange(const KeyPlace& place) {
   }
   if (keys_.KeyCount() == 0) return;
   const uint32_t shard = parts_.keyspace->ShardIndexOf(Keyspace::Hash(place.key));
+  PerWorker& worker = workers_[place.worker_index];
+  if (worker.is_evicting) {
+    if (auto taken = keys_.TakeEntry(shard, place.key)) worker.evicted.push_back(*std::move(taken));
+    return;
+  }
   TellReaders(place.worker_index, keys_.Take(shard, place.key), place.key, place.client);
+}
+
+// The node took the keys away: no client counts as the one that changed them.
+void ClientTracking::EndEviction(uint32_t worker_index) {
+  PerWorker& worker = workers_[worker_index];
+  worker.is_evicting = false;
+  for (const auto& [key, readers] : std::exchange(worker.evicted, {})) {
+    TellReaders(worker_index, readers, key, nullptr);
+  }
 }
 
 // The node took the key away, not the client whose request came upon it: that one is told too.

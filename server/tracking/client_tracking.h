@@ -71,6 +71,13 @@ class ClientTracking final : public KeyEventListener, public SessionListener {
   // Their shards are locked.
   void RememberDeclaredKeys(const Session& reader, Args declared);
 
+  // --- Eviction ---
+
+  // While a worker evicts, readers of evicted keys are told nothing: what they are told takes memory, for which more
+  // keys would have to go, until none is left. They are told at the end. Holding no shard lock.
+  void BeginEviction(uint32_t worker_index) { workers_[worker_index].is_evicting = true; }
+  void EndEviction(uint32_t worker_index);
+
   // --- The turn of a worker ---
 
   // Holding no shard lock. `keys_max`: tracking-table-max-keys, 0 for no limit.
@@ -111,6 +118,8 @@ class ClientTracking final : public KeyEventListener, public SessionListener {
     Notices behind_reply;          // Of a receiver that is running.
     std::vector<Notices> letters;  // By the receiving worker.
     ChangedKeys changed;
+    std::vector<TrackedKeys::Entry> evicted;  // Whose readers have still to be told.
+    bool is_evicting = false;
     bool everything_changed = false;  // A database was emptied in this request.
     bool has_work = false;            // There are letters, or changed keys, or everything changed.
     uint64_t trim_effort = kTrimEffort;

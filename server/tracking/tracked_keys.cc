@@ -18,27 +18,29 @@ void TrackedKeys::Add(uint32_t shard, std::string_view key, uint64_t client) {
   items_.fetch_add(1, std::memory_order_relaxed);
 }
 
-void TrackedKeys::NoteTaken(const Clients& clients) {
+TrackedKeys::Entry TrackedKeys::Extract(Readers& readers, Readers::const_iterator place) {
+  auto node = readers.extract(place);
   keys_.fetch_sub(1, std::memory_order_relaxed);
-  items_.fetch_sub(clients.size(), std::memory_order_relaxed);
+  items_.fetch_sub(node.mapped().size(), std::memory_order_relaxed);
+  return {std::move(node.key()), std::move(node.mapped())};
 }
 
 TrackedKeys::Clients TrackedKeys::Take(uint32_t shard, std::string_view key) {
-  auto& readers = tables_[shard].readers;
-  const auto found = readers.find(key);
-  if (found == readers.end()) return {};
-  Clients clients = std::move(found->second);
-  readers.erase(found);
-  NoteTaken(clients);
-  return clients;
+  std::optional<Entry> taken = TakeEntry(shard, key);
+  return taken ? std::move(taken->second) : Clients{};
 }
 
-std::optional<std::pair<std::string, TrackedKeys::Clients>> TrackedKeys::TakeAny(uint32_t shard) {
-  auto& readers = tables_[shard].readers;
+std::optional<TrackedKeys::Entry> TrackedKeys::TakeEntry(uint32_t shard, std::string_view key) {
+  Readers& readers = tables_[shard].readers;
+  const auto found = readers.find(key);
+  if (found == readers.end()) return std::nullopt;
+  return Extract(readers, found);
+}
+
+std::optional<TrackedKeys::Entry> TrackedKeys::TakeAny(uint32_t shard) {
+  Readers& readers = tables_[shard].readers;
   if (readers.empty()) return std::nullopt;
-  auto node = readers.extract(readers.begin());
-  NoteTaken(node.mapped());
-  return std::make_pair(std::move(node.key()), std::move(node.mapped()));
+  return Extract(readers, readers.begin());
 }
 
 void TrackedKeys::Clear() {

@@ -22,6 +22,7 @@ class TrackedKeys {
  public:
   // Ids in ascending order.
   using Clients = std::vector<uint64_t>;
+  using Entry = std::pair<std::string, Clients>;
 
   explicit TrackedKeys(uint32_t shard_count) : tables_(shard_count) {}
   TrackedKeys(const TrackedKeys&) = delete;
@@ -31,8 +32,10 @@ class TrackedKeys {
   void Add(uint32_t shard, std::string_view key, uint64_t client);
   // Forgets `key` and answers who had read it.
   [[nodiscard]] Clients Take(uint32_t shard, std::string_view key);
+  // The same with the key as it was kept here, so that nothing is allocated. Nothing when nobody had read it.
+  [[nodiscard]] std::optional<Entry> TakeEntry(uint32_t shard, std::string_view key);
   // Forgets some key of the shard and answers it; nothing when there is none.
-  [[nodiscard]] std::optional<std::pair<std::string, Clients>> TakeAny(uint32_t shard);
+  [[nodiscard]] std::optional<Entry> TakeAny(uint32_t shard);
   void Clear();
 
   [[nodiscard]] uint32_t shard_count() const { return static_cast<uint32_t>(tables_.size()); }
@@ -45,11 +48,12 @@ class TrackedKeys {
     using is_transparent = void;
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
   };
+  using Readers = std::unordered_map<std::string, Clients, Hash, std::equal_to<>>;
   struct alignas(64) Table {
-    std::unordered_map<std::string, Clients, Hash, std::equal_to<>> readers;
+    Readers readers;
   };
 
-  void NoteTaken(const Clients& clients);
+  [[nodiscard]] Entry Extract(Readers& readers, Readers::const_iterator place);
 
   std::vector<Table> tables_;
   std::atomic<uint64_t> keys_{0};

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "server/stats/stats_hub.h"
 #include "tests/support/server/command_harness.h"
@@ -40,6 +41,35 @@ TEST(MemoryGuard, AValueInThePagesOfTheKeyspaceCountsAtOnceToo) {
   }
   EXPECT_TRUE(reply.starts_with("-OOM")) << reply;
   EXPECT_GT(stored, 1000);
+}
+
+TEST(MemoryGuard, WhatReadersAreToldOfEvictedKeysEvictsNoMoreKeys) {
+  CommandHarness redis;
+  EXPECT_EQ(redis.Run("config set maxmemory-policy allkeys-random maxmemory-eviction-tenacity 100"), "+OK");
+  std::vector<Session*> readers;
+  for (int i = 0; i < 10; ++i) {
+    readers.push_back(&redis.Connect());
+    readers.back()->resp_version = 3;
+    EXPECT_EQ(redis.RunAs(*readers.back(), "client tracking on"), "+OK");
+  }
+  constexpr int kKeys = 300;
+  for (int i = 0; i < kKeys; ++i) {
+    const std::string key = std::to_string(i) + std::string(1000, 'x');
+    redis.RunRaw(redis.session(), {"set", key, "x"});
+    for (Session* reader : readers) redis.RunRaw(*reader, {"get", key});
+  }
+  EXPECT_EQ(SetLimit(redis, MemoryGuard::UsedBytes(redis.parts()) - 40'000), "+OK");
+  const int left = std::stoi(redis.Run("dbsize").substr(1));
+  EXPECT_LT(left, kKeys);
+  EXPECT_GE(left, kKeys - 100);
+  const size_t evicted = static_cast<size_t>(kKeys - left);
+  for (Session* reader : readers) {
+    // Each was told of each key, in one message a key.
+    const std::string told = reader->replies.ToString();
+    size_t messages = 0;
+    for (size_t at = told.find("invalidate"); at != std::string::npos; at = told.find("invalidate", at + 1)) ++messages;
+    EXPECT_EQ(messages, evicted);
+  }
 }
 
 TEST(MemoryGuard, ALowerLimitHoldsFromTheNextRequestOn) {
