@@ -2,8 +2,10 @@
 // of its keys, the handler, the error, the books. One per worker; the dispatcher brings it requests.
 //
 // Two ways: Run looks at everything that can hold for a request; RunPlain takes nearly all of them, when none of it
-// does. Thread-safety: its worker's thread only. Invariants: exactly one reply per request that ended; locks are taken
-// before the handler and released after its reply
+// does.
+//
+// Thread-safety: its worker's thread only.
+// Invariants: exactly one reply per request that ended; locks are taken before the handler and released after its reply
 //   is written; nothing is waited for after a handler's first change.
 #pragma once
 

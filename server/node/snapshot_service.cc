@@ -544,9 +544,12 @@ Result<SnapshotService::Shown> SnapshotService::Find(std::string_view name) {
 }
 
 SnapshotServiceFigures SnapshotService::Figures() const {
-  const std::lock_guard<std::mutex> guard(mutex_);
-  SnapshotServiceFigures figures = figures_;
-  figures.jobs = jobs_;
+  SnapshotServiceFigures figures;
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    figures = figures_;
+    figures.jobs = jobs_;
+  }
   figures.exports = exporter_.Figures();
   return figures;
 }

@@ -21,8 +21,7 @@ namespace {
 constexpr size_t kCopyBytes = size_t{1} << 20;
 constexpr std::string_view kUsage =
     "usage: cachenode snapshot list|describe NAME|check NAME|create NAME|copy FROM TO|export NAME TARGET|delete NAME "
-    "[file] "
-    "[--directive value ...]\n";
+    "[file] [--directive value ...]\n";
 
 struct Request {
   std::vector<std::string> names;

@@ -1,13 +1,13 @@
 // Exports of snapshots that lie in the catalogue into an object store: the file is streamed into a multipart upload and
 // compared with its metadata on the way.
 //
-// Thread-safety: Prepare under the world lock, shared or exclusive; Run on a thread that may block; the rest by any.
+// Thread-safety: Prepare under the world lock, shared or exclusive; the work it gives on a thread that may block; the
+//   rest by any.
 // Memory: s3-parallel-parts times the part size and one block of the file, whatever the snapshot's size.
 // Limits: one at a time, besides an export of the running data set.
 // Errors: replies.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>

@@ -100,7 +100,7 @@ bool ScriptEngine::NeedsWorld(const Command& command, Args args) {
 }
 
 bool ScriptEngine::DeclaresNoWrites(const Command& command, Args args) {
-  const std::string_view name = command.full_name;
+  const std::string_view name = command.spec->name;  // Whatever a rename made of it.
   uint32_t flags = 0;
   if (name.starts_with("evalsha")) {
     const CachedScript* script = cache_.FindHash(args[1]);
