@@ -8,21 +8,16 @@ import subprocess
 import time
 
 from case import Settings
-from s3_stub import S3Stub
+from snapshot_export_test import ExportCase
 from snapshot_test import SnapshotCase, pairs
 
 ROUNDS = int(os.environ.get("CACHENODE_TEST_SCALE", "1")) * 6
 
 
-class KillDuringExport(SnapshotCase):
+class KillDuringExport(ExportCase):
     def setUp(self):
         super().setUp()
-        self.stub = S3Stub()
-        self.stub.__enter__()
-        self.addCleanup(self.stub.__exit__, None, None, None)
-        self.stub.buckets.add("bucket")
-        self.store = ("--s3-endpoint", self.stub.url, "--s3-region", "us-east-1", "--s3-access-key-id", "AKIDTEST",
-                      "--s3-secret-access-key", "secret/test+key", "--s3-parallel-parts", "2")
+        self.store += ["--s3-parallel-parts", "2"]
 
     def key_count(self, data):
         """Keys of an RDB file, every byte of which is checked."""
