@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "server/blocking/argument_copy.h"
+#include "server/blocking/direct_reply.h"
 #include "server/blocking/key_wait.h"
 #include "storage/shard_router.h"
 
@@ -63,6 +64,8 @@ struct BlockedClient {
   const Command* command = nullptr;
   ArgumentCopy arguments;
   std::unique_ptr<KeyWait> wait;  // Null: waits for time only.
+  // Shared with who serves the client. Null: other threads never do.
+  std::shared_ptr<DirectReply> direct_reply;
 
   // Any thread.
   std::atomic<bool> claimed{false};

@@ -1,5 +1,6 @@
 #include "server/blocking/wait_table.h"
 
+#include <cassert>
 #include <utility>
 
 #include "protocol/resp_writer.h"
@@ -66,6 +67,7 @@ void WaitTable::Enter(CommandContext& context, Request& request) {
   client.command = &context.command();
   client.wait = std::move(request.wait);
   client.deadline_ms = request.deadline_ms;
+  if (!request.keys.empty() && workers_.size() > 1) client.direct_reply = std::make_shared<DirectReply>();
   session.blocked = std::move(blocked);
 
   // Before the first place is linked: whoever locks the shard afterwards sees the interest.
@@ -119,6 +121,7 @@ void WaitTable::Unlink(WaitPlace& place) {
 
 void WaitTable::Leave(Session& session) {
   BlockedClient& client = *session.blocked;
+  if (client.direct_reply != nullptr) client.direct_reply->Forbid();
   if (client.places_linked.load(std::memory_order_acquire) != 0) {
     for (WaitPlace& place : client.places) Unlink(place);
   }
@@ -138,10 +141,12 @@ void WaitTable::OnSessionEnd(Session& session) {
 }
 
 // The wait is over and `reply` is its answer, on the client's worker.
-void WaitTable::Finish(Session& session, std::string_view reply) {
+void WaitTable::Finish(Session& session, std::string_view reply, size_t sent) {
   Leave(session);
   if (session.reply_mode == ReplyMode::kOn) {
+    assert(sent == 0 || session.replies.empty());
     session.replies.Append(reply);
+    session.replies.Consume(sent);
   } else if (session.reply_mode == ReplyMode::kSkipping) {
     session.reply_mode = ReplyMode::kOn;
   }

@@ -119,6 +119,7 @@ class WaitTable final : public KeyEventListener, public SessionListener {
     uint64_t client_id = 0;
     uint32_t worker_index = 0;
     std::string bytes;
+    std::shared_ptr<DirectReply> direct;  // Null for clients of the same worker.
   };
   struct alignas(64) PerWorker {
     // Constant after Attach.
@@ -149,7 +150,8 @@ class WaitTable final : public KeyEventListener, public SessionListener {
   void Arm(PerWorker& worker);
   // Takes the client out of everything here.
   void Leave(Session& session);
-  void Finish(Session& session, std::string_view reply);
+  // The first `sent` bytes of `reply` are with the client already.
+  void Finish(Session& session, std::string_view reply, size_t sent = 0);
   void FinishTimedOut(Session& session, bool by_unblock);
   void FinishWithError(Session& session);
 

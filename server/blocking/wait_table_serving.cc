@@ -173,7 +173,9 @@ void WaitTable::Answer(CommandContext& context, PerWorker& worker, BlockedClient
     RespWriter(stand_in.replies).Error(error);
   }
   CountWaitServed(context, client, CycleClock::Ticks() - begin, error);
-  worker.outbox.push_back({client.id, client.worker_index, stand_in.replies.ToString()});
+  const bool is_own = client.worker_index == context.worker_index();
+  worker.outbox.push_back(
+      {client.id, client.worker_index, stand_in.replies.ToString(), is_own ? nullptr : client.direct_reply});
   stand_in.replies.Clear();
 }
 
@@ -201,7 +203,14 @@ void WaitTable::Deliver(CommandContext& context, Session* asker) {
       if (Session* own = parts_.clients->FindOwn(ready.worker_index, ready.client_id)) Finish(*own, ready.bytes);
       continue;
     }
-    parts_.clients->Post(ready.client_id, [this, bytes = std::move(ready.bytes)](Session& own) { Finish(own, bytes); });
+    size_t sent = 0;
+    if (ready.direct != nullptr) sent = ready.direct->TrySend(ready.bytes);
+    if (sent != 0) {
+      context.stats().writes_processed.Increment();
+      context.stats().output_bytes.Add(sent);
+    }
+    parts_.clients->Post(ready.client_id,
+                         [this, bytes = std::move(ready.bytes), sent](Session& own) { Finish(own, bytes, sent); });
   }
 }
 

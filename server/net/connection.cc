@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "protocol/resp_writer.h"
+#include "server/blocking/blocked_client.h"
 #include "server/client_memory.h"
 #include "server/config/config.h"
 #include "server/dispatcher.h"
@@ -236,6 +237,8 @@ void Connection::FinishTurn() {
     if (!session_.replies.empty()) CheckOutputLimit(worker_.now_ms());
   }
   if (!session_.replies.empty() || session_.closing != Closing::kNo) worker_.QueueFlush(*this);
+  if (session_.blocked != nullptr) [[unlikely]]
+    AllowDirectReply();
   UpdateWatch();
   CountMemory();
 }
@@ -290,6 +293,8 @@ void Connection::OnPumped(short events) {
 bool Connection::Flush() {
   if (executing_) return true;  // Called by a round of the worker's Pump; the request's own turn flushes again.
   if (session_.closing == Closing::kNow) return false;
+  if (session_.blocked != nullptr && session_.blocked->direct_reply != nullptr) [[unlikely]]
+    session_.blocked->direct_reply->Forbid();
   if (!session_.replies.empty() && !write_blocked_) {
     std::array<iovec, kWritePiecesMax> pieces;
     const size_t count = session_.replies.FillIovecs(pieces);
@@ -305,7 +310,20 @@ bool Connection::Flush() {
   // What others had this client told does not pass by FinishTurn.
   if (!session_.replies.empty() && session_.closing == Closing::kNo) CheckOutputLimit(worker_.now_ms());
   CountMemory();
+  if (session_.blocked != nullptr) [[unlikely]]
+    AllowDirectReply();
   return !session_.replies.empty() || session_.closing == Closing::kNo;
+}
+
+// Whoever serves the waiting client may send the reply, as long as nothing is to be sent before it and nothing but
+// this reply can come meanwhile: not to clients of RESP3, which get pushes at any time.
+void Connection::AllowDirectReply() {
+  DirectReply* const direct = session_.blocked->direct_reply.get();
+  if (direct == nullptr || direct->IsAllowed() || !parked_ || session_.is_tls || session_.resp_version != 2) return;
+  constexpr uint32_t kGetsMore = kSubscribed | kTracksKeys | kIsMonitor;
+  if ((session_.conditions & kGetsMore) != 0 || session_.reply_mode != ReplyMode::kOn) return;
+  if (session_.closing != Closing::kNo || !session_.replies.empty()) return;
+  direct->Allow(transport_->descriptor());
 }
 
 void Connection::OnWritable() {

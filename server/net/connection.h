@@ -101,6 +101,7 @@ class Connection final : public ClientConnection, private Transport::Listener {
   void CloseNow();
   void Unpark();
   void UpdateWatch();
+  void AllowDirectReply();
 
   // Constant after construction.
   Worker& worker_;

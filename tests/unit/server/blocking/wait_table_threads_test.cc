@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <random>
@@ -122,6 +123,71 @@ TEST(WaitTableThreads, UnblockReachesOtherWorkers) {
   EXPECT_EQ(Ask(other, {"client", "unblock", std::to_string(client.id), "error"}), (std::vector<std::string>{":1"}));
   EXPECT_EQ(ReadLine(client), "-UNBLOCKED client unblocked via CLIENT UNBLOCK");
   EXPECT_EQ(Ask(client, {"ping"}), (std::vector<std::string>{"+PONG"}));
+}
+
+// The client is on worker 0, which does not come to anything else while `meanwhile` runs.
+void WhileTheOwnerIsBusy(TestNode& node, const std::function<void()>& meanwhile) {
+  node.RunOn(0, [&](Worker&) { meanwhile(); });
+}
+
+TEST(WaitTableThreads, WhoIsServedNeedNotWaitForItsOwnWorker) {
+  TestNode node({}, 2);
+  TestClient client = node.Connect(0);
+  TestClient pusher = node.Connect(1);
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(client.Send(Request({"blpop", "k", "0"})));
+    ASSERT_TRUE(node.WaitUntil(client.id, [](Session& session) { return session.blocked != nullptr; }));
+    WhileTheOwnerIsBusy(node, [&] {
+      Ask(pusher, {"rpush", "k", "v"});
+      EXPECT_EQ(ReadReply(client), (std::vector<std::string>{"k", "v"}));
+    });
+    EXPECT_EQ(Ask(client, {"ping"}), (std::vector<std::string>{"+PONG"}));
+  }
+  node.WithSession(client.id, [](Session& session) {
+    EXPECT_EQ(session.connection->Usage().output_total,
+              3 * (std::string_view("*2\r\n$1\r\nk\r\n$1\r\nv\r\n+PONG\r\n").size()));
+  });
+}
+
+TEST(WaitTableThreads, ALargeElementGoesOnWhereItsServerStopped) {
+  TestNode node({}, 2);
+  TestClient client = node.Connect(0);
+  TestClient pusher = node.Connect(1);
+  ASSERT_TRUE(client.Send(Request({"blpop", "k", "0"}) + Request({"echo", "after"})));
+  ASSERT_TRUE(node.WaitUntil(client.id, [](Session& session) { return session.blocked != nullptr; }));
+  std::string large(size_t{8} << 20, 'a');
+  for (size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>('a' + i % 23);
+  WhileTheOwnerIsBusy(node, [&] { Ask(pusher, {"rpush", "k", large}); });
+  EXPECT_EQ(ReadReply(client), (std::vector<std::string>{"k", large}));
+  EXPECT_EQ(ReadReply(client), (std::vector<std::string>{"after"}));
+}
+
+TEST(WaitTableThreads, RepliesBeforeTheWaitLeaveFirst) {
+  TestNode node({}, 2);
+  TestClient client = node.Connect(0);
+  TestClient pusher = node.Connect(1);
+  for (int round = 0; round < 200; ++round) {
+    const std::string number = std::to_string(round);
+    ASSERT_TRUE(client.Send(Request({"echo", number}) + Request({"blpop", "k", "0"}) + Request({"echo", "after"})));
+    Ask(pusher, {"rpush", "k", number});
+    EXPECT_EQ(ReadReply(client), (std::vector<std::string>{number}));
+    EXPECT_EQ(ReadReply(client), (std::vector<std::string>{"k", number}));
+    EXPECT_EQ(ReadReply(client), (std::vector<std::string>{"after"}));
+  }
+}
+
+TEST(WaitTableThreads, AClientThatGetsPushesIsAnsweredByItsOwnWorkerOnly) {
+  TestNode node({}, 2);
+  TestClient client = node.Connect(0);
+  TestClient pusher = node.Connect(1);
+  ASSERT_TRUE(client.Send(Request({"hello", "3"}) + Request({"blpop", "k", "0"})));
+  ASSERT_TRUE(node.WaitUntil(client.id, [](Session& session) { return session.blocked != nullptr; }));
+  while (client.HasReply()) client.ReceiveSome();
+  WhileTheOwnerIsBusy(node, [&] {
+    Ask(pusher, {"rpush", "k", "v"});
+    EXPECT_FALSE(client.HasReply());
+  });
+  EXPECT_EQ(ReadReply(client), (std::vector<std::string>{"k", "v"}));
 }
 
 // Producers, consumers with short timeouts, movers between the lists and clients that hang up, all on the same few
