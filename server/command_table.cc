@@ -1,6 +1,7 @@
 #include "server/command_table.h"
 
 #include <algorithm>
+#include <bitset>
 
 #include "storage/base/bytes.h"
 
@@ -14,6 +15,23 @@ constexpr uint32_t kSlotBits = 12;
 bool FoldsExactly(std::string_view name) {
   const bool is_covered = name.size() <= 16;
   return is_covered && std::all_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+}
+
+// What the slot of a name is computed from.
+struct IndexedName {
+  FoldedName folded;
+  size_t length;
+};
+
+// Whether no two names meet in a slot. Ten thousand multipliers may be tried, so a try touches 512 bytes only.
+bool KeepsApart(std::span<const IndexedName> names, uint64_t multiplier, uint32_t shift) {
+  std::bitset<size_t{1} << kSlotBits> taken;
+  for (const IndexedName& name : names) {
+    const uint64_t slot = name.folded.SlotOf(name.length, multiplier, shift);
+    if (taken[slot]) return false;
+    taken[slot] = true;
+  }
+  return true;
 }
 
 // Whether a specification lists its keys by their positions alone.
@@ -129,28 +147,25 @@ bool CommandTable::Hide(std::string_view full_name) {
   return parent != commands_.end() && take((*parent)->subcommands, full_name.substr(bar + 1));
 }
 
+// The multiplier is searched until no two names meet in a slot; deterministic.
 void CommandTable::BuildIndex() {
-  // The multiplier is searched until no two names meet in a slot; deterministic, and a few tries suffice because the
-  // table is much larger than the number of commands.
   constexpr uint64_t kFirst = 0x9E3779B97F4A7C15ULL;
   shift_ = 64 - kSlotBits;
-  for (uint64_t attempt = 0;; ++attempt) {
-    if (TryIndex(kFirst + attempt * 2)) return;
+  std::vector<IndexedName> names;
+  names.reserve(commands_.size());
+  for (const std::unique_ptr<Command>& command : commands_) {
+    if (!command->name.empty()) names.push_back({FoldedName::Of(command->name), command->name.size()});
   }
-}
-
-bool CommandTable::TryIndex(uint64_t multiplier) {
+  multiplier_ = kFirst;
+  while (!KeepsApart(names, multiplier_, shift_)) multiplier_ += 2;
   slots_.assign(size_t{1} << kSlotBits, Slot{});
   for (const std::unique_ptr<Command>& command : commands_) {
-    if (command->name.empty()) continue;
-    const FoldedName folded = FoldedName::Of(command->name);
-    Slot& slot = slots_[folded.SlotOf(command->name.size(), multiplier, shift_)];
-    if (slot.command != nullptr) return false;
-    slot = {folded.head, folded.tail, static_cast<uint32_t>(command->name.size()), !FoldsExactly(command->name),
-            command.get()};
+    const std::string& name = command->name;
+    if (name.empty()) continue;
+    const FoldedName folded = FoldedName::Of(name);
+    slots_[folded.SlotOf(name.size(), multiplier_, shift_)] = {
+        folded.head, folded.tail, static_cast<uint32_t>(name.size()), !FoldsExactly(name), command.get()};
   }
-  multiplier_ = multiplier;
-  return true;
 }
 
 const Command* CommandTable::FindByFullName(std::string_view full_name) const {

@@ -96,7 +96,7 @@ class CommandTable {
   // Takes a command out, as if there were none of its name ("debug", "config|set"): its row's name counts, not what a
   // rename made of it. Before the workers start; after the last one, BuildIndex. False when there is none.
   bool Hide(std::string_view full_name);
-  // Makes Find know the names as they are now. Some ten milliseconds, so once for all changes.
+  // Makes Find know the names as they are now. About a millisecond, so once for all changes.
   void BuildIndex();
 
   // The top-level command called `name`, null when unknown. A few dozen instructions.
@@ -130,7 +130,6 @@ class CommandTable {
   };
 
   std::unique_ptr<Command> Build(const CommandSpec& spec, const Command* parent);
-  [[nodiscard]] bool TryIndex(uint64_t multiplier);
 
   std::vector<std::unique_ptr<Command>> commands_;
   std::vector<std::unique_ptr<Command>> hidden_;  // Keep their ids.
