@@ -6,6 +6,7 @@
 #include "protocol/resp_parser.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
+#include "server/key_prefetch.h"
 #include "server/pubsub/pubsub.h"
 #include "server/request_runner.h"
 #include "server/tracking/client_tracking.h"
@@ -101,9 +102,12 @@ void Dispatcher::State::Prepare(const Session& session, const RequestBatch& batc
   const uint32_t db = session.database;
   const bool prefetch = batch.size() - first > 1;
   for (size_t i = first; i < batch.size(); ++i) requests[i] = PrepareOne(batch.args(i), prefetch, db);
-  if (!prefetch) return;
-  for (const HashedKey& key : std::span(keys).first(key_count))
-    parts.keyspace->ShardOf(key.hash).PrefetchEntry(db, key.hash);
+  const std::span<const HashedKey> known = std::span(keys).first(key_count);
+  if (prefetch) {
+    for (const HashedKey& key : known) parts.keyspace->ShardOf(key.hash).PrefetchEntry(db, key.hash);
+  } else if (key_count >= kPrefetchWorthKeys) {
+    PrefetchKeys(*parts.keyspace, db, known);
+  }
 }
 
 Dispatcher::Dispatcher(const ServerParts& parts, WorkerStats& stats, uint32_t worker_index, WorldLock::Seat* seat)

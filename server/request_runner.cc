@@ -9,6 +9,7 @@
 #include "server/blocking/blocked_client.h"
 #include "server/blocking/wait_table.h"
 #include "server/config/config.h"
+#include "server/key_prefetch.h"
 #include "server/migrate/migrate_table.h"
 #include "server/monitor/monitor_feed.h"
 #include "server/node_state.h"
@@ -277,6 +278,8 @@ std::span<const RequestRunner::HashedKey> RequestRunner::KeysFor(const Command& 
     has_unknown_keys_ = has_unknown_keys_ || (locks_ && parts_.scripts->NeedsWorld(command, args));
     request_flags_ |= kWrite;  // It may write, and cannot be made to wait once it runs.
   }
+  if (found_.keys.size() >= kPrefetchWorthKeys) [[unlikely]]
+    PrefetchKeys(*parts_.keyspace, context_.db(), found_.keys);
   return found_.keys;
 }
 
