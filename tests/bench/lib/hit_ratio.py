@@ -1,9 +1,10 @@
 """Row `hit-ratio`: how many reads of a small cache find their key, under each policy, against redis-server's LRU."""
 
-import os
 import subprocess
+
 from .context import Context
-from .process import REPOSITORY, Candidate, Server
+from .process import Candidate, Server
+from .tools import built_tool
 
 SIZES = (10_000, 100_000)
 # Of our policies, points above the reference's allkeys-lru: (least, most) at each size.
@@ -15,19 +16,9 @@ SETTLE_ROUNDS = 4
 TOLERANCE = 0.01       # Of DBSIZE.
 
 
-def tool() -> str:
-    """Path of the reading client, built on first use."""
-    built = REPOSITORY / "build" / "release" / "bin" / "hit_ratio"
-    source = REPOSITORY / "tests" / "bench" / "hit_ratio" / "main.cc"
-    if not built.is_file() or built.stat().st_mtime < source.stat().st_mtime:
-        built.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([os.environ.get("CXX", "c++"), "-std=c++20", "-O2", str(source), "-o", str(built)], check=True)
-    return str(built)
-
-
 def reads(context: Context, server: Server, count: int, seed: int, **options: int) -> float:
     """Per cent of the reads that found their key."""
-    words = [tool(), "--port", server.port, "--reads", count, "--keys", context.arguments.keys, "--seed", seed]
+    words = [built_tool("hit_ratio"), "--port", server.port, "--reads", count, "--keys", context.arguments.keys, "--seed", seed]
     words += [word for name, value in options.items() for word in ("--" + name.replace("_", "-"), value)]
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=True)
     total, hits = map(int, done.stdout.split())

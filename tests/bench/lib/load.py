@@ -3,10 +3,12 @@
 import csv
 import io
 import os
+import resource
 import subprocess
 from dataclasses import dataclass
 
 from .process import FIFO_PRIORITY, Server
+from .tools import built_tool
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Workload:
     key_count: int = 1_000_000
     connections: int = 50
     title: str = ""
+    lean: bool = False  # Sent by lean_client: only commands that read, as often as one likes, the same answers.
 
     @property
     def name(self) -> str:
@@ -28,6 +31,10 @@ class Workload:
         return self.test.upper() if self.test else " ".join(self.command[:1]).upper()
 
     def arguments(self, port: int, requests: int) -> list[str]:
+        if self.lean:
+            return [built_tool("lean_client"), "--port", str(port), "--connections", str(self.connections),
+                    "--requests", str(requests), "--pipeline", str(self.pipeline), "--keys", str(self.key_count),
+                    "--", *self.command]
         words = ["redis-benchmark", "-p", str(port), "-c", str(self.connections), "-n", str(requests),
                  "-P", str(self.pipeline), "-d", str(self.value_bytes), "-r", str(self.key_count),
                  "--csv", "--precision", "3"]
@@ -40,6 +47,7 @@ class Sample:
 
     requests_per_s: float
     cpu_us: float          # The server's CPU time per request, all threads.
+    client_cpu_us: float   # The same of the clients.
     p50_ms: float
     p99_ms: float
     maximum_ms: float
@@ -68,12 +76,15 @@ class Bench:
         each = requests // processes
         with server.realtime(self._fifo):
             before_ns = server.cpu_ns()
+            client_before_s = children_cpu_s()
             running = [self.spawn(workload.arguments(server.port, each)) for _ in range(processes)]
             rows = [parse_csv(process.communicate()[0]) for process in running]
             used_ns = server.cpu_ns() - before_ns
+            client_used_s = children_cpu_s() - client_before_s
         return Sample(
             requests_per_s=sum(float(row["rps"]) for row in rows),
             cpu_us=used_ns / 1000 / (each * processes),
+            client_cpu_us=client_used_s * 1e6 / (each * processes),
             p50_ms=max(float(row["p50_latency_ms"]) for row in rows),
             p99_ms=max(float(row["p99_latency_ms"]) for row in rows),
             maximum_ms=max(float(row["max_latency_ms"]) for row in rows))
@@ -89,10 +100,16 @@ class Bench:
                                 preexec_fn=prepare)
 
 
+def children_cpu_s() -> float:
+    """CPU time of the children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def parse_csv(text: str) -> dict[str, str]:
-    """The single row of redis-benchmark's CSV."""
+    """The single row of redis-benchmark's CSV, or lean_client's."""
     lines = [line for line in text.splitlines() if line.startswith('"')]
     rows = list(csv.DictReader(io.StringIO("\n".join(lines))))
     if len(rows) != 1:
-        raise RuntimeError(f"redis-benchmark answered:\n{text}")
+        raise RuntimeError(f"the client answered:\n{text}")
     return rows[0]
