@@ -78,6 +78,15 @@ class RequestRunner final : public NestedRunner {
   [[nodiscard]] Outcome RunPlain(Session& session, const Command& command, Args args, std::span<const HashedKey> keys,
                                  Mark& mark);
 
+  // Whoever calls this promises to call ReleaseScripts before it writes to clients or sleeps. From then on a script
+  // that runs alone leaves the script slot and the world in this runner's hands, for the scripts of this turn that
+  // follow: to take both anew for each costs more than a short script.
+  void KeepScripts() { keeps_scripts_ = locks_.has_value() && parts_.scripts != nullptr; }
+  // Gives both back. Nothing when they are not held.
+  void ReleaseScripts();
+  // How long they are held at most, but for the script that runs when that time is over.
+  static constexpr uint64_t kScriptsHoldUs = 1000;
+
   // NestedRunner.
   bool RunNested(Session& session, const Command& command, Args args) override;
   [[nodiscard]] bool Covers(const Command& command, Args args) override;
@@ -120,6 +129,7 @@ class RequestRunner final : public NestedRunner {
   void EndRunAlone();
   [[nodiscard]] bool MustWaitForSnapshot(uint32_t flags, std::span<const HashedKey> keys) const;
   [[nodiscard]] std::span<const HashedKey> KeysFor(const Command& command, Args args, const Prepared& prepared);
+  void HoldScripts();
   // Adds the keys of `command` to `found`. False when only running it can tell all of them.
   [[nodiscard]] bool AddKeysOf(const Command& command, Args args, FoundKeys& found) const;
   [[nodiscard]] bool AddQueuedKeys(const Session& session);
@@ -150,6 +160,10 @@ class RequestRunner final : public NestedRunner {
   bool runs_alone_ = false;        // RunAlone was called.
   bool error_is_counted_ = false;  // See NoteErrorIsCounted.
   std::function<void(int wait_ms)> pump_;
+  bool holds_keys_ = true;         // See NestedRunner::HoldsKeys.
+  bool keeps_scripts_ = false;     // See KeepScripts.
+  bool holds_scripts_ = false;     // The slot and the world, from one script to the next.
+  uint64_t scripts_held_since_ = 0;
   uint64_t ticks_ = 0;                         // When the request that runs began.
   uint64_t slowlog_ticks_ = UINT64_MAX;        // Durations from here on are logged.
   uint64_t large_request_bytes_ = UINT64_MAX;  // Requests, replies of so many bytes are logged.

@@ -101,6 +101,7 @@ Status Worker::Open() {
   AttachWaits(parts_.world->elided() ? nullptr : seat_);
   turn_budget_ticks_ = CycleClock::FromMicroseconds(static_cast<uint64_t>(config().client_turn_us));
   return Status::Ok();
+  tools_.dispatcher->KeepScripts();
 }
 
 // A thread inside the world lock must not sleep for a shard: whoever holds that may wait for the world.
@@ -169,6 +170,7 @@ void Worker::StepAside() {
   parts_.world->Yield(*seat_);
   tools_.dispatcher->BeginTurn(now_ms());
 }
+  if (seat_->exclusive()) return;  // The writer is this thread, between two scripts.
 
 const Config& Worker::config() const { return parts_.config->Current(); }
 
@@ -311,6 +313,7 @@ void Worker::FlushQueued() {
   if (parts_.tracking != nullptr) parts_.tracking->EndTurn(setup_.index);
   while (!flush_queue_.empty()) {
     flush_round_.swap(flush_queue_);
+  tools_.dispatcher->ReleaseScripts();
     for (Connection* connection : flush_round_) {
       connection->flush_queued_ = false;
       if (connection->Flush()) continue;
