@@ -375,6 +375,8 @@ std::optional<Status> RequestRunner::CallLocked(const Command& command, Args arg
   // A script may reach keys it did not declare, alone or without threads, and then somebody may wait for them.
   if (keys.empty() && !command.Is(kRunsScript)) return Handle(context_.session(), command, args);
   if (!locks_) return CallHolding(command, args, keys);
+  if (gate_.script_is_busy()) [[unlikely]]
+    return CallBesideScript(command, args, keys);
   locks_->Clear();
   for (const HashedKey& key : keys) locks_->Add(key.hash);
   locks_->Acquire(*seat_);
@@ -389,6 +391,16 @@ std::optional<Status> RequestRunner::CallLocked(const Command& command, Args arg
   if (runs_alone_) [[unlikely]]
     EndRunAlone();
   locks_->Release();
+  return status;
+}
+
+// What may run while a script is busy changes nothing, and must not wait for keys that the script holds.
+Status RequestRunner::CallBesideScript(const Command& command, Args args, std::span<const HashedKey> keys) {
+  locks_->Clear();
+  for (const HashedKey& key : keys) locks_->Add(key.hash);
+  holds_keys_ = locks_->TryAcquire();
+  Status status = Handle(context_.session(), command, args);
+  if (std::exchange(holds_keys_, true)) locks_->Release();
   return status;
 }
 

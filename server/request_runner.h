@@ -91,6 +91,7 @@ class RequestRunner final : public NestedRunner {
   bool RunNested(Session& session, const Command& command, Args args) override;
   [[nodiscard]] bool Covers(const Command& command, Args args) override;
   void RunAlone() override;
+  [[nodiscard]] bool HoldsKeys() const override { return holds_keys_; }
   [[nodiscard]] bool MemoryFits() const override { return gate_.memory_fits(); }
   void NoteErrorIsCounted() override { error_is_counted_ = true; }
   void Pump(int wait_ms) override {
@@ -120,6 +121,7 @@ class RequestRunner final : public NestedRunner {
   void JudgeCalm();
   [[nodiscard]] std::optional<Status> CallAlone(const Command& command, Args args, std::span<const HashedKey> keys);
   [[nodiscard]] std::optional<Status> CallLocked(const Command& command, Args args, std::span<const HashedKey> keys);
+  [[nodiscard]] Status CallBesideScript(const Command& command, Args args, std::span<const HashedKey> keys);
   [[nodiscard]] std::optional<Status> CallHolding(const Command& command, Args args, std::span<const HashedKey> keys);
   [[nodiscard]] Status Handle(Session& session, const Command& command, Args args);
   [[nodiscard]] bool LockDestinations(const Command& command, Args args, std::span<const HashedKey> keys);
@@ -127,9 +129,9 @@ class RequestRunner final : public NestedRunner {
   void NoteBlocked(Session& session);
   void ShowOwnRequest(const Session& session, const Command& command, Args args);
   void EndRunAlone();
+  void HoldScripts();
   [[nodiscard]] bool MustWaitForSnapshot(uint32_t flags, std::span<const HashedKey> keys) const;
   [[nodiscard]] std::span<const HashedKey> KeysFor(const Command& command, Args args, const Prepared& prepared);
-  void HoldScripts();
   // Adds the keys of `command` to `found`. False when only running it can tell all of them.
   [[nodiscard]] bool AddKeysOf(const Command& command, Args args, FoundKeys& found) const;
   [[nodiscard]] bool AddQueuedKeys(const Session& session);
@@ -158,12 +160,12 @@ class RequestRunner final : public NestedRunner {
   uint32_t request_flags_ = 0;     // Of the request that runs: its row's, and with EXEC those of its queue.
   bool has_unknown_keys_ = false;  // The request reaches keys that only running it can tell.
   bool runs_alone_ = false;        // RunAlone was called.
-  bool error_is_counted_ = false;  // See NoteErrorIsCounted.
-  std::function<void(int wait_ms)> pump_;
   bool holds_keys_ = true;         // See NestedRunner::HoldsKeys.
   bool keeps_scripts_ = false;     // See KeepScripts.
   bool holds_scripts_ = false;     // The slot and the world, from one script to the next.
   uint64_t scripts_held_since_ = 0;
+  bool error_is_counted_ = false;  // See NoteErrorIsCounted.
+  std::function<void(int wait_ms)> pump_;
   uint64_t ticks_ = 0;                         // When the request that runs began.
   uint64_t slowlog_ticks_ = UINT64_MAX;        // Durations from here on are logged.
   uint64_t large_request_bytes_ = UINT64_MAX;  // Requests, replies of so many bytes are logged.

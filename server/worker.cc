@@ -27,6 +27,7 @@
 #include "server/server_control.h"
 #include "server/session_listener.h"
 #include "server/tracking/client_tracking.h"
+#include "server/transaction/watch_table.h"
 #include "storage/base/clock.h"
 #include "storage/base/cycle_clock.h"
 
@@ -401,7 +402,7 @@ void Worker::RunCron() {
   LookAfterWaits();
 }
 
-// Keys that maintenance touched, and deadlines that a moved clock brought nearer.
+// Keys that maintenance touched, deadlines that a moved clock brought nearer, and watches that a busy script kept here.
 void Worker::LookAfterWaits() {
   if (parts_.waits == nullptr) return;
   if (parts_.waits->HasWork(setup_.index)) parts_.waits->Deliver(tools_.dispatcher->context(), nullptr);
@@ -419,6 +420,7 @@ int64_t Worker::BusyMs() const {
 // Before the connection's own look, which forgets peaks and gives room back.
 void Worker::NoteBufferPeaks(const Connection& connection) {
   input_buffer_peak_.Note(connection.InputBufferPeak(), now_ms() / 1000);
+  if (parts_.watches != nullptr && setup_.index == 0) parts_.watches->ForgetAbandoned();
   output_buffer_peak_.Note(connection.OutputBufferBytes(), now_ms() / 1000);
 }
 
