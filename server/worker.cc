@@ -30,6 +30,7 @@
 #include "server/transaction/watch_table.h"
 #include "storage/base/clock.h"
 #include "storage/base/cycle_clock.h"
+#include "storage/base/memory.h"
 
 namespace cachenode {
 
@@ -78,6 +79,7 @@ Worker::~Worker() {
     parts_.clients->Remove(connection->session());
     delete connection;
   }
+  CountReplies();
   // Letters may hold sockets; they go before the loop that could not take them any more.
   mailbox_.reset();
   wait_timer_.reset();
@@ -99,10 +101,10 @@ Status Worker::Open() {
   if (parts_.pubsub != nullptr) parts_.pubsub->SetMailbox(setup_.index, *mailbox_);
   cron_timer_ = std::make_unique<Timer>(*loop_, [this] { RunCron(); });
   tools_ = MakeTools();
+  tools_.dispatcher->KeepScripts();
   AttachWaits(parts_.world->elided() ? nullptr : seat_);
   turn_budget_ticks_ = CycleClock::FromMicroseconds(static_cast<uint64_t>(config().client_turn_us));
   return Status::Ok();
-  tools_.dispatcher->KeepScripts();
 }
 
 // A thread inside the world lock must not sleep for a shard: whoever holds that may wait for the world.
@@ -168,10 +170,10 @@ void Worker::OnTurnBegin() {
 
 // Another thread had the world for itself, and may have changed anything meanwhile.
 void Worker::StepAside() {
+  if (seat_->exclusive()) return;  // The writer is this thread, between two scripts.
   parts_.world->Yield(*seat_);
   tools_.dispatcher->BeginTurn(now_ms());
 }
-  if (seat_->exclusive()) return;  // The writer is this thread, between two scripts.
 
 const Config& Worker::config() const { return parts_.config->Current(); }
 
@@ -311,10 +313,24 @@ void Worker::RunQueuedTurns() {
 }
 
 void Worker::FlushQueued() {
+  tools_.dispatcher->ReleaseScripts();
   if (parts_.tracking != nullptr) parts_.tracking->EndTurn(setup_.index);
+  FlushConnections();
+  CountReplies();
+}
+
+// What could not be sent at once is used memory from now on.
+void Worker::CountReplies() {
+  if (chunks_.borrowed_count() == counted_chunks_) [[likely]]
+    return;
+  const auto more = static_cast<int64_t>(chunks_.borrowed_count()) - static_cast<int64_t>(counted_chunks_);
+  memory::AddExternalBytes(more * static_cast<int64_t>(ChunkPool::kChunkBytes));
+  counted_chunks_ = chunks_.borrowed_count();
+}
+
+void Worker::FlushConnections() {
   while (!flush_queue_.empty()) {
     flush_round_.swap(flush_queue_);
-  tools_.dispatcher->ReleaseScripts();
     for (Connection* connection : flush_round_) {
       connection->flush_queued_ = false;
       if (connection->Flush()) continue;
@@ -404,6 +420,7 @@ void Worker::RunCron() {
 
 // Keys that maintenance touched, deadlines that a moved clock brought nearer, and watches that a busy script kept here.
 void Worker::LookAfterWaits() {
+  if (parts_.watches != nullptr && setup_.index == 0) parts_.watches->ForgetAbandoned();
   if (parts_.waits == nullptr) return;
   if (parts_.waits->HasWork(setup_.index)) parts_.waits->Deliver(tools_.dispatcher->context(), nullptr);
   parts_.waits->ExpireDue(setup_.index, setup_.clock->NowUs() / 1000);
@@ -420,7 +437,6 @@ int64_t Worker::BusyMs() const {
 // Before the connection's own look, which forgets peaks and gives room back.
 void Worker::NoteBufferPeaks(const Connection& connection) {
   input_buffer_peak_.Note(connection.InputBufferPeak(), now_ms() / 1000);
-  if (parts_.watches != nullptr && setup_.index == 0) parts_.watches->ForgetAbandoned();
   output_buffer_peak_.Note(connection.OutputBufferBytes(), now_ms() / 1000);
 }
 
