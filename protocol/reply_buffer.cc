@@ -4,15 +4,32 @@
 #include <cstring>
 
 namespace cachenode {
+namespace {
+
+// Chunks do not count as used memory here: most live for one turn of their loop, and no key is to be evicted for the
+// room of replies that are about to leave, or of chunks that wait for the next ones. The pool's owner counts those that
+// are still borrowed when its turn ends.
+constexpr int64_t kUncountedBytes = ChunkPool::kChunkBytes;
+
+void FreeChunk(char* chunk) noexcept {
+  memory::AddExternalBytes(kUncountedBytes);
+  memory::Free(chunk, ChunkPool::kChunkBytes);
+}
+
+}  // namespace
 
 ChunkPool::~ChunkPool() {
   assert(borrowed_count_ == 0 && "a reply buffer outlived its pool");
-  for (char* chunk : free_) memory::Free(chunk, kChunkBytes);
+  for (char* chunk : free_) FreeChunk(chunk);
 }
 
 char* ChunkPool::Borrow() {
   ++borrowed_count_;
-  if (free_.empty()) return static_cast<char*>(memory::AllocateOrAbort(kChunkBytes));
+  if (free_.empty()) {
+    char* const chunk = static_cast<char*>(memory::AllocateOrAbort(kChunkBytes));
+    memory::AddExternalBytes(-kUncountedBytes);
+    return chunk;
+  }
   char* chunk = free_.back();
   free_.pop_back();
   return chunk;
@@ -24,7 +41,7 @@ void ChunkPool::Return(char* chunk) noexcept {
   if (free_.size() < kFreeChunksMax) {
     free_.push_back(chunk);
   } else {
-    memory::Free(chunk, kChunkBytes);
+    FreeChunk(chunk);
   }
 }
 

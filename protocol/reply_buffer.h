@@ -26,7 +26,8 @@ namespace cachenode {
 class ChunkPool {
  public:
   static constexpr size_t kChunkBytes = 16 * 1024;
-  static constexpr size_t kFreeChunksMax = 64;  // Kept for reuse, 1 MB; more go back to the heap.
+  static constexpr size_t kFreeChunksMax =
+      64;  // Kept for reuse, 1 MB; more go back to the heap. Owners count: see .cc.
 
   ChunkPool() = default;
   ChunkPool(const ChunkPool&) = delete;

@@ -119,6 +119,10 @@ CommandContext& Dispatcher::context() { return state_->runner.context(); }
 
 void Dispatcher::BeginTurn(int64_t now_ms) { state_->runner.BeginTurn(now_ms); }
 
+void Dispatcher::KeepScripts() { state_->runner.KeepScripts(); }
+
+void Dispatcher::ReleaseScripts() { state_->runner.ReleaseScripts(); }
+
 size_t Dispatcher::Execute(Session& session, const RequestBatch& batch, uint64_t deadline_ticks) {
   return ExecuteFrom(session, batch, 0, deadline_ticks);
 }

@@ -50,6 +50,10 @@ class Dispatcher {
   // Executes one request given as arguments (harness, scripts, tests).
   void ExecuteOne(Session& session, Args args);
 
+  // See RequestRunner::KeepScripts, ReleaseScripts.
+  void KeepScripts();
+  void ReleaseScripts();
+
   // The context handlers get; for periodic work that needs clocks, policy and observers (expiry, eviction).
   [[nodiscard]] CommandContext& context();
 

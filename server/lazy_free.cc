@@ -42,13 +42,18 @@ void EraseKey(const ServerParts& parts, KeySlot& slot, FreeWhere where) {
       [pending, held = std::move(block), state = parts.state] { state->lazily_freed.fetch_add(1); }));
 }
 
-void FreeDetached(const ServerParts& parts, std::vector<std::unique_ptr<DetachedShard>> detached, FreeWhere where) {
-  if (where == FreeWhere::kHere || parts.background == nullptr || detached.empty()) return;
+void FreeDetached(const ServerParts& parts, std::vector<std::unique_ptr<DetachedShard>> detached, uint64_t keys,
+                  FreeWhere where) {
+  if (where == FreeWhere::kHere || parts.background == nullptr) return;
+  if (detached.empty()) {  // The shards hold other databases as well: they free this one's entries in slices.
+    parts.state->lazily_freed.fetch_add(keys);
+    return;
+  }
   // std::function wants copyable jobs, hence the shared owner; the job is its last user.
   auto held = std::make_shared<std::vector<std::unique_ptr<DetachedShard>>>(std::move(detached));
-  static_cast<void>(parts.background->Submit(BackgroundPool::Lane::kLazyFree, [held, state = parts.state] {
+  static_cast<void>(parts.background->Submit(BackgroundPool::Lane::kLazyFree, [held, keys, state = parts.state] {
     held->clear();
-    state->lazily_freed.fetch_add(1);
+    state->lazily_freed.fetch_add(keys);
   }));
 }
 

@@ -1,12 +1,15 @@
 // Erasing keys and whole databases without stalling the loop: what is large and owns all its memory is freed by the
 // background pool.
 //
-// Aggregates of many heap blocks come here whatever removed them: the keyspace hands them to BackgroundReclaimer.
+// Aggregates of many heap blocks and very long strings come here whatever removed them and whatever the options say:
+// the keyspace hands them to BackgroundReclaimer, as no option of Redis' is a reason to stall a loop. The options
+// lazyfree-lazy-* decide on what lies between: strings from kBackgroundBytesMin on, and whole databases.
 // Thread-safety: EraseKey and Reclaim under the key's shard lock; the rest on any thread that owns what it hands over.
 // Limits: strings from kBackgroundBytesMin on go to the pool; when its queue is full they are freed on the spot.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -27,8 +30,9 @@ inline constexpr size_t kBackgroundBytesMin = 64 * 1024;
 // Erases the key of `slot`, which exists.
 void EraseKey(const ServerParts& parts, KeySlot& slot, FreeWhere where);
 
-// Frees what a flush took away.
-void FreeDetached(const ServerParts& parts, std::vector<std::unique_ptr<DetachedShard>> detached, FreeWhere where);
+// Frees what a flush took away, `keys` of them. In the background each counts as an object freed so.
+void FreeDetached(const ServerParts& parts, std::vector<std::unique_ptr<DetachedShard>> detached, uint64_t keys,
+                  FreeWhere where);
 
 class BackgroundReclaimer final : public ValueReclaimer {
  public:

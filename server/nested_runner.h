@@ -30,6 +30,9 @@ class NestedRunner {
   // From now until the outer request ends this thread has the node to itself; the locks held are given up then. For
   // the one script that runs (WorldLock::Upgrade). Nothing when it has the node already.
   virtual void RunAlone() = 0;
+  // Whether the locks of the outer request's keys are held. A script that is busy may have them, and then a request
+  // that runs beside it (WATCH) goes without.
+  [[nodiscard]] virtual bool HoldsKeys() const = 0;
   // Whether memory is within its limit, as of the beginning of the outer request.
   [[nodiscard]] virtual bool MemoryFits() const = 0;
   // The error the handler is about to return is in the statistics already.

@@ -319,7 +319,7 @@ Status PersistenceService::Reload(const ReloadOptions& options) {
     }
   }
   const auto empty = [this] {
-    FreeDetached(parts_, parts_.keyspace->FlushAll(), FreeWhere::kHere);
+    FreeDetached(parts_, parts_.keyspace->FlushAll(), 0, FreeWhere::kHere);
     parts_.keyspace->FreeDetached();
   };
   if (options.flush) empty();

@@ -83,10 +83,9 @@ RequestGate::Decision RequestGate::CheckListener(const Session& session, const C
   return {};
 }
 
-// Of what may run while a script is busy, SHUTDOWN alone takes the node, and ends the script for that. With threads
-// nothing that needs a shard may run: the script may hold it, on this very thread.
-Status RequestGate::CheckBusy(CommandContext& context, const Session& session, const Command& command,
-                              uint32_t all_flags, Args args) const {
+// Of what may run while a script is busy, SHUTDOWN alone takes the node, and ends the script for that. The others
+// change nothing, and wait for no shard: the script may hold it, on this very thread (RequestRunner::CallBesideScript).
+Status RequestGate::CheckBusy(const Command& command, uint32_t all_flags, Args args) const {
   if ((all_flags & kAllowBusy) == 0) return Status::Text(parts_.scripts->BusyText());
   if (command.Is(kExclusive)) {
     for (const std::string_view argument : args.subspan(1)) {
@@ -96,9 +95,6 @@ Status RequestGate::CheckBusy(CommandContext& context, const Session& session, c
     }
     return Status::Text(parts_.scripts->BusyText());
   }
-  const bool watches = session.transaction != nullptr && !session.transaction->watched.empty();
-  const bool needs_shards = !command.spec->keys.empty() || (watches && command.spec->group != CommandGroup::kScripting);
-  if (context.seat() != nullptr && needs_shards) return Status::Text(parts_.scripts->BusyText());
   return Status::Ok();
 }
 
@@ -132,7 +128,7 @@ RequestGate::Decision RequestGate::Check(CommandContext& context, const Session&
   if (conditions_ == 0) return CheckListener(session, command);
   const Judged flags = FlagsOf(session, command);
   if ((conditions_ & kScriptBusy) != 0) {
-    Status busy = CheckBusy(context, session, command, flags.all, args);
+    Status busy = CheckBusy(command, flags.all, args);
     if (!busy.ok()) return {Verdict::kRefuse, std::move(busy)};
   }
   const bool writes = (flags.any & kWrite) != 0;

@@ -45,6 +45,8 @@ class RequestGate {
   // The closer look. May evict keys; holds no lock when called.
   [[nodiscard]] Decision Check(CommandContext& context, const Session& session, const Command& command, Args args);
 
+  // Whether a script was busy when the turn began.
+  [[nodiscard]] bool script_is_busy() const { return (conditions_ & kScriptBusy) != 0; }
   // Whether memory was within its limit when the last request passed.
   [[nodiscard]] bool memory_fits() const { return memory_fits_; }
 
@@ -65,8 +67,7 @@ class RequestGate {
     uint32_t any;
     uint32_t all;
   };
-  [[nodiscard]] Status CheckBusy(CommandContext& context, const Session& session, const Command& command,
-                                 uint32_t all_flags, Args args) const;
+  [[nodiscard]] Status CheckBusy(const Command& command, uint32_t all_flags, Args args) const;
   [[nodiscard]] static Judged FlagsOf(const Session& session, const Command& command);
   // Whether the client is logged in, and its user may run the request.
   [[nodiscard]] Status CheckUser(CommandContext& context, const Session& session, const Command& command,

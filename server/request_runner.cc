@@ -215,6 +215,8 @@ RequestRunner::Outcome RequestRunner::RunJudged(Session& session, Args args, con
   }
   if (RunsScript(session, *command)) [[unlikely]]
     return CallScript(session, *command, args, prepared);
+  if (holds_scripts_) [[unlikely]]
+    ReleaseScripts();
   return Call(session, *command, args, prepared);
 }
 
@@ -229,10 +231,33 @@ bool RequestRunner::RunsScript(const Session& session, const Command& command) c
 // One script at a time: a client whose turn it is not is parked, and told when it is.
 RequestRunner::Outcome RequestRunner::CallScript(Session& session, const Command& command, Args args,
                                                  const Prepared& prepared) {
-  if (!parts_.scripts->TryEnter(session)) return Outcome::kMustWait;
+  if (holds_scripts_) {
+    parts_.scripts->Forget(session);
+  } else if (!parts_.scripts->TryEnter(session)) {
+    return Outcome::kMustWait;
+  }
   const Outcome outcome = Call(session, command, args, prepared);
-  parts_.scripts->Leave();
+  if (!holds_scripts_) {
+    parts_.scripts->Leave();
+  } else if (outcome != Outcome::kDone ||
+             ticks_ - scripts_held_since_ >= CycleClock::FromMicroseconds(kScriptsHoldUs)) {
+    ReleaseScripts();
+  }
   return outcome;
+}
+
+// The slot is this request's, and so is the world from now on.
+void RequestRunner::HoldScripts() {
+  parts_.world->LockExclusive(*seat_);
+  holds_scripts_ = true;
+  scripts_held_since_ = CycleClock::Ticks();
+}
+
+void RequestRunner::ReleaseScripts() {
+  if (!holds_scripts_) return;
+  holds_scripts_ = false;
+  parts_.world->UnlockExclusive(*seat_);
+  parts_.scripts->Leave();
 }
 
 // --- Keys and locks --------------------------------------------------------------------------------------------------
@@ -338,6 +363,7 @@ std::optional<Status> RequestRunner::CallAlone(const Command& command, Args args
   {
     std::optional<WorldExclusive> world;
     if (locks_) world.emplace(*parts_.world, *seat_);
+    if (keeps_scripts_ && !holds_scripts_ && (request_flags_ & kRunsScript) != 0) HoldScripts();
     context_.SetHoldsWorld(locks_.has_value());
     status = CallHolding(command, args, keys);
     context_.SetHoldsWorld(false);
@@ -352,6 +378,8 @@ std::optional<Status> RequestRunner::CallLocked(const Command& command, Args arg
   // A script may reach keys it did not declare, alone or without threads, and then somebody may wait for them.
   if (keys.empty() && !command.Is(kRunsScript)) return Handle(context_.session(), command, args);
   if (!locks_) return CallHolding(command, args, keys);
+  if (gate_.script_is_busy()) [[unlikely]]
+    return CallBesideScript(command, args, keys);
   locks_->Clear();
   for (const HashedKey& key : keys) locks_->Add(key.hash);
   locks_->Acquire(*seat_);
@@ -366,6 +394,16 @@ std::optional<Status> RequestRunner::CallLocked(const Command& command, Args arg
   if (runs_alone_) [[unlikely]]
     EndRunAlone();
   locks_->Release();
+  return status;
+}
+
+// What may run while a script is busy changes nothing, and must not wait for keys that the script holds.
+Status RequestRunner::CallBesideScript(const Command& command, Args args, std::span<const HashedKey> keys) {
+  locks_->Clear();
+  for (const HashedKey& key : keys) locks_->Add(key.hash);
+  holds_keys_ = locks_->TryAcquire();
+  Status status = Handle(context_.session(), command, args);
+  if (std::exchange(holds_keys_, true)) locks_->Release();
   return status;
 }
 

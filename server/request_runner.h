@@ -78,10 +78,20 @@ class RequestRunner final : public NestedRunner {
   [[nodiscard]] Outcome RunPlain(Session& session, const Command& command, Args args, std::span<const HashedKey> keys,
                                  Mark& mark);
 
+  // Whoever calls this promises to call ReleaseScripts before it writes to clients or sleeps. From then on a script
+  // that runs alone leaves the script slot and the world in this runner's hands, for the scripts of this turn that
+  // follow: to take both anew for each costs more than a short script.
+  void KeepScripts() { keeps_scripts_ = locks_.has_value() && parts_.scripts != nullptr; }
+  // Gives both back. Nothing when they are not held.
+  void ReleaseScripts();
+  // How long they are held at most, but for the script that runs when that time is over.
+  static constexpr uint64_t kScriptsHoldUs = 1000;
+
   // NestedRunner.
   bool RunNested(Session& session, const Command& command, Args args) override;
   [[nodiscard]] bool Covers(const Command& command, Args args) override;
   void RunAlone() override;
+  [[nodiscard]] bool HoldsKeys() const override { return holds_keys_; }
   [[nodiscard]] bool MemoryFits() const override { return gate_.memory_fits(); }
   void NoteErrorIsCounted() override { error_is_counted_ = true; }
   void Pump(int wait_ms) override {
@@ -111,6 +121,7 @@ class RequestRunner final : public NestedRunner {
   void JudgeCalm();
   [[nodiscard]] std::optional<Status> CallAlone(const Command& command, Args args, std::span<const HashedKey> keys);
   [[nodiscard]] std::optional<Status> CallLocked(const Command& command, Args args, std::span<const HashedKey> keys);
+  [[nodiscard]] Status CallBesideScript(const Command& command, Args args, std::span<const HashedKey> keys);
   [[nodiscard]] std::optional<Status> CallHolding(const Command& command, Args args, std::span<const HashedKey> keys);
   [[nodiscard]] Status Handle(Session& session, const Command& command, Args args);
   [[nodiscard]] bool LockDestinations(const Command& command, Args args, std::span<const HashedKey> keys);
@@ -118,6 +129,7 @@ class RequestRunner final : public NestedRunner {
   void NoteBlocked(Session& session);
   void ShowOwnRequest(const Session& session, const Command& command, Args args);
   void EndRunAlone();
+  void HoldScripts();
   [[nodiscard]] bool MustWaitForSnapshot(uint32_t flags, std::span<const HashedKey> keys) const;
   [[nodiscard]] std::span<const HashedKey> KeysFor(const Command& command, Args args, const Prepared& prepared);
   // Adds the keys of `command` to `found`. False when only running it can tell all of them.
@@ -148,6 +160,10 @@ class RequestRunner final : public NestedRunner {
   uint32_t request_flags_ = 0;     // Of the request that runs: its row's, and with EXEC those of its queue.
   bool has_unknown_keys_ = false;  // The request reaches keys that only running it can tell.
   bool runs_alone_ = false;        // RunAlone was called.
+  bool holds_keys_ = true;         // See NestedRunner::HoldsKeys.
+  bool keeps_scripts_ = false;     // See KeepScripts.
+  bool holds_scripts_ = false;     // The slot and the world, from one script to the next.
+  uint64_t scripts_held_since_ = 0;
   bool error_is_counted_ = false;  // See NoteErrorIsCounted.
   std::function<void(int wait_ms)> pump_;
   uint64_t ticks_ = 0;                         // When the request that runs began.

@@ -16,6 +16,7 @@
 #include "server/config/config.h"
 #include "server/crash_details.h"
 #include "server/managed_commands.h"
+#include "server/migrate/abandoned_migrates.h"
 #include "server/migrate/migrate_table.h"
 #include "server/node/node_changes.h"
 #include "server/node/node_identity.h"
@@ -370,7 +371,10 @@ void Server::PeriodicWork(Worker& worker, int64_t now_ms) {
   persistence_->Poll();
   snapshots_->Tick(now_ms);
   control_.EndPauseIfDue(now_ms);
-  if (state_.migrations != nullptr) state_.migrations->CloseIdleTargets();
+  if (state_.migrations != nullptr) {
+    state_.migrations->CloseIdleTargets();
+    EndAbandonedMigrates(worker, *state_.migrations);
+  }
   const uint64_t clients = clients_.Count();
   if (clients > stats_.peak_clients.load(std::memory_order_relaxed)) stats_.peak_clients.store(clients);
   MaintainNode(worker, now_ms);

@@ -13,11 +13,24 @@ size_t ShardLockSet::TryAll() {
   return shards_.size();
 }
 
-void ShardLockSet::Acquire(WorldLock::Seat& seat) {
-  if (shards_.size() > 1) {
-    std::sort(shards_.begin(), shards_.end());
-    shards_.erase(std::unique(shards_.begin(), shards_.end()), shards_.end());
+void ShardLockSet::Order() {
+  if (shards_.size() <= 1) return;
+  std::sort(shards_.begin(), shards_.end());
+  shards_.erase(std::unique(shards_.begin(), shards_.end()), shards_.end());
+}
+
+bool ShardLockSet::TryAcquire() {
+  Order();
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    if (keyspace_.shard(shards_[i]).TryLock()) continue;
+    for (size_t held = i; held-- > 0;) keyspace_.shard(shards_[held]).Unlock();
+    return false;
   }
+  return true;
+}
+
+void ShardLockSet::Acquire(WorldLock::Seat& seat) {
+  Order();
   for (;;) {
     const size_t reached = TryAll();
     if (reached == shards_.size()) return;

@@ -22,6 +22,9 @@ class ShardLockSet {
 
   // Takes the locks of all shards added, holding none before. `seat` is inside the world lock, and again afterwards.
   void Acquire(WorldLock::Seat& seat);
+  // The same without any wait. False when somebody has one of them, be it this thread for another request; none is held
+  // by this set then.
+  [[nodiscard]] bool TryAcquire() CACHENODE_NO_THREAD_SAFETY_ANALYSIS;
   void Release() CACHENODE_NO_THREAD_SAFETY_ANALYSIS;
   // Whether the set, once acquired, has the lock of the key's shard.
   [[nodiscard]] bool Holds(KeyHash hash) const;
@@ -31,6 +34,7 @@ class ShardLockSet {
   // The position of the first lock that was taken by somebody else for too long, or the count when all are held.
   // (Which locks depends on the request, beyond the static analysis; the debug lock-order checker watches instead.)
   [[nodiscard]] size_t TryAll() CACHENODE_NO_THREAD_SAFETY_ANALYSIS;
+  void Order();
 
   Keyspace& keyspace_;
   WorldLock& world_;

@@ -27,8 +27,10 @@
 #include "server/server_control.h"
 #include "server/session_listener.h"
 #include "server/tracking/client_tracking.h"
+#include "server/transaction/watch_table.h"
 #include "storage/base/clock.h"
 #include "storage/base/cycle_clock.h"
+#include "storage/base/memory.h"
 
 namespace cachenode {
 
@@ -77,6 +79,7 @@ Worker::~Worker() {
     parts_.clients->Remove(connection->session());
     delete connection;
   }
+  CountReplies();
   // Letters may hold sockets; they go before the loop that could not take them any more.
   mailbox_.reset();
   wait_timer_.reset();
@@ -98,6 +101,7 @@ Status Worker::Open() {
   if (parts_.pubsub != nullptr) parts_.pubsub->SetMailbox(setup_.index, *mailbox_);
   cron_timer_ = std::make_unique<Timer>(*loop_, [this] { RunCron(); });
   tools_ = MakeTools();
+  tools_.dispatcher->KeepScripts();
   AttachWaits(parts_.world->elided() ? nullptr : seat_);
   turn_budget_ticks_ = CycleClock::FromMicroseconds(static_cast<uint64_t>(config().client_turn_us));
   return Status::Ok();
@@ -166,6 +170,7 @@ void Worker::OnTurnBegin() {
 
 // Another thread had the world for itself, and may have changed anything meanwhile.
 void Worker::StepAside() {
+  if (seat_->exclusive()) return;  // The writer is this thread, between two scripts.
   parts_.world->Yield(*seat_);
   tools_.dispatcher->BeginTurn(now_ms());
 }
@@ -308,7 +313,22 @@ void Worker::RunQueuedTurns() {
 }
 
 void Worker::FlushQueued() {
+  tools_.dispatcher->ReleaseScripts();
   if (parts_.tracking != nullptr) parts_.tracking->EndTurn(setup_.index);
+  FlushConnections();
+  CountReplies();
+}
+
+// What could not be sent at once is used memory from now on.
+void Worker::CountReplies() {
+  if (chunks_.borrowed_count() == counted_chunks_) [[likely]]
+    return;
+  const auto more = static_cast<int64_t>(chunks_.borrowed_count()) - static_cast<int64_t>(counted_chunks_);
+  memory::AddExternalBytes(more * static_cast<int64_t>(ChunkPool::kChunkBytes));
+  counted_chunks_ = chunks_.borrowed_count();
+}
+
+void Worker::FlushConnections() {
   while (!flush_queue_.empty()) {
     flush_round_.swap(flush_queue_);
     for (Connection* connection : flush_round_) {
@@ -398,8 +418,9 @@ void Worker::RunCron() {
   LookAfterWaits();
 }
 
-// Keys that maintenance touched, and deadlines that a moved clock brought nearer.
+// Keys that maintenance touched, deadlines that a moved clock brought nearer, and watches that a busy script kept here.
 void Worker::LookAfterWaits() {
+  if (parts_.watches != nullptr && setup_.index == 0) parts_.watches->ForgetAbandoned();
   if (parts_.waits == nullptr) return;
   if (parts_.waits->HasWork(setup_.index)) parts_.waits->Deliver(tools_.dispatcher->context(), nullptr);
   parts_.waits->ExpireDue(setup_.index, setup_.clock->NowUs() / 1000);

@@ -163,6 +163,8 @@ class Worker final : private TurnObserver, private LockWaitHook {
   void SampleCpu();
   void RunQueuedTurns();
   void FlushQueued();
+  void FlushConnections();
+  void CountReplies();
   void Destroy(Connection* connection);
   void AttachWaits(WorldLock::Seat* command_seat);
   void LookAfterWaits();
@@ -195,6 +197,7 @@ class Worker final : private TurnObserver, private LockWaitHook {
   std::vector<Connection*> finished_;  // Destroyed when this thread is inside the world again.
   PollCoalescer coalescer_;
   ChunkPool chunks_;
+  size_t counted_chunks_ = 0;  // Of chunks_, those that used memory contains.
   std::vector<Connection*> connections_;
   std::vector<Connection*> flush_queue_;
   std::vector<Connection*> flush_round_;

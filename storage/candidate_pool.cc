@@ -2,7 +2,25 @@
 
 #include <utility>
 
+#include "storage/base/memory.h"
+
 namespace cachenode {
+namespace {
+
+void AssignUncounted(std::string& to, std::string_view key) {
+  const int64_t before_bytes = memory::ThreadBytes();
+  if (to.capacity() > CandidatePool::kKeptKeyBytesMax) std::string().swap(to);
+  to.assign(key);
+  memory::AddExternalBytes(before_bytes - memory::ThreadBytes());
+}
+
+}  // namespace
+
+CandidatePool::~CandidatePool() {
+  const int64_t before_bytes = memory::ThreadBytes();
+  for (Candidate& candidate : candidates_) std::string().swap(candidate.key);
+  memory::AddExternalBytes(before_bytes - memory::ThreadBytes());
+}
 
 void CandidatePool::Offer(uint64_t score, uint32_t db, std::string_view key) {
   uint32_t at = 0;
@@ -15,7 +33,7 @@ void CandidatePool::Offer(uint64_t score, uint32_t db, std::string_view key) {
       ++size_;
     }
     candidates_[at].db = db;
-    candidates_[at].key.assign(key);
+    AssignUncounted(candidates_[at].key, key);
   }
   candidates_[at].score = score;
   for (; at + 1 < size_ && candidates_[at].score > candidates_[at + 1].score; ++at) {

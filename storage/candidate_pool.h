@@ -3,10 +3,11 @@
 // Thread-safety: belongs to an Evictor, and so to one thread.
 // Invariants: holds copies of keys, never references; a key is in it at most once, with the score it was last offered
 //   at.
-// Limits: kSize keys.
+// Limits: kSize keys. Their copies do not count as used memory: else evicting would begin by using more.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,6 +17,12 @@ namespace cachenode {
 class CandidatePool {
  public:
   static constexpr uint32_t kSize = 16;
+  static constexpr size_t kKeptKeyBytesMax = 4096;  // Room for longer keys is given back with the next one.
+
+  CandidatePool() = default;
+  ~CandidatePool();
+  CandidatePool(const CandidatePool&) = delete;
+  CandidatePool& operator=(const CandidatePool&) = delete;
 
   struct Candidate {
     uint64_t score = 0;  // Higher is evicted first.

@@ -34,7 +34,8 @@ Status Flushdb(CommandContext& context, Args args) {
   Result<FreeWhere> where = ParseFlushMode(context, args);
   if (!where) return where.error();
   context.events().DatabaseChanges(DatabaseChange::kFlushed, context.db(), context.db());
-  FreeDetached(context.parts(), context.keyspace().FlushDatabase(context.db()), *where);
+  const uint64_t keys = context.keyspace().KeyCount(context.db());
+  FreeDetached(context.parts(), context.keyspace().FlushDatabase(context.db()), keys, *where);
   if (*where == FreeWhere::kHere) context.keyspace().FreeDetached();
   context.reply().Ok();
   return Status::Ok();
@@ -45,7 +46,9 @@ Status Flushall(CommandContext& context, Args args) {
   Result<FreeWhere> where = ParseFlushMode(context, args);
   if (!where) return where.error();
   context.events().DatabaseChanges(DatabaseChange::kAllFlushed, 0, 0);
-  FreeDetached(context.parts(), context.keyspace().FlushAll(), *where);
+  uint64_t keys = 0;
+  for (uint32_t db = 0; db < context.keyspace().database_count(); ++db) keys += context.keyspace().KeyCount(db);
+  FreeDetached(context.parts(), context.keyspace().FlushAll(), keys, *where);
   if (*where == FreeWhere::kHere) context.keyspace().FreeDetached();
   // Absent in harnesses without files.
   if (context.parts().persistence != nullptr) context.parts().persistence->OnFlushAll();

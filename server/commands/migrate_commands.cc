@@ -148,7 +148,11 @@ Status Migrate(CommandContext& context, Args args) {
   const Command* request_command = context.session().last_command;  // EXEC, when this is one of its queue.
   const bool is_nested =
       request_command == nullptr || request_command->handler != Migrate || !context.MayGiveTurnBack();
-  if (table != nullptr && !is_nested) return StartMigrate(context, std::move(request->order), std::move(fenced));
+  if (table != nullptr && !is_nested) {
+    request->order.request.assign(args.begin(), args.end());
+    request->order.source_database = context.db();
+    return StartMigrate(context, std::move(request->order), std::move(fenced));
+  }
   // Between MULTI and EXEC and in scripts nobody could offer it again: it is waited for, as in Redis.
   MigrateTable alone([] {});
   (table != nullptr ? *table : alone).CarryOut(request->order);

@@ -49,7 +49,8 @@ bool WatchedKeysChanged(CommandContext& context, TransactionState& state) {
   const uint32_t own_db = context.db();
   for (const WatchedKey& watched : state.watched) {
     context.session().database = watched.db;
-    const bool is_gone = watched.existed && !context.Inspect(watched.key).Exists();
+    const bool is_gone = watched.aside ? context.parts().watches->ExpiredSince(watched, context.now_ms())
+                                       : watched.existed && !context.Inspect(watched.key).Exists();
     context.session().database = own_db;
     if (is_gone) return true;
   }
@@ -118,8 +119,14 @@ Status Watch(CommandContext& context, Args args) {
   }
   // A transaction that has failed already needs no further keys.
   const bool is_hopeless = session.transaction != nullptr && session.transaction->watched_key_changed.load();
+  WatchTable& watches = *context.parts().watches;
+  const bool may_look = context.nested().HoldsKeys();
   for (size_t i = 1; !is_hopeless && i < args.size(); ++i) {
-    context.parts().watches->Watch(session, context.db(), args[i], context.Inspect(args[i]).Exists());
+    if (may_look) {
+      watches.Watch(session, context.db(), args[i], context.Inspect(args[i]).Exists());
+    } else {
+      watches.WatchAside(session, context.db(), args[i], context.now_ms());
+    }
   }
   context.reply().Ok();
   return Status::Ok();

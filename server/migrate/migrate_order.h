@@ -28,6 +28,9 @@ struct MigrateOrder {
   std::string user;  // Empty: AUTH with the password alone.
   std::string password;
   std::vector<MigrateItem> items;
+  // What to offer again on behalf of a client that went before the target answered.
+  std::vector<std::string> request;
+  uint32_t source_database = 0;
   std::string error;  // As the client reads it; empty: all went well.
 };
 

@@ -114,7 +114,14 @@ void MigrateTable::Remove(uint64_t client_id) {
   const auto found = entries_.find(client_id);
   if (found == entries_.end()) return;
   fence_count_.fetch_sub(found->second.keys.size());
+  if (found->second.abandoned) abandoned_count_.fetch_sub(1);
   entries_.erase(found);
+}
+
+bool MigrateTable::IsOver(const Entry& entry) {
+  if (!entry.abandoned || !entry.done) return false;
+  return entry.order->copies ||
+         std::ranges::none_of(entry.order->items, [](const MigrateItem& item) { return item.accepted; });
 }
 
 bool MigrateTable::NoteDone(uint64_t client_id) {
@@ -123,6 +130,7 @@ bool MigrateTable::NoteDone(uint64_t client_id) {
     Entry& entry = entries_[client_id];
     entry.done = true;
     if (!entry.abandoned) return true;
+    if (!IsOver(entry)) return false;
     Remove(client_id);
   }
   resume_parked_();
@@ -146,10 +154,21 @@ void MigrateTable::OnSessionEnd(Session& session) {
     const auto found = entries_.find(session.id);
     if (found == entries_.end()) return;
     found->second.abandoned = true;
-    if (!found->second.done) return;  // The fences stay until the target has answered.
+    abandoned_count_.fetch_add(1);
+    if (!IsOver(found->second)) return;  // The fences stay until the target has answered, and the keys are gone.
     Remove(session.id);
   }
   resume_parked_();
+}
+
+std::vector<MigrateTable::Abandoned> MigrateTable::TakeAbandoned() const {
+  std::vector<Abandoned> taken;
+  if (abandoned_count_.load(std::memory_order_relaxed) == 0) return taken;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [client_id, entry] : entries_) {
+    if (entry.abandoned && entry.done) taken.push_back({client_id, entry.order});
+  }
+  return taken;
 }
 
 void MigrateTable::DropIdleTargets() {

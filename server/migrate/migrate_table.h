@@ -2,8 +2,9 @@
 //
 // Thread-safety: any thread; one mutex, a leaf lock, held for lookups only. Fence is called with the shards of the keys
 //   locked, and every writer asks Blocks under the same locks: nobody slips in between.
-// Invariants: a key is fenced from its serialisation until its client's command ended, or, when that client went, until
-//   the target answered or the time was over. A fence blocks writers, never readers.
+// Invariants: a key is fenced from its serialisation until its client's command ended. When that client went, somebody
+//   ends the command for it (TakeAbandoned), so that a key the target has taken goes here as well. A fence blocks
+//   writers, never readers.
 // Limits: kTargetsMax connections are kept, kTargetIdleMs each.
 #pragma once
 
@@ -49,8 +50,15 @@ class MigrateTable final : public SessionListener {
   [[nodiscard]] std::shared_ptr<MigrateOrder> Begin(uint64_t client_id, MigrateOrder order,
                                                     std::vector<FencedKey> keys);
   [[nodiscard]] Progress ProgressOf(uint64_t client_id) const;
-  // The order was carried out. False when its client has gone: its fences then went with this call.
+  // The order was carried out. False when its client has gone: nobody is to be told then.
   bool NoteDone(uint64_t client_id);
+  // Orders that were carried out and whose clients have gone, with their clients' ids: `request` is to be run for each
+  // as if by that client. Those not ended by that are given again. From time to time; any thread.
+  struct Abandoned {
+    uint64_t client_id;
+    std::shared_ptr<MigrateOrder> order;
+  };
+  [[nodiscard]] std::vector<Abandoned> TakeAbandoned() const;
   // Ends a done order: the fences go, who waited for them is resumed.
   [[nodiscard]] std::shared_ptr<MigrateOrder> End(uint64_t client_id);
 
@@ -75,12 +83,15 @@ class MigrateTable final : public SessionListener {
     bool abandoned = false;  // The client has gone.
   };
 
+  // With mutex_ held. Whether nobody needs the entry any more: its client has gone, and nothing is to be erased here.
+  [[nodiscard]] static bool IsOver(const Entry& entry);
   void Remove(uint64_t client_id);
   [[nodiscard]] MigrateTarget TakeTarget(const std::string& name);
   void KeepTarget(const std::string& name, MigrateTarget target);
 
   const std::function<void()> resume_parked_;
   std::atomic<size_t> fence_count_{0};
+  std::atomic<size_t> abandoned_count_{0};
   std::atomic<bool> stopping_{false};
   mutable std::mutex mutex_;
   // Guarded by mutex_.

@@ -30,6 +30,8 @@ constexpr size_t kCarriedInputMax = 16 * 1024;
 // make us allocate.
 constexpr size_t kInputGrowthMax = size_t{4} << 20;
 constexpr size_t kInputCapacityMin = 512;
+// Room that a read into an own buffer has at least, but where it completes a large bulk string.
+constexpr size_t kInputReadMin = 16 * 1024;
 // An empty own buffer above this size shrinks to what the client's recent requests needed.
 constexpr size_t kInputShrinkAbove = 32 * 1024;
 // An own buffer that is empty this long is freed.
@@ -120,6 +122,7 @@ void Connection::ReadShared() {
 void Connection::ReadOwn() {
   size_t capacity = std::max(parser_.BytesWanted(), InputSize() + 1);
   capacity = std::min(capacity, InputSize() + std::max(kInputGrowthMax, InputSize()));
+  if (parser_.LargeBulkBegin() == 0) capacity = std::max(capacity, CapacityForMore());
   if (parked_) capacity = std::max(InputSize() + 1, kParkedInputMax);
   ReserveInput(capacity);
   size_t got = 0;
@@ -127,6 +130,14 @@ void Connection::ReadOwn() {
   input_end_ += got;
   if (parked_) return;
   ExecuteOwn();
+}
+
+// A request of many small arguments: where the next of them ends says little, and a read for each, with all before it
+// copied each time, would be dear.
+size_t Connection::CapacityForMore() const {
+  const size_t wanted = InputSize() + kInputReadMin;
+  if (wanted <= input_capacity_) return wanted;
+  return std::max(wanted, InputSize() + std::min(InputSize(), kInputGrowthMax / 4));
 }
 
 void Connection::ExecuteOwn() {

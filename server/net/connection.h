@@ -90,6 +90,7 @@ class Connection final : public ClientConnection, private Transport::Listener {
   // Executes from the front of `input` and returns how many bytes are done with.
   [[nodiscard]] size_t ExecuteInput(std::string_view input);
   [[nodiscard]] size_t ExecuteRequests(std::string_view input);
+  [[nodiscard]] size_t CapacityForMore() const;
   void ExecuteOwn();
   [[nodiscard]] size_t Rewind(const RequestBatch& batch, size_t finished);
   void FinishTurn();

@@ -41,9 +41,9 @@ class ScriptEngine final : public SessionListener {
   // --- Who runs; any worker, inside the world --------------------------------------------------------------------
 
   // False: the client is to be parked; it is resumed when it may ask again.
-  [[nodiscard]] bool TryEnter(const Session& session) { return slot_.TryEnter(session.id); }
+  [[nodiscard]] bool TryEnter(const Session& session) { return slot_.TryEnter({session.id, session.worker_index}); }
   void Leave() { slot_.Leave(); }
-  // The request that waited for the slot was refused, or its client is gone.
+  // The request that waited for the slot was refused, or its client is gone, or its worker has the slot already.
   void Forget(const Session& session) { slot_.Forget(session.id); }
   void OnSessionEnd(Session& session) override { slot_.Forget(session.id); }
   void OnSessionReset(Session& /*session*/) override {}

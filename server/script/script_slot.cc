@@ -4,42 +4,64 @@
 
 namespace cachenode {
 
-bool ScriptSlot::TryEnter(uint64_t client_id) {
+bool ScriptSlot::TryEnter(Client client) {
   const std::lock_guard<std::mutex> guard(mutex_);
-  if (!taken_ && (waiting_.empty() || waiting_.front() == client_id)) {
+  const bool is_its_turn = !taken_ && (waiting_.empty() || waiting_.front().client.worker == client.worker);
+  if (is_its_turn) {
     taken_ = true;
-    if (!waiting_.empty()) waiting_.pop_front();
-    waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
+    static_cast<void>(Erase(client.id));
     return true;
   }
-  if (std::find(waiting_.begin(), waiting_.end(), client_id) == waiting_.end()) waiting_.push_back(client_id);
+  const auto found = std::find_if(waiting_.begin(), waiting_.end(),
+                                  [&](const Waiting& waiting) { return waiting.client.id == client.id; });
+  if (found != waiting_.end()) {
+    found->told = false;
+    return false;
+  }
+  waiting_.push_back({client, false});
   waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
   return false;
 }
 
 void ScriptSlot::Leave() {
-  uint64_t next = 0;
+  std::vector<uint64_t> next;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
     taken_ = false;
-    if (!waiting_.empty()) next = waiting_.front();
+    next = TakeNext();
   }
-  if (next != 0) wake_(next);
+  Wake(next);
 }
 
 void ScriptSlot::Forget(uint64_t client_id) {
   if (!HasWaiting()) return;
-  uint64_t next = 0;
+  std::vector<uint64_t> next;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
-    const auto found = std::find(waiting_.begin(), waiting_.end(), client_id);
-    if (found == waiting_.end()) return;
-    const bool was_first = found == waiting_.begin();
-    waiting_.erase(found);
-    waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
-    if (was_first && !taken_ && !waiting_.empty()) next = waiting_.front();
+    if (Erase(client_id)) next = TakeNext();
   }
-  if (next != 0) wake_(next);
+  Wake(next);
+}
+
+bool ScriptSlot::Erase(uint64_t client_id) {
+  const auto found = std::find_if(waiting_.begin(), waiting_.end(),
+                                  [&](const Waiting& waiting) { return waiting.client.id == client_id; });
+  if (found == waiting_.end()) return false;
+  waiting_.erase(found);
+  waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
+  return true;
+}
+
+std::vector<uint64_t> ScriptSlot::TakeNext() {
+  std::vector<uint64_t> next;
+  if (taken_ || waiting_.empty()) return next;
+  const uint32_t worker = waiting_.front().client.worker;
+  for (Waiting& waiting : waiting_) {
+    if (waiting.client.worker != worker || waiting.told) continue;
+    waiting.told = true;
+    next.push_back(waiting.client.id);
+  }
+  return next;
 }
 
 }  // namespace cachenode

@@ -1,8 +1,12 @@
-// Who may run a script: one client at a time, the others in the order they asked.
+// Who may run a script: one client at a time, the others in the order they asked, a worker's clients together.
 //
 // Thread-safety: any thread; a leaf mutex inside. Nobody waits in here: a client that must wait is parked by its worker
 //   and resumed by mail when its turn has come.
-// Invariants: a free slot with clients waiting belongs to the first of them, who has been told; a client waits once.
+// Invariants: a free slot with clients waiting belongs to the worker of the first of them, whose waiting clients have
+// all
+//   been told; a client waits once. A client that was told asks again, or is forgotten.
+// Why by worker: to give the slot, and the world that most scripts then need, to another worker costs more than a short
+//   script. A worker has it for a millisecond at most (RequestRunner::kScriptsHoldUs).
 // Limits: as many clients wait as are connected.
 #pragma once
 
@@ -13,26 +17,44 @@
 #include <functional>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 namespace cachenode {
 
 class ScriptSlot {
  public:
+  struct Client {
+    uint64_t id;
+    uint32_t worker;
+  };
+
   // `wake` tells a client to ask again; called without the mutex.
   explicit ScriptSlot(std::function<void(uint64_t client_id)> wake) : wake_(std::move(wake)) {}
 
   // True: the slot is the client's until Leave. False: it waits, and will be woken.
-  [[nodiscard]] bool TryEnter(uint64_t client_id);
+  [[nodiscard]] bool TryEnter(Client client);
   void Leave();
-  // The client waits no longer: it is gone, or its request was refused.
+  // The client waits no longer: it is gone, or its request was refused, or ran in the slot its worker has already.
   void Forget(uint64_t client_id);
   [[nodiscard]] bool HasWaiting() const { return waiting_count_.load(std::memory_order_relaxed) != 0; }
 
  private:
+  struct Waiting {
+    Client client;
+    bool told;  // It has been woken and did not ask since.
+  };
+  // With mutex_ held. Whom to tell that the slot is free for them: nobody while it is taken.
+  [[nodiscard]] std::vector<uint64_t> TakeNext();
+  [[nodiscard]] bool Erase(uint64_t client_id);
+  void Wake(const std::vector<uint64_t>& clients) {
+    for (const uint64_t id : clients) wake_(id);
+  }
+
   const std::function<void(uint64_t)> wake_;
   std::mutex mutex_;
+  // Guarded by mutex_.
   bool taken_ = false;
-  std::deque<uint64_t> waiting_;
+  std::deque<Waiting> waiting_;
   std::atomic<size_t> waiting_count_{0};  // Any thread.
 };
 

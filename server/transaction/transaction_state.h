@@ -53,6 +53,9 @@ struct WatchedKey {
   uint32_t db = 0;
   std::string key;
   bool existed = false;  // When WATCH came; its expiry since then is a change.
+  // Watched while a script had the key's shard, so that nobody could look; see WatchTable::WatchAside.
+  bool aside = false;
+  int64_t since_ms = 0;  // Of one watched aside: Unix milliseconds.
 };
 
 struct TransactionState {

@@ -198,6 +198,34 @@ class Migrate(ServerCase):
         mover.close()
         self.assertEqual("+OK", repr(server.connect(timeout=30).call("SET", "key", "again")))
 
+    def test_what_the_target_took_goes_though_the_client_went(self):
+        self.ours_only("redis-server serves nobody meanwhile")
+        for command, renames in (("MIGRATE", []), ("MOVE-AWAY", ["--rename-command", "MIGRATE", "MOVE-AWAY"])):
+            listening = self.silent_target()
+            server = self.start("--io-threads", "4", *renames)
+            mover, other = server.connect(), server.connect(timeout=60)
+            mover.call("SELECT", "3")
+            other.call("SELECT", "3")
+            other.call("MSET", "key", "1", "kept", "2")
+            mover.send([command.encode(), b"127.0.0.1", str(self.port).encode(), b"", b"0", b"30000", b"KEYS", b"key",
+                        b"kept"])
+            peer, _ = listening.accept()
+            peer.settimeout(20)
+            request = b""
+            while request.count(b"RESTORE") < 2:
+                request += peer.recv(4096)
+            mover.close()
+            self.assertEqual(b"1", self.value(other.call("GET", "key")))
+            other.send([b"APPEND", b"key", b"x"])  # Waits for the target, and then for the key to go.
+            peer.sendall(b"+OK\r\n+OK\r\n-ERR no room\r\n")
+            self.assertEqual(":1", repr(other.read()))
+            self.assertEqual(b"x", self.value(other.call("GET", "key")))
+            self.assertEqual(b"2", self.value(other.call("GET", "kept")))
+            self.assertEqual("+OK", repr(other.call("SET", "kept", "3")))
+            peer.close()
+            listening.close()
+            server.stop()
+
     def test_a_shutdown_does_not_wait_for_a_target(self):
         self.ours_only("redis-server serves nobody meanwhile")
         listening = self.silent_target()

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/base/memory.h"
 #include "storage/base/random.h"
 
 namespace cachenode {
@@ -52,6 +53,22 @@ TEST(ReplyBuffer, ReusesChunksAndKeepsOnlySome) {
   }
   EXPECT_EQ(pool.borrowed_count(), 0U);
   EXPECT_EQ(pool.free_count(), ChunkPool::kFreeChunksMax);
+}
+
+TEST(ReplyBuffer, LeavesItToThePoolsOwnerToCountItsChunks) {
+  const int64_t before_bytes = memory::ThreadBytes();
+  {
+    ChunkPool pool;
+    for (int round = 0; round < 3; ++round) {
+      ReplyBuffer buffer(pool);
+      for (size_t i = 0; i < ChunkPool::kFreeChunksMax + 10; ++i)
+        buffer.Append(std::string(ChunkPool::kChunkBytes, 'x'));
+      EXPECT_GE(pool.borrowed_count(), ChunkPool::kFreeChunksMax + 10);
+      // The lists of pieces and of free chunks count as everything does.
+      EXPECT_LT(memory::ThreadBytes(), before_bytes + static_cast<int64_t>(ChunkPool::kChunkBytes));
+    }
+  }
+  EXPECT_EQ(memory::ThreadBytes(), before_bytes);
 }
 
 TEST(ReplyBuffer, SendsPinnedBlocksFromWhereTheyLie) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/base/memory.h"
 #include "storage/key_observer.h"
 
 namespace cachenode {
@@ -152,6 +153,20 @@ TEST_F(EvictionTest, OneVolatileKeyAmongManyIsFoundAtOnce) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(20));  // Usually microseconds.
   EXPECT_FALSE(Exists("volatile"));
   EXPECT_EQ(keyspace_.KeyCount(0), 300'000U);
+}
+
+TEST_F(EvictionTest, TheFirstOfLongKeysMakesRoomAtOnce) {
+  const auto used = [this] { return memory::UsedBytes() + keyspace_.MappedBytes(); };
+  for (int i = 0; i < 300; ++i) Put(std::to_string(i) + std::string(1000, 'x'));
+  const size_t before = used();
+  ASSERT_EQ(Evict(EvictionPolicy::kAllKeysLru), Evicted::kOne);
+  EXPECT_LT(used() + 1000, before);
+  for (int i = 0; i < 50; ++i) ASSERT_EQ(Evict(EvictionPolicy::kAllKeysLru), Evicted::kOne);
+  EXPECT_LT(used() + 51 * 1000, before);
+  // Nor is the end of the copies counted.
+  const int64_t before_end = memory::ThreadBytes();
+  { CandidatePool().Offer(1, 0, std::string(1000, 'y')); }
+  EXPECT_EQ(memory::ThreadBytes(), before_end);
 }
 
 TEST_F(EvictionTest, EveryEvictionCountsAtOnceWithThreadsToo) {

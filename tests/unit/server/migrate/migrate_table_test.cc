@@ -251,6 +251,41 @@ TEST(MigrateTable, TheFencesOfAClientThatWentStayUntilTheTargetAnswered) {
   table.OnSessionEnd(session);
   EXPECT_FALSE(table.HasFences());
   EXPECT_EQ(resumed, 2);
+  EXPECT_TRUE(table.TakeAbandoned().empty());
+}
+
+TEST(MigrateTable, WhatTheTargetTookIsFencedUntilSomebodyErasesItForTheClientThatWent) {
+  MigrateTable table([] {});
+  ChunkPool chunks;
+  Session session(7, 0, chunks);
+  const auto begin = [&](bool copies) {
+    MigrateOrder order;
+    order.items = {{"key", 0, "payload", false}};
+    order.copies = copies;
+    order.request = {"MIGRATE", "host"};
+    return table.Begin(7, std::move(order), {{0, KeyHash::Of("key")}});
+  };
+  const std::shared_ptr<MigrateOrder> order = begin(false);
+  table.OnSessionEnd(session);
+  EXPECT_TRUE(table.TakeAbandoned().empty());  // The target has not answered.
+  order->items[0].accepted = true;
+  EXPECT_FALSE(table.NoteDone(7));
+  EXPECT_TRUE(table.Blocks(8, 0, KeyHash::Of("key")));
+  for (int look = 0; look < 2; ++look) {
+    const std::vector<MigrateTable::Abandoned> abandoned = table.TakeAbandoned();
+    ASSERT_EQ(abandoned.size(), 1U);
+    EXPECT_EQ(abandoned[0].client_id, 7U);
+    EXPECT_EQ(abandoned[0].order->request.front(), "MIGRATE");
+  }
+  EXPECT_EQ(table.ProgressOf(7), MigrateTable::Progress::kDone);
+  EXPECT_EQ(table.End(7), order);
+  EXPECT_TRUE(table.TakeAbandoned().empty());
+  EXPECT_FALSE(table.HasFences());
+  // A copy stays where it is: nothing is left to do.
+  begin(true)->items[0].accepted = true;
+  table.OnSessionEnd(session);
+  EXPECT_FALSE(table.NoteDone(7));
+  EXPECT_FALSE(table.HasFences());
 }
 
 }  // namespace

@@ -161,6 +161,21 @@ TEST(Connection, EchoesABulkStringLargerThanAnyBuffer) {
   sender.join();
 }
 
+TEST(Connection, ReadsARequestOfManyArgumentsInLargePieces) {
+  TestNode node;
+  TestClient client = node.Connect();
+  constexpr size_t kKeys = 3000;
+  std::string input = "*" + std::to_string(kKeys + 1) + "\r\n$3\r\nDEL\r\n";
+  for (size_t i = 0; i < kKeys; ++i) input += "$100\r\n" + std::string(100, 'k') + "\r\n";
+  const size_t all_but_the_end = input.size() - 50;
+  ASSERT_TRUE(client.Send(input.substr(0, all_but_the_end)));
+  ASSERT_TRUE(
+      node.WaitUntil(client.id, [=](Session& s) { return s.connection->Usage().input_total == all_but_the_end; }));
+  EXPECT_LT(node.stats->Sum(&WorkerStats::reads_processed), 100U);
+  ASSERT_TRUE(client.Send(input.substr(all_but_the_end)));
+  EXPECT_EQ(client.Receive(4), ":0\r\n");
+}
+
 TEST(Connection, FreesItsInputBufferWhenIdle) {
   TestNode node;
   TestClient client = node.Connect();

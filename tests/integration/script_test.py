@@ -1,0 +1,77 @@
+"""Scripts that do not end, and what all workers answer meanwhile."""
+
+import time
+
+from case import ServerCase
+
+BUSY = "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
+CLIENTS = 12  # More than workers.
+PATIENCE = 20
+
+
+class BusyScript(ServerCase):
+    def busy(self, script, *keys):
+        """A server of four workers with a script that is busy; its client, and others of all workers."""
+        server = self.start("--io-threads", "4", "--busy-reply-threshold", "10")
+        runner = server.connect(timeout=60)
+        others = [server.connect(timeout=PATIENCE) for _ in range(CLIENTS)]
+        for number, client in enumerate(others):
+            if number % 2 == 0:
+                self.assertEqual("+OK", repr(client.call("WATCH", *keys, "another")))
+        runner.send([b"EVAL", script.encode(), str(len(keys)).encode(), *[key.encode() for key in keys]])
+        deadline = time.monotonic() + PATIENCE
+        while repr(others[0].call("PING")) != BUSY:
+            self.assertLess(time.monotonic(), deadline)
+        return server, runner, others
+
+    def look_beside(self, others):
+        """What redis-server answers in that state."""
+        for client in others:
+            for words, reply in ((["UNWATCH"], "+OK"), (["WATCH", "key", "another"], "+OK"), (["MULTI"], "+OK"),
+                                 (["SET", "key", "1"], BUSY), (["DISCARD"], "+OK"), (["WATCH", "key"], "+OK"),
+                                 (["MULTI"], "+OK"),
+                                 (["EXEC"], "-EXECABORT Transaction discarded because of: " + BUSY[1:]),
+                                 (["WATCH", "key"], "+OK"), (["GET", "key"], BUSY), (["RESET"], "+RESET")):
+                self.assertEqual(reply, repr(client.call(*words)), words)
+
+    def check_nothing_is_watched(self, client):
+        deadline = time.monotonic() + PATIENCE
+        while client.call("INFO", "clients").value.find(b"total_watched_keys:0\r\n") < 0:
+            self.assertLess(time.monotonic(), deadline)
+
+    def test_every_worker_serves_transactions_beside_a_script_with_their_key(self):
+        self.ours_only("it has one worker")
+        _, runner, others = self.busy("while true do end", "key")
+        self.look_beside(others)
+        others.pop().close()  # With nothing watched, and below with something.
+        self.assertEqual("+OK", repr(others[0].call("WATCH", "key")))
+        others.pop(0).close()
+        self.assertEqual("+OK", repr(others[0].call("SCRIPT", "KILL")))
+        self.assertIn("Script killed by user", repr(runner.read()))
+        self.check_nothing_is_watched(others[0])
+
+    def test_every_worker_serves_transactions_beside_a_script_that_has_the_node(self):
+        self.ours_only("it has one worker")
+        _, runner, others = self.busy("redis.call('get', 'not declared') while true do end")
+        self.look_beside(others)
+        self.assertEqual("+OK", repr(others[0].call("SCRIPT", "KILL")))
+        self.assertIn("Script killed by user", repr(runner.read()))
+        self.check_nothing_is_watched(others[0])
+
+    def test_what_a_busy_script_writes_spoils_what_was_watched_beside_it(self):
+        self.ours_only("it has one worker")
+        script = """local function now() local t = redis.call('time') return t[1] * 1000 + t[2] / 1000 end
+            local stop = now() + 1500 repeat until now() > stop redis.call('set', KEYS[1], 'x') return 'done'"""
+        _, runner, others = self.busy(script, "key")
+        for client in others:
+            self.assertEqual("+OK", repr(client.call("UNWATCH")))
+            self.assertEqual("+OK", repr(client.call("WATCH", "key")))
+        self.assertEqual(b"done", self.value(runner.read()))
+        for number, client in enumerate(others):
+            # One that watches nothing any more is not concerned.
+            if number == 0:
+                self.assertEqual("+OK", repr(client.call("UNWATCH")))
+            self.assertEqual("+OK", repr(client.call("MULTI")))
+            self.assertEqual("+QUEUED", repr(client.call("GET", "key")))
+            self.assertEqual('*1\n  "x"' if number == 0 else "*-1", repr(client.call("EXEC")))
+        self.check_nothing_is_watched(others[0])
