@@ -11,7 +11,7 @@
 #include "server/config/config.h"
 #include "server/lazy_free.h"
 #include "server/node/node_events.h"
-#include "server/node/snapshot_service.h"
+#include "server/node/snapshot_place.h"
 #include "server/node_state.h"
 #include "server/s3_settings.h"
 #include "server/script/script_engine.h"
@@ -196,20 +196,33 @@ void PersistenceService::StartLoad() {
 }
 
 Status PersistenceService::LoadSnapshot(const Config& config, Restore& restore, LoadSource& source) {
+  const auto store_options = [this, &config] { return S3OptionsOf(config, log_); };
+  const std::unique_ptr<SnapshotCatalogue> catalogue = OpenCatalogue(config, {.options = store_options});
+  Result<SnapshotEntry> entry = catalogue->Find(config.restore_snapshot);
   source = LoadSource::kCatalogue;
-  const SnapshotCatalogue catalogue(SnapshotService::DirectoryOf(config));
-  Result<SnapshotEntry> entry = catalogue.Find(config.restore_snapshot);
+  if (!entry && catalogue->IsRemote() && entry.status().code() != Err::kNoSuchKey) {
+    source = LoadSource::kStore;
+    return entry.error();
+  }
   if (!entry) {
-    const bool has_folder = FileExists(catalogue.directory());
-    return std::move(entry.error())
-        .WithContext(catalogue.directory() + (has_folder ? "" : ": this folder does not exist"));
+    const bool has_place = catalogue->IsRemote() || FileExists(catalogue->Place());
+    return entry.error().WithContext(catalogue->Place() + (has_place ? "" : ": this folder does not exist"));
   }
   if (!entry->fault.empty()) return Status::WithText(Err::kCorrupt, entry->fault);
   const SnapshotMetadata& metadata = entry->metadata;
   CN_LOG(log_, kNotice, "Restoring snapshot {} of {} {} ({}): {} keys, {} bytes", metadata.name, metadata.engine,
          metadata.engine_version, metadata.node_type, metadata.key_count, metadata.size_bytes);
+  const std::string place = catalogue->DataPlace(metadata.name);
   source = LoadSource::kData;
-  return restore.FromFile(catalogue.DataPath(metadata.name));
+  if (!catalogue->IsRemote()) return restore.FromFile(place);
+  source = LoadSource::kStore;
+  Result<std::unique_ptr<SnapshotData>> data = catalogue->OpenData(metadata);
+  if (!data) return data.error();
+  PublishedSource published(*std::move(data), metadata, place);
+  WatchedSource watched(published);
+  Status status = restore.FromSource(watched, place);
+  if (!watched.failed()) source = LoadSource::kData;
+  return status;
 }
 
 Status PersistenceService::LoadObject(const Config& config, Restore& restore, LoadSource& source) {

@@ -140,6 +140,7 @@ bool Server::Prepare() {
     CN_LOG(log_, kWarning, "{}", failed.text());
     return false;
   }
+  LoadKeptEvents();
   SetUnfinishedFile(UnfinishedSnapshotName());  // The working directory is `dir`.
   CrashReport::SetEnabled(config.crash_log_enabled);
   CrashReport::SetExitsOnPanic(config.use_exit_on_panic);
@@ -203,7 +204,10 @@ bool Server::MakeWorkers() {
   parts_.snapshots = snapshots_.get();
   parts_.session_listeners.push_back(snapshots_.get());
   snapshots_->Start();
-  config_.SetChangeListener([this](const ConfigChanges& changes) { RecordChanges(events_, config_, changes); });
+  config_.SetChangeListener([this](const ConfigChanges& changes) {
+    RecordChanges(events_, config_, changes);
+    NoteModifying(config_.Current().apply_immediately);
+  });
   config_.SetRestartCheck(
       [this](const Config& after, bool type_changes) { return RestartProblem(parts_, after, type_changes); });
   first.AddCronTask([this](Worker& worker, int64_t now_ms) { PeriodicWork(worker, now_ms); });
@@ -288,6 +292,7 @@ void Server::OnLoaded() {
   const std::string& unix_path = config->unixsocket;
   if (!unix_path.empty()) CN_LOG(log_, kNotice, "The server is now ready to accept connections at {}", unix_path);
   RecordStart(*config);
+  std::remove(KeptEvents().Path().c_str());
   supervisor_->Notify("STATUS=Ready to accept connections\nREADY=1\n");
   ReleaseStartPages();
 }

@@ -24,6 +24,7 @@
 #include "server/keyspace_maintenance.h"
 #include "server/lazy_free.h"
 #include "server/net/listener.h"
+#include "server/node/event_file.h"
 #include "server/node/maintenance_timer.h"
 #include "server/node/node_events.h"
 #include "server/node/notification_sender.h"
@@ -75,6 +76,12 @@ class Server final : private ConfigApplier {
   [[nodiscard]] bool MayApplyPending(int64_t now_ms);
   [[nodiscard]] std::string RestartInPlace();
   [[nodiscard]] std::string RestartState() const;
+  // What happened before a restart in place is told of after it.
+  [[nodiscard]] EventFile KeptEvents() const;
+  void LoadKeptEvents();
+  // Whether the node is being modified: changes wait, and they are applied as soon as that is possible. Under the world
+  // lock.
+  void NoteModifying(bool is_due);
 
   [[nodiscard]] bool Prepare();
   [[nodiscard]] bool MakeWorkers();
@@ -131,8 +138,9 @@ class Server final : private ConfigApplier {
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<PidFile> pid_file_;
   std::vector<std::thread> threads_;
-  MaintenanceTimer maintenance_timer_;  // Worker 0.
-  std::optional<RestartPlan> restart_;  // Worker 0, then the end of Run.
+  MaintenanceTimer maintenance_timer_;         // Worker 0.
+  std::optional<NodeStatus::Work> modifying_;  // Under the exclusive world lock.
+  std::optional<RestartPlan> restart_;         // Worker 0, then the end of Run.
   OomScore oom_score_;
   std::atomic<int> exit_code_{0};
 };

@@ -16,13 +16,36 @@ void Server::MaintainNode(Worker& worker, int64_t now_ms) {
   const bool is_busy = state_.loading.load() || persistence_->SnapshotRunning() || control_.stopping();
   if (is_busy || !maintenance_timer_.IsDue(config_.Current(), !config_.Pending().empty(), now_ms)) return;
   const WorldExclusive exclusive(world_, worker.seat());
-  if (!MayApplyPending(now_ms)) return;
-  const std::string failure = RestartInPlace();
-  if (failure.empty()) return;
+  NoteModifying(true);
+  const bool may_apply = MayApplyPending(now_ms);
+  const std::string failure = may_apply ? RestartInPlace() : std::string();
+  if (may_apply && failure.empty()) return;
+  modifying_.reset();
+  if (!may_apply) return;
   CN_LOG(log_, kWarning, "Cannot restart: {}", failure);
   RecordNotApplied(events_, config_.Pending(), failure);
   maintenance_timer_.NoteFailure(now_ms);
-  state_.status.MoveTo(NodePhase::kServing);
+}
+
+void Server::NoteModifying(bool is_due) {
+  if (!is_due || config_.Pending().empty()) {
+    modifying_.reset();
+    return;
+  }
+  if (modifying_) return;
+  modifying_.emplace(state_.status.Begin(NodeWork::kModifying));
+  RecordApplying(events_, config_.Pending());
+}
+
+EventFile Server::KeptEvents() const {
+  const Config& config = config_.Current();
+  return {config.dir, config.dbfilename + ".events"};
+}
+
+void Server::LoadKeptEvents() {
+  if (Status failed = LoadEvents(KeptEvents(), events_); !failed.ok()) {
+    CN_LOG(log_, kWarning, "The events of before the restart are lost: {}", failed.text());
+  }
 }
 
 // What was possible when it was asked for may not be any more: the data has grown. A node type that does not fit is
@@ -46,7 +69,6 @@ std::string Server::RestartInPlace() {
   std::string changes;
   for (const ConfigPair& change : config_.Pending()) changes += fmt::format(" {}={}", change.name, change.value);
   CN_LOG(log_, kNotice, "Restarting in place to apply pending changes:{}", changes);
-  state_.status.MoveTo(NodePhase::kRebooting);
   const std::string& executable = state_.identity.executable;
   if (!CanRestart(executable)) return fmt::format("{} is gone or cannot be executed", executable);
   const std::optional<std::string> state_file = KeepTextForRestart(RestartState());
@@ -55,6 +77,10 @@ std::string Server::RestartInPlace() {
     DropKeptText(*state_file);
     return fmt::format("the data set could not be saved: {}", failed.text());
   }
+  if (Status failed = SaveEvents(KeptEvents(), events_); !failed.ok()) {
+    CN_LOG(log_, kWarning, "The restart will forget the events so far: {}", failed.text());
+  }
+  state_.status.MoveTo(NodePhase::kRebooting);
   restart_ = RestartPlan{executable, {executable, std::string(kRestartStateOption), *state_file}};
   if (!launch_.file_path.empty()) restart_->arguments.push_back(launch_.file_path);
   control_.Leave();

@@ -160,7 +160,7 @@ Result<std::unique_ptr<ByteSink>> OpenS3Upload(const S3Location& location, const
   Result<std::unique_ptr<S3Session>> session =
       S3Session::Open(location, options.s3, std::move(progress), ProcessEnvironment(), S3Purpose::kWrite);
   if (!session) return session.error();
-  auto multipart = std::make_unique<S3Multipart>(*std::move(session));
+  auto multipart = std::make_unique<S3Multipart>(*std::move(session), options.object_headers);
   if (Status status = multipart->Begin(); !status) return status;
   Result<std::unique_ptr<S3Upload>> upload = S3Upload::Start(std::move(multipart), options);
   if (!upload) return upload.error();

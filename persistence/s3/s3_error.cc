@@ -50,6 +50,10 @@ std::string_view AccessHint(S3Purpose purpose) {
   if (purpose == S3Purpose::kRead) {
     return "the keys need s3:GetObject on the object, and s3:ListBucket to tell a missing object";
   }
+  if (purpose == S3Purpose::kCatalogue) {
+    return "the keys need s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject below the "
+           "prefix";
+  }
   return "the keys need s3:PutObject, s3:GetObject and s3:AbortMultipartUpload on the object, and s3:ListBucket";
 }
 

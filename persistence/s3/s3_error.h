@@ -21,7 +21,7 @@ struct S3Error {
 };
 
 // What the requests are for: decides which permissions a hint names.
-enum class S3Purpose : uint8_t { kRead, kWrite };
+enum class S3Purpose : uint8_t { kRead, kWrite, kCatalogue };
 
 enum class S3Reaction : uint8_t {
   kFail,

@@ -52,46 +52,31 @@ std::string BucketText(const S3Location& location) { return std::string("The S3 
 
 }  // namespace
 
-S3Multipart::S3Multipart(std::unique_ptr<S3Session> session) : session_(std::move(session)), mark_(RandomMark()) {}
-
-Result<HttpResponse> S3Multipart::Run(const S3Call& call, FunctionRef<bool(const HttpResponse&)> is_final) {
-  HttpTransfer transfer;
-  for (int attempt = 1;;) {
-    if (session_->ShouldStop()) return session_->Stopped();
-    Result<S3SignedRequest> request = session_->Sign(call);
-    if (!request) return request.error();
-    transfer.Prepare(request->http, nullptr);
-    session_->engine().Run(transfer, [this] { return session_->ShouldStop(); });
-    const bool is_wanted = transfer.fault() == HttpFault::kNone && is_final(transfer.response());
-    const S3Verdict verdict = session_->Judge(*request, transfer, is_wanted);
-    if (verdict.next == S3Verdict::Next::kSucceeded) return transfer.response();
-    if (verdict.next == S3Verdict::Next::kRetryAtOnce) continue;
-    if (session_->ShouldStop()) return session_->Stopped();
-    if (verdict.next == S3Verdict::Next::kFail) return session_->Error(verdict.code, verdict.reason);
-    if (attempt >= session_->retry().attempts_max()) {
-      return session_->Error(
-          verdict.code,
-          std::string("gave up after ").append(std::to_string(attempt)).append(" attempts: ").append(verdict.reason));
-    }
-    const int64_t wait_ms = session_->retry().BackoffMs(attempt++, verdict.wait_at_least_ms);
-    session_->progress().retries.fetch_add(1, std::memory_order_relaxed);
-    session_->Report(
-        std::string(verdict.reason).append("; next try in ").append(std::to_string(wait_ms)).append(" ms"));
-    session_->Sleep(wait_ms);
+std::vector<HttpHeader> S3EncryptionHeaders(const S3Options& options) {
+  std::vector<HttpHeader> headers;
+  if (!options.s3_server_side_encryption.empty()) {
+    headers.push_back({"x-amz-server-side-encryption", options.s3_server_side_encryption});
   }
+  if (!options.s3_sse_kms_key_id.empty()) {
+    headers.push_back({"x-amz-server-side-encryption-aws-kms-key-id", options.s3_sse_kms_key_id});
+  }
+  return headers;
 }
+
+S3Multipart::S3Multipart(std::unique_ptr<S3Session> session, std::vector<HttpHeader> object_headers)
+    : session_(std::move(session)), object_headers_(std::move(object_headers)), mark_(RandomMark()) {}
 
 // What is there under the name: 200, or 404. HEAD answers refusals without a body, so they are asked for again as a GET
 // of one byte, which says why and lets clock, region and keys be corrected.
 Result<HttpResponse> S3Multipart::Head() {
   const auto is_known = [](const HttpResponse& response) { return response.status == 200 || response.status == 404; };
   for (bool corrected = false;; corrected = true) {
-    Result<HttpResponse> head = Run({.method = "HEAD"}, [&](const HttpResponse& response) {
+    Result<HttpResponse> head = session_->Perform({.method = "HEAD"}, [&](const HttpResponse& response) {
       return is_known(response) || (!corrected && (response.status == 400 || response.status == 403));
     });
     if (!head || is_known(*head)) return head;
     Result<HttpResponse> probe =
-        Run({.method = "GET", .headers = {{"range", "bytes=0-0"}}}, [&](const HttpResponse& response) {
+        session_->Perform({.method = "GET", .headers = {{"range", "bytes=0-0"}}}, [&](const HttpResponse& response) {
           return is_known(response) || response.status == 206 || response.status == 416;
         });
     if (!probe) return probe;
@@ -109,12 +94,9 @@ bool S3Multipart::IsOurs(const HttpResponse& head) const { return head.Header(kM
 std::vector<HttpHeader> S3Multipart::ObjectHeaders() const {
   const S3Options& options = session_->options();
   std::vector<HttpHeader> headers = {{std::string(kMarkHeader), mark_}};
-  if (!options.s3_server_side_encryption.empty()) {
-    headers.push_back({"x-amz-server-side-encryption", options.s3_server_side_encryption});
-  }
-  if (!options.s3_sse_kms_key_id.empty()) {
-    headers.push_back({"x-amz-server-side-encryption-aws-kms-key-id", options.s3_sse_kms_key_id});
-  }
+  headers.insert(headers.end(), object_headers_.begin(), object_headers_.end());
+  const std::vector<HttpHeader> encryption = S3EncryptionHeaders(options);
+  headers.insert(headers.end(), encryption.begin(), encryption.end());
   if (!options.s3_storage_class.empty()) headers.push_back({"x-amz-storage-class", options.s3_storage_class});
   return headers;
 }
@@ -123,14 +105,14 @@ Status S3Multipart::Begin() {
   Result<HttpResponse> head = Head();
   if (!head) return head.error();
   if (head->status == 200) return RefuseTaken();
-  Result<HttpResponse> begun =
-      Run({.method = "POST",
-           .query = {{"uploads", ""}},
-           .store_headers = ObjectHeaders(),
-           .headers = {{"content-type", "application/octet-stream"}}},
-          [](const HttpResponse& response) {
-            return response.status == 200 || (response.status == 404 && ParseS3Error(response).code == "NoSuchBucket");
-          });
+  Result<HttpResponse> begun = session_->Perform(
+      {.method = "POST",
+       .query = {{"uploads", ""}},
+       .store_headers = ObjectHeaders(),
+       .headers = {{"content-type", "application/octet-stream"}}},
+      [](const HttpResponse& response) {
+        return response.status == 200 || (response.status == 404 && ParseS3Error(response).code == "NoSuchBucket");
+      });
   if (!begun) return begun.error();
   if (begun->status == 404) {
     return session_->Error(Err::kUnavailable, BucketText(session_->location()).append(" does not exist"));
@@ -160,12 +142,12 @@ Status S3Multipart::Complete(const std::vector<std::string>& etags, int64_t size
   for (bool conditional = true;;) {
     std::vector<HttpHeader> headers = {{"content-type", "application/xml"}};
     if (conditional) headers.push_back({"if-none-match", "*"});
-    Result<HttpResponse> answer = Run({.method = "POST",
-                                       .query = {{"uploadId", upload_id_}},
-                                       .headers = std::move(headers),
-                                       .body = body,
-                                       .body_sha256 = body_sha256},
-                                      is_final);
+    Result<HttpResponse> answer = session_->Perform({.method = "POST",
+                                                     .query = {{"uploadId", upload_id_}},
+                                                     .headers = std::move(headers),
+                                                     .body = body,
+                                                     .body_sha256 = body_sha256},
+                                                    is_final);
     if (!answer) return answer.error();
     if (answer->status != 501 || !conditional) return AfterCompletion(*answer, size_bytes);
     Result<HttpResponse> head = Head();
@@ -199,9 +181,12 @@ Status S3Multipart::Verify(int64_t size_bytes, bool must_be_ours, std::string_vi
   upload_id_.clear();  // It became an object: there is nothing to abort any more.
   const std::optional<int64_t> found = ParseByteCount(head->Header("content-length"));
   if (found == size_bytes) return Status::Ok();
-  const bool removed = IsOurs(*head) && Run({.method = "DELETE"}, [](const HttpResponse& response) {
-                                          return response.status == 200 || response.status == 204;
-                                        }).ok();
+  const bool removed = IsOurs(*head) && session_
+                                            ->Perform({.method = "DELETE"},
+                                                      [](const HttpResponse& response) {
+                                                        return response.status == 200 || response.status == 204;
+                                                      })
+                                            .ok();
   return session_->Error(Err::kUnavailable,
                          std::string("the store has ")
                              .append(found ? std::to_string(*found) : std::string("?"))

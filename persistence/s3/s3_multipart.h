@@ -10,23 +10,25 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "persistence/s3/s3_session.h"
-#include "storage/base/function_ref.h"
 
 namespace cachenode {
+
+// How the options want new objects encrypted.
+[[nodiscard]] std::vector<HttpHeader> S3EncryptionHeaders(const S3Options& options);
 
 class S3Multipart {
  public:
   // How long Abort may take, whatever happened before.
   static constexpr int64_t kAbortMsMax = 10'000;
 
-  explicit S3Multipart(std::unique_ptr<S3Session> session);
+  // The object gets `object_headers`, x-amz-*, besides those of the options.
+  explicit S3Multipart(std::unique_ptr<S3Session> session, std::vector<HttpHeader> object_headers = {});
 
   // Refuses when the name is taken, else begins the upload.
   Status Begin();
@@ -40,8 +42,6 @@ class S3Multipart {
   [[nodiscard]] S3Session& session() { return *session_; }
 
  private:
-  // Makes `call` again and again until `is_final` takes the answer, or the error is for good.
-  Result<HttpResponse> Run(const S3Call& call, FunctionRef<bool(const HttpResponse&)> is_final);
   Result<HttpResponse> Head();
   Status RefuseTaken() const;
   [[nodiscard]] bool IsOurs(const HttpResponse& head) const;
@@ -50,6 +50,7 @@ class S3Multipart {
   Status Verify(int64_t size_bytes, bool must_be_ours, std::string_view otherwise);
 
   const std::unique_ptr<S3Session> session_;
+  const std::vector<HttpHeader> object_headers_;
   const std::string mark_;
   std::string upload_id_;  // Empty: nothing to abort.
 };

@@ -54,6 +54,9 @@ struct S3Options {
   int64_t s3_connect_timeout_s = 5;
   int s3_max_attempts = 0;  // Per part; 0: AWS_MAX_ATTEMPTS, else kS3AttemptsDefault.
 
+  // Ends what goes on as S3Progress::RequestCancel does, until that was called; outlives the object. Null: nobody does.
+  const std::atomic<bool>* stop = nullptr;
+
   // Receives sentences for the log (retries, corrected region, source of credentials); never a secret. Called by the
   // thread that opens the object, then by the download thread. May be empty.
   std::function<void(std::string_view)> on_event;

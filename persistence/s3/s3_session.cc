@@ -108,19 +108,30 @@ Result<S3SignedRequest> S3Session::Sign(const S3Call& call) {
   }
   S3SignedRequest request;
   request.http.method = call.method;
-  request.http.url = target_.Url();
+  const S3Target target = call.key ? TargetOf(*call.key) : target_;
+  request.http.url = target.Url();
   if (!call.query.empty()) request.http.url.append("?").append(CanonicalQuery(call.query));
   request.http.large_body = call.body;
   request.region = region_;
+  request.key = call.key.value_or(location_.key);
   request.generation = generation_;
   request.http.headers = StoreHeaders();
   request.http.headers.insert(request.http.headers.end(), call.store_headers.begin(), call.store_headers.end());
-  if (credentials != nullptr) AddSignature(call, *credentials, request.http.headers);
+  if (credentials != nullptr) AddSignature(call, target, *credentials, request.http.headers);
   request.http.headers.push_back({"user-agent", "cachenode"});
   request.http.headers.insert(request.http.headers.end(), call.headers.begin(), call.headers.end());
   SetTimeouts(request.http);
   progress_->requests.fetch_add(1, std::memory_order_relaxed);
   return request;
+}
+
+// What region, endpoint and redirects made of the session's own target, with another path.
+S3Target S3Session::TargetOf(std::string_view key) const {
+  const bool host_has_bucket = target_.path == "/" + UriEncode(location_.key, true);
+  S3Target target{target_.scheme, target_.authority, "/"};
+  if (!host_has_bucket) target.path.append(location_.bucket).append("/");
+  target.path.append(UriEncode(key, true));
+  return target;
 }
 
 // Tells where new keys come from. Those of the machine's own role come with the machine's region, if no other is known.
@@ -150,13 +161,13 @@ std::vector<HttpHeader> S3Session::StoreHeaders() const {
 }
 
 // Signs all of `headers`, and adds what a signature needs.
-void S3Session::AddSignature(const S3Call& call, const AwsCredentials& credentials,
+void S3Session::AddSignature(const S3Call& call, const S3Target& target, const AwsCredentials& credentials,
                              std::vector<HttpHeader>& headers) const {
   const int64_t now_s = SystemUnixS() + clock_offset_s_;
   headers.push_back({"x-amz-content-sha256", std::string(call.body_sha256)});
   headers.push_back({"x-amz-date", AmzDate(now_s)});
   if (!credentials.session_token.empty()) headers.push_back({"x-amz-security-token", credentials.session_token});
-  const SigningRequest to_sign{call.method, target_.path, call.query, headers, call.body_sha256};
+  const SigningRequest to_sign{call.method, target.path, call.query, headers, call.body_sha256};
   headers.push_back({"Authorization", AuthorizationHeader(to_sign, {region_, "s3", now_s},
                                                           {credentials.access_key_id, credentials.secret_access_key})});
 }
@@ -200,22 +211,35 @@ S3Verdict S3Session::JudgeRefusal(const S3SignedRequest& request, const HttpResp
   }
   // Another request of the same time has already taught the session better: just sign again.
   const bool outdated = request.generation < generation_;
-  const bool corrected = reaction != S3Reaction::kFail && (outdated || ApplyCorrection(reaction, error, response));
+  const bool corrected =
+      reaction != S3Reaction::kFail && (outdated || ApplyCorrection(reaction, error, response, request.key));
   verdict.next = corrected ? S3Verdict::Next::kRetryAtOnce : S3Verdict::Next::kFail;
   return verdict;
 }
 
-bool S3Session::ApplyCorrection(S3Reaction reaction, const S3Error& error, const HttpResponse& response) {
+// `key` is the one that was asked for; the session's own target follows.
+bool S3Session::FollowRedirect(const std::string& url, const std::string& key) {
+  S3Location asked = location_;
+  asked.key = key;
+  std::optional<S3Target> target = RedirectedTarget(TargetOf(key), url, asked);
+  if (!target) return false;
+  const bool host_has_bucket = target->path == "/" + UriEncode(key, true);
+  target->path = host_has_bucket ? "/" : "/" + location_.bucket + "/";
+  target->path.append(UriEncode(location_.key, true));
+  target_ = *std::move(target);
+  Report(std::string("redirected to ").append(target_.authority));
+  return true;
+}
+
+bool S3Session::ApplyCorrection(S3Reaction reaction, const S3Error& error, const HttpResponse& response,
+                                const std::string& key) {
   if (++corrections_ > kS3CorrectionsMax) return false;
   if (reaction == S3Reaction::kCorrectRegion) {
     if (!IsRegionName(error.region)) return false;
     Report(std::string("the bucket is in region ").append(error.region).append(", not ").append(region_));
     SetRegion(error.region);
   } else if (reaction == S3Reaction::kRedirect) {
-    std::optional<S3Target> target = RedirectedTarget(target_, error.redirect, location_);
-    if (!target) return false;
-    target_ = *std::move(target);
-    Report(std::string("redirected to ").append(target_.authority));
+    if (!FollowRedirect(error.redirect, key)) return false;
   } else if (reaction == S3Reaction::kCorrectClock) {
     const std::optional<int64_t> store_time = ParseHttpDate(response.Header("date"));
     if (!store_time || clock_offset_s_ != 0) return false;
@@ -232,12 +256,44 @@ bool S3Session::ApplyCorrection(S3Reaction reaction, const S3Error& error, const
   return true;
 }
 
-bool S3Session::ShouldStop() const {
-  return progress_->cancel_requested.load(std::memory_order_relaxed) || Clock::now() >= deadline_;
+Result<HttpResponse> S3Session::Perform(const S3Call& call, FunctionRef<bool(const HttpResponse&)> is_final) {
+  was_refused_ = true;
+  HttpTransfer transfer;
+  for (int attempt = 1;;) {
+    if (ShouldStop()) return Stopped();
+    Result<S3SignedRequest> request = Sign(call);
+    if (!request) return request.error();
+    transfer.Prepare(request->http, nullptr);
+    engine_.Run(transfer, [this] { return ShouldStop(); });
+    const bool is_wanted = transfer.fault() == HttpFault::kNone && is_final(transfer.response());
+    constexpr int kServerFault = 500;
+    if (transfer.fault() != HttpFault::kNone || transfer.response().status >= kServerFault) was_refused_ = false;
+    const S3Verdict verdict = Judge(*request, transfer, is_wanted);
+    if (verdict.next == S3Verdict::Next::kSucceeded) return transfer.response();
+    if (verdict.next == S3Verdict::Next::kRetryAtOnce) continue;
+    if (ShouldStop()) return Stopped();
+    if (verdict.next == S3Verdict::Next::kFail) return Error(verdict.code, verdict.reason);
+    if (attempt >= retry_.attempts_max()) {
+      return Error(
+          verdict.code,
+          std::string("gave up after ").append(std::to_string(attempt)).append(" attempts: ").append(verdict.reason));
+    }
+    const int64_t wait_ms = retry_.BackoffMs(attempt++, verdict.wait_at_least_ms);
+    progress_->retries.fetch_add(1, std::memory_order_relaxed);
+    Report(std::string(verdict.reason).append("; next try in ").append(std::to_string(wait_ms)).append(" ms"));
+    Sleep(wait_ms);
+  }
 }
 
+bool S3Session::IsCancelled() const {
+  if (progress_->cancel_requested.load(std::memory_order_relaxed)) return true;
+  return options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed);
+}
+
+bool S3Session::ShouldStop() const { return IsCancelled() || Clock::now() >= deadline_; }
+
 Status S3Session::Stopped() const {
-  if (progress_->cancel_requested.load(std::memory_order_relaxed)) return Error(Err::kCancelled, "cancelled");
+  if (IsCancelled()) return Error(Err::kCancelled, "cancelled");
   return Error(
       Err::kUnavailable,
       std::string("not complete after s3-timeout of ").append(std::to_string(options_.s3_timeout_s)).append(" s"));

@@ -25,6 +25,7 @@
 #include "persistence/s3/s3_options.h"
 #include "persistence/s3/s3_signer.h"
 #include "persistence/s3/s3_uri.h"
+#include "storage/base/function_ref.h"
 
 namespace cachenode {
 
@@ -34,6 +35,8 @@ inline constexpr int kS3CorrectionsMax = 5;
 // One request to make for the object.
 struct S3Call {
   std::string_view method;
+  // Another key of the bucket than the session's; empty: the bucket itself.
+  std::optional<std::string> key = {};
   std::vector<QueryParameter> query = {};
   std::vector<HttpHeader> store_headers = {};  // x-amz-*; signed.
   std::vector<HttpHeader> headers = {};        // Not signed.
@@ -45,6 +48,7 @@ struct S3Call {
 struct S3SignedRequest {
   HttpRequest http;
   std::string region;       // Signed for.
+  std::string key;          // Asked for.
   uint64_t generation = 0;  // Of what the session knew when it signed.
 };
 
@@ -77,6 +81,11 @@ class S3Session {
   // What the finished `transfer` of `request` means; `is_success` tells which statuses the caller wanted.
   S3Verdict Judge(const S3SignedRequest& request, const HttpTransfer& transfer, bool is_success);
 
+  // Makes `call` again and again until `is_final` takes the answer, or the error is for good. Blocks.
+  Result<HttpResponse> Perform(const S3Call& call, FunctionRef<bool(const HttpResponse&)> is_final);
+  // Whether the last Perform that failed was refused each time it was tried, so that the store did nothing.
+  [[nodiscard]] bool WasRefused() const { return was_refused_; }
+
   // True once the user cancelled, or the deadline passed; Stopped says which.
   [[nodiscard]] bool ShouldStop() const;
   [[nodiscard]] Status Stopped() const;
@@ -98,16 +107,20 @@ class S3Session {
 
   S3Session(const S3Location& location, const S3Options& options, std::shared_ptr<S3Progress> progress,
             AwsSettings settings, S3Purpose purpose);
+  [[nodiscard]] S3Target TargetOf(std::string_view key) const;
+  [[nodiscard]] bool IsCancelled() const;
   Status SettleEndpoint();
   Status SettleRegion();
   void SetRegion(std::string region);
   void NoteSource(const AwsCredentials& credentials);
   [[nodiscard]] std::vector<HttpHeader> StoreHeaders() const;
-  void AddSignature(const S3Call& call, const AwsCredentials& credentials, std::vector<HttpHeader>& headers) const;
+  void AddSignature(const S3Call& call, const S3Target& target, const AwsCredentials& credentials,
+                    std::vector<HttpHeader>& headers) const;
   void SetTimeouts(HttpRequest& request) const;
   S3Verdict JudgeFault(const HttpTransfer& transfer) const;
   S3Verdict JudgeRefusal(const S3SignedRequest& request, const HttpResponse& response);
-  bool ApplyCorrection(S3Reaction reaction, const S3Error& error, const HttpResponse& response);
+  bool ApplyCorrection(S3Reaction reaction, const S3Error& error, const HttpResponse& response, const std::string& key);
+  bool FollowRedirect(const std::string& url, const std::string& key);
 
   const S3Location location_;
   const S3Options options_;
@@ -128,6 +141,7 @@ class S3Session {
   int64_t clock_offset_s_ = 0;
   uint64_t generation_ = 0;
   int corrections_ = 0;
+  bool was_refused_ = false;
   std::string noted_source_;
 };
 

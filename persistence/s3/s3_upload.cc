@@ -48,6 +48,7 @@ Result<std::unique_ptr<S3Upload>> S3Upload::Start(std::unique_ptr<S3Multipart> m
 S3Upload::S3Upload(std::unique_ptr<S3Multipart> multipart, const S3UploadOptions& options)
     : multipart_(std::move(multipart)),
       expect_rdb_checksum_(options.expect_rdb_checksum),
+      checksum_meant_(options.checksum_meant),
       run_later_(options.run_later),
       part_bytes_(S3UploadPartBytes(options.s3.s3_part_size, options.estimated_bytes)) {}
 
@@ -142,6 +143,9 @@ Status S3Upload::Commit() {
   if (expect_rdb_checksum_ && checksum_ != 0) {
     return multipart_->session().Error(Err::kCorrupt, "what was sent does not fit its own checksum; not completed");
   }
+  if (checksum_meant_ && checksum_ != checksum_meant_()) {
+    return multipart_->session().Error(Err::kCorrupt, "what was sent is not what was meant to be; not completed");
+  }
   Status status = multipart_->Complete(etags_, size_bytes_);
   committed_ = status.ok();
   return status;
@@ -198,7 +202,7 @@ bool S3Upload::StartSlots() {
     if (next.state != Slot::State::kIdle || next.number != next_number_) break;
     const std::span<const char> body = next.memory.first(next.filled);
     next.sha256 = Sha256Hex({body.data(), body.size()});
-    if (expect_rdb_checksum_) checksum_ = Crc64(checksum_, body);
+    if (expect_rdb_checksum_ || checksum_meant_) checksum_ = Crc64(checksum_, body);
     next.attempt = 0;
     next.due = Clock::time_point::min();
     ++next_number_;

@@ -82,6 +82,7 @@ class S3Upload final : public ByteSink {
 
   std::unique_ptr<S3Multipart> multipart_;
   const bool expect_rdb_checksum_;
+  const std::function<uint64_t()> checksum_meant_;
   const std::function<void(std::function<void()>)> run_later_;
   const size_t part_bytes_;
   char* memory_ = nullptr;  // Mapped; all slots.

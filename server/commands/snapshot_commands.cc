@@ -92,6 +92,15 @@ Status SnapshotExport(CommandContext& context, Args args) {
   return status;
 }
 
+// SNAPSHOT CANCEL name -> OK; the creation, the copy or the export that goes on with that snapshot ends. Its event
+// tells when: what was made of it is gone then. An export may have been completed just before. Errors: nothing goes on
+// with a snapshot of that name; it is being deleted, which cannot be taken back.
+Status SnapshotCancel(CommandContext& context, Args args) {
+  Status status = context.parts().snapshots->Cancel(args[2]);
+  if (status.ok()) context.reply().Ok();
+  return status;
+}
+
 // SNAPSHOT DESCRIBE name -> a map.
 Status SnapshotDescribe(CommandContext& context, Args args) {
   Result<Shown> found = context.parts().snapshots->Find(args[2]);
@@ -186,6 +195,8 @@ Status SnapshotRestoreCheck(CommandContext& context, Args args) {
 
 Status SnapshotHelp(CommandContext& context, Args /*args*/) {
   constexpr std::string_view kLines[] = {
+      "CANCEL <name>",
+      "    End the creation, the copy or the export that goes on with a snapshot.",
       "COPY <source> <target>",
       "    Make a manual snapshot with the data of another one.",
       "CREATE <name>",
@@ -210,6 +221,15 @@ constexpr uint32_t kLooking = kAdmin | kLoading | kStale | kNoScript;
 constexpr uint32_t kChanging = kAdmin | kNoScript | kNoAsyncLoading;
 
 constexpr CommandSpec kSnapshotSubcommands[] = {
+    {.name = "cancel",
+     .arity = 3,
+     .flags = kChanging | kExclusive,
+     .handler = SnapshotCancel,
+     .group = CommandGroup::kServer,
+     .doc = {.summary = "Ends what goes on with a snapshot.",
+             .since = "0.1.0",
+             .complexity = "O(1)",
+             .arguments = "name:string"}},
     {.name = "copy",
      .arity = 4,
      .flags = kChanging,

@@ -1,6 +1,7 @@
 // Rows of the option table: named snapshots and their schedule.
 #include "persistence/catalogue/snapshot_catalogue.h"
 #include "persistence/catalogue/snapshot_name.h"
+#include "persistence/s3/s3_bucket.h"
 #include "server/config/config.h"
 #include "server/config/option_enums.h"
 #include "server/config/option_row.h"
@@ -36,8 +37,14 @@ std::string RefuseAnyName(std::string_view value) {
   return name ? "" : std::string(name.status().text());
 }
 
+std::string RefusePlace(std::string_view value) {
+  if (!IsS3Address(value)) return {};
+  const Result<S3Location> prefix = ParseS3Prefix(value);
+  return prefix ? "" : std::string(prefix.status().text());
+}
+
 constexpr OptionSpec kRows[] = {
-    Text<&Config::snapshot_dir>("snapshot-dir", "").Flags(kOptionImmutable | kOptionOurs),
+    Text<&Config::snapshot_dir>("snapshot-dir", "").Flags(kOptionImmutable | kOptionOurs).RefusedBy(RefusePlace),
     Special("snapshot-window", "", kWindow).Flags(kOptionOurs).Applies(ApplyGroup::kSnapshotSchedule),
     Integer<&Config::snapshot_retention_limit>("snapshot-retention-limit", "0", {0, kRetentionDaysMax})
         .Flags(kOptionOurs)

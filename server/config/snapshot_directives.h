@@ -12,7 +12,7 @@
 namespace cachenode {
 
 struct CatalogueDirectives {
-  std::string snapshot_dir;              // Empty: "snapshots" below `dir`.
+  std::string snapshot_dir;              // A folder or a prefix of a bucket. Empty: "snapshots" below `dir`.
   DailyWindow snapshot_window;           // Empty: one that follows from cluster-id.
   int64_t snapshot_retention_limit = 0;  // Days; 0: no automatic snapshots.
   int64_t snapshot_manual_limit = 0;     // Manual ones in 24 hours; 0: any number.

@@ -67,6 +67,13 @@ void ExportRecord::Cancel() {
   if (running_) running_->what.progress->RequestCancel();
 }
 
+bool ExportRecord::Cancel(const std::string& name) {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  if (!running_ || running_->what.name != name) return false;
+  running_->what.progress->RequestCancel();
+  return true;
+}
+
 ExportFigures ExportRecord::Figures() const {
   const std::lock_guard<std::mutex> guard(mutex_);
   ExportFigures figures = figures_;

@@ -51,6 +51,8 @@ class ExportRecord {
   void End(const Status& status, const Exported& exported);
   // Makes what runs end soon.
   void Cancel();
+  // The same, if that is the one of this name; false when it is not.
+  bool Cancel(const std::string& name);
 
   [[nodiscard]] ExportFigures Figures() const;
 

@@ -1,5 +1,6 @@
 // INFO snapshots: the named snapshots of this node.
 #include "server/config/config.h"
+#include "server/node/snapshot_place.h"
 #include "server/node/snapshot_service.h"
 #include "server/stats/info_sections.h"
 
@@ -15,8 +16,7 @@ SnapshotServiceFigures FiguresOf(const InfoSource& source) {
 }
 
 constexpr InfoField kSnapshots[] = {
-    {"snapshot_dir",
-     [](T& text, N name, const S& source) { text.Line(name, SnapshotService::DirectoryOf(source.config)); }},
+    {"snapshot_dir", [](T& text, N name, const S& source) { text.Line(name, SnapshotPlaceOf(source.config)); }},
     {"snapshot_window",
      [](T& text, N name, const S& source) {
        text.Line(name, FormatDailyWindow(SnapshotService::WindowOf(source.config)));

@@ -70,6 +70,14 @@ void RecordChanges(NodeEvents& events, const ConfigStore& config, const ConfigCh
   }
 }
 
+void RecordApplying(NodeEvents& events, std::span<const ConfigPair> pending) {
+  if (const ConfigPair* type = FindType(pending); type != nullptr) {
+    events.Record(NodeEventKind::kNote, fmt::format("Applying modification to cache node type to {}", type->value));
+  } else {
+    events.Record(NodeEventKind::kNote, "Applying pending changes");
+  }
+}
+
 void RecordApplied(NodeEvents& events, const ConfigStore& config, std::span<const ConfigPair> changes) {
   std::vector<std::string> parameters;
   Collect(

@@ -16,6 +16,8 @@ namespace cachenode {
 // A CONFIG SET that changed parameters of the engine's family, the parameter group, the node type or who is admitted is
 // an event; others are none.
 void RecordChanges(NodeEvents& events, const ConfigStore& config, const ConfigChanges& changes);
+// The pending changes are about to be applied.
+void RecordApplying(NodeEvents& events, std::span<const ConfigPair> pending);
 // What had waited has come with a restart.
 void RecordApplied(NodeEvents& events, const ConfigStore& config, std::span<const ConfigPair> changes);
 // A restart that was to bring what waits did not happen.

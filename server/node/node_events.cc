@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "persistence/catalogue/utc_time.h"
@@ -60,6 +61,15 @@ std::string OnOneLine(std::string_view message) {
 
 std::string_view TopicNameOf(NodeEventKind kind) { return RowOf(kind).topic_name; }
 
+bool KindOfTopicName(std::string_view name, NodeEventKind& kind) {
+  for (const KindRow& row : kKinds) {
+    if (row.topic_name != name) continue;
+    kind = row.kind;
+    return true;
+  }
+  return false;
+}
+
 bool IsFailure(NodeEventKind kind) { return RowOf(kind).is_failure; }
 
 std::string EventDate(int64_t time_ms) {
@@ -72,6 +82,12 @@ NodeEvents::NodeEvents(Log& log, Clock& clock, std::string source_identifier)
     : log_(log), clock_(clock), source_identifier_(std::move(source_identifier)) {}
 
 void NodeEvents::SetListener(Listener listener) { listener_ = std::move(listener); }
+
+void NodeEvents::GoOnWith(std::vector<NodeEvent> events) {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  recorded_ = events.empty() ? 0 : events.back().id;
+  events_.assign(std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
+}
 
 void NodeEvents::Record(NodeEventKind kind, std::string_view message) {
   NodeEvent event{.id = 0, .time_ms = clock_.NowMs(), .kind = kind, .message = OnOneLine(message)};

@@ -43,6 +43,8 @@ enum class NodeEventKind : uint8_t {
 // The name a notification of that kind bears: "ElastiCache:SnapshotComplete" where the service has one, else a name of
 // ours with the prefix "Cachenode:". Empty for kNote.
 [[nodiscard]] std::string_view TopicNameOf(NodeEventKind kind);
+// The kind of that name, "" being kNote's; false when there is none.
+[[nodiscard]] bool KindOfTopicName(std::string_view name, NodeEventKind& kind);
 // Whether the event tells that something went wrong.
 [[nodiscard]] bool IsFailure(NodeEventKind kind);
 
@@ -50,7 +52,7 @@ enum class NodeEventKind : uint8_t {
 inline constexpr std::string_view kEventSourceType = "cache-cluster";
 
 struct NodeEvent {
-  uint64_t id = 0;      // From 1 in this process, without gaps.
+  uint64_t id = 0;      // From 1, without gaps; a restart in place goes on.
   int64_t time_ms = 0;  // Unix milliseconds.
   NodeEventKind kind = NodeEventKind::kNote;
   std::string message;  // A sentence without a full stop: "Cache node 0001 restarted".
@@ -74,6 +76,10 @@ class NodeEvents {
 
   // Before other threads know the events, or after they have ended.
   void SetListener(Listener listener);
+
+  // What an earlier image of this process recorded, oldest first: ids go on behind it. Nobody is told. Before anything
+  // is recorded.
+  void GoOnWith(std::vector<NodeEvent> events);
 
   void Record(NodeEventKind kind, std::string_view message);
 

@@ -11,25 +11,19 @@
 #include "server/config/maintenance_window.h"
 #include "server/config/node_type.h"
 #include "server/node/node_events.h"
+#include "server/node/snapshot_place.h"
 #include "server/node_state.h"
 #include "server/persistence_service.h"
-#include "server/session.h"
+#include "server/s3_settings.h"
 #include "storage/base/clock.h"
 #include "storage/base/log.h"
+#include "storage/base/memory.h"
 
 namespace cachenode {
 namespace {
 
 constexpr int64_t kSecondsPerDay = 24 * 60 * 60;
 constexpr int64_t kExpiryLookSeconds = 3600;
-constexpr int64_t kLookAgainMs = 1000;
-
-Status Reply(const Status& status) { return Status::Text(fmt::format("ERR {}", status.text())); }
-
-std::string Reason(const Status& status) {
-  if (status.code() == Err::kCancelled) return "it was cancelled";
-  return status.text().empty() ? "out of memory" : std::string(status.text());
-}
 
 // Whether snapshots could begin while the node may be restarting itself.
 bool MeetsMaintenance(const Config& config, const DailyWindow& window) {
@@ -66,20 +60,32 @@ std::string ScheduleConflictIn(const Config& config) {
   return {};
 }
 
+// Any thread may use what it has.
+S3CatalogueSetup StoreSetup(const ServerParts& parts, Log& log, const std::atomic<bool>& stop) {
+  S3CatalogueSetup setup;
+  setup.options = [&parts, &log] { return S3OptionsOf(*parts.config->Share(), log); };
+  setup.estimated_bytes = [&parts] { return memory::UsedBytes() + parts.keyspace->MappedBytes(); };
+  setup.run_later = [&parts](std::function<void()> work) {
+    if (!parts.background->Submit(BackgroundPool::Lane::kTransfer, work)) work();
+  };
+  setup.stop = &stop;
+  return setup;
+}
+
 }  // namespace
 
 SnapshotService::SnapshotService(const ServerParts& parts, Log& log)
     : parts_(parts),
       log_(log),
-      catalogue_(DirectoryOf(parts.config->Current())),
-      index_(catalogue_),
-      exporter_(parts, log, catalogue_) {
+      catalogue_(OpenCatalogue(parts.config->Current(), StoreSetup(parts, log, stopping_))),
+      index_(*catalogue_),
+      exporter_(parts, log, *catalogue_) {
   parts_.config->Subscribe(ApplyGroup::kSnapshotSchedule, *this);
 }
 
-std::string SnapshotService::DirectoryOf(const Config& config) {
-  if (config.snapshot_dir.empty()) return config.dir + "/snapshots";
-  return config.snapshot_dir.front() == '/' ? config.snapshot_dir : config.dir + '/' + config.snapshot_dir;
+std::string SnapshotService::Reason(const Status& status) {
+  if (status.code() == Err::kCancelled) return "it was cancelled";
+  return status.text().empty() ? "out of memory" : std::string(status.text());
 }
 
 DailyWindow SnapshotService::WindowOf(const Config& config) {
@@ -95,19 +101,21 @@ std::string SnapshotService::ConflictIn(const Config& config) {
 }
 
 void SnapshotService::Start() {
-  Result<std::vector<std::string>> done = catalogue_.Recover();
-  if (!done) CN_LOG(log_, kWarning, "Snapshots: {}", done.status().text());
-  if (done) {
-    for (const std::string& line : *done) CN_LOG(log_, kNotice, "Snapshots: {}", line);
-  }
-  index_.Refresh();
-  RememberManual();
   const Config& config = parts_.config->Current();
   if (const DailyWindow window = WindowOf(config); !window.empty()) {
     CN_LOG(log_, kNotice, "Automatic snapshots: daily at {} UTC into {}, kept for {} days", FormatDailyWindow(window),
-           catalogue_.directory(), config.snapshot_retention_limit);
+           catalogue_->Place(), config.snapshot_retention_limit);
   }
-  const std::string& final_name = config.final_snapshot_identifier;
+  // The node does not wait for its store: until it was looked at, commands say so.
+  if (catalogue_->IsRemote() && SubmitJob({}, {}, [this] { Prepare(); }).ok()) return;
+  Prepare();
+}
+
+void SnapshotService::Prepare() {
+  Recover();
+  Look();
+  const std::shared_ptr<const Config> config = parts_.config->Share();
+  const std::string& final_name = config->final_snapshot_identifier;
   if (!final_name.empty() && index_.Find(final_name)) {
     CN_LOG(log_, kWarning,
            "Snapshots: {} already exists and is never overwritten: with this final-snapshot-identifier the node will "
@@ -116,11 +124,24 @@ void SnapshotService::Start() {
   }
 }
 
+void SnapshotService::Recover() {
+  Result<std::vector<std::string>> done = catalogue_->Recover();
+  if (!done) CN_LOG(log_, kWarning, "Snapshots: {}", done.status().text());
+  if (!done) return;
+  for (const std::string& line : *done) CN_LOG(log_, kNotice, "Snapshots: {}", line);
+}
+
+void SnapshotService::Look() {
+  index_.Refresh();
+  RememberManual();
+}
+
 void SnapshotService::Stop() {
   stopping_.store(true, std::memory_order_relaxed);
   exporter_.Stop();
   const std::lock_guard<std::mutex> guard(mutex_);
   if (stop_running_) stop_running_->store(true, std::memory_order_relaxed);
+  for (const auto& [name, stop] : stops_) stop->store(true, std::memory_order_relaxed);
 }
 
 Status SnapshotService::Apply(ApplyGroup /*group*/, const Config& /*before*/, const Config& after) {
@@ -164,8 +185,9 @@ void SnapshotService::ForgetOldManual() {
 void SnapshotService::RememberManual() {
   Result<std::vector<SnapshotEntry>> entries = index_.List();
   if (!entries) return;
-  const std::string& cluster_id = parts_.config->Current().cluster_id;
+  const std::string cluster_id = parts_.config->Share()->cluster_id;
   const std::lock_guard<std::mutex> guard(mutex_);
+  if (std::exchange(remembered_, true)) return;
   for (const SnapshotEntry& entry : *entries) {
     const SnapshotMetadata& metadata = entry.metadata;
     if (metadata.automatic || !metadata.copied_from.empty() || metadata.cluster_id != cluster_id) continue;
@@ -194,7 +216,7 @@ Status SnapshotService::Create(std::string_view name) {
 
 SinkFactory SnapshotService::DraftFactory(SnapshotMetadata metadata, std::shared_ptr<std::atomic<bool>> stop) {
   return [this, metadata = std::move(metadata), stop = std::move(stop)]() -> Result<std::unique_ptr<ByteSink>> {
-    Result<std::unique_ptr<SnapshotDraft>> draft = catalogue_.Create(metadata, stop.get());
+    Result<std::unique_ptr<SnapshotDraft>> draft = catalogue_->Create(metadata, stop.get());
     if (!draft) return draft.error();
     return std::unique_ptr<ByteSink>(std::make_unique<IndexedDraft>(*std::move(draft), index_));
   };
@@ -324,6 +346,7 @@ void SnapshotService::TickSchedule(const Config& config, int64_t now_s) {
       return;
     case SnapshotSchedule::Due::kSnapshot:
       if (parts_.persistence->SnapshotRunning()) return;  // A BGSAVE; asked again in a second.
+      if (!index_.IsKnown()) return LookAgain();          // Perhaps there is one of this window.
       schedule_.NoteTry(now_s);
       TakeAutomatic(config, now_s);
       return;
@@ -345,8 +368,9 @@ void SnapshotService::DeleteExpired(const Config& config, int64_t now_s) {
   if (config.snapshot_retention_limit == 0) return;
   SnapshotCatalogue::Retention rule{config.cluster_id, config.snapshot_retention_limit, now_s};
   const Status status = SubmitJob({}, {}, [this, rule] {
-    Result<std::vector<std::string>> deleted = catalogue_.DeleteExpired(rule);
-    index_.Refresh();
+    if (catalogue_->IsRemote()) Recover();  // A folder shows its leftovers at once, a store after a day.
+    Result<std::vector<std::string>> deleted = catalogue_->DeleteExpired(rule);
+    Look();
     if (!deleted) {
       CN_LOG(log_, kWarning, "Expired snapshots could not be deleted: {}", deleted.status().text());
       return;
@@ -358,129 +382,6 @@ void SnapshotService::DeleteExpired(const Config& config, int64_t now_s) {
   if (!status.ok()) CN_LOG(log_, kNotice, "Expired snapshots are looked for later: {}", status.text());
 }
 
-// --- Jobs ------------------------------------------------------------------------------------------------------------
-
-std::string_view SnapshotService::DoingWith(const std::string& name) const {
-  const std::lock_guard<std::mutex> guard(mutex_);
-  const auto found = doing_.find(name);
-  return found == doing_.end() ? std::string_view() : found->second;
-}
-
-Status SnapshotService::SubmitJob(std::string name, std::string_view doing, std::function<void()> job) {
-  {
-    const std::lock_guard<std::mutex> guard(mutex_);
-    if (jobs_ >= kJobsMax) {
-      return Status::Text(fmt::format("ERR {} operations on snapshots run already, try again later", kJobsMax));
-    }
-    ++jobs_;
-    if (!name.empty()) doing_[name] = doing;
-  }
-  const auto forget = [this, name] {
-    const std::lock_guard<std::mutex> guard(mutex_);
-    --jobs_;
-    doing_.erase(name);
-  };
-  const bool submitted = parts_.background->Submit(BackgroundPool::Lane::kTransfer, [job = std::move(job), forget] {
-    job();
-    forget();
-  });
-  if (submitted) return Status::Ok();
-  forget();
-  return Status::Text("ERR no thread is free for operations on snapshots");
-}
-
-Status SnapshotService::Delete(std::string_view name) {
-  Result<Shown> found = Find(name);
-  if (!found) return found.error();
-  const std::string& normal = found->entry.metadata.name;
-  if (const std::string_view doing = DoingWith(normal); !doing.empty()) {
-    return Status::Text(fmt::format("ERR snapshot {} is busy: {}", normal, doing));
-  }
-  return SubmitJob(normal, "deleting", [this, normal] {
-    const Status status = catalogue_.Delete(normal);
-    index_.Refresh(normal);
-    if (status.ok()) {
-      CN_LOG(log_, kNotice, "Deleted snapshot {}", normal);
-    } else {
-      CN_LOG(log_, kWarning, "Snapshot {} could not be deleted: {}", normal, status.text());
-    }
-  });
-}
-
-Status SnapshotService::Copy(std::string_view from, std::string_view to) {
-  Result<Shown> source = Find(from);
-  if (!source) return source.error();
-  if (!source->entry.fault.empty()) return Status::Text(fmt::format("ERR {}", source->entry.fault));
-  Result<std::string> target = NormalizeSnapshotName(to);
-  if (!target) return Reply(target.status());
-  if (!DoingWith(*target).empty() || index_.Find(*target)) {
-    return Status::Text(fmt::format("ERR snapshot {} already exists", *target));
-  }
-  const std::string from_name = source->entry.metadata.name;
-  return SubmitJob(*target, "creating", [this, from_name, to_name = *target] {
-    const Result<SnapshotMetadata> copy = catalogue_.Copy(from_name, to_name, &stopping_);
-    index_.Refresh(to_name);
-    const std::string reason = copy ? std::string() : Reason(copy.status());
-    {
-      const std::lock_guard<std::mutex> guard(mutex_);
-      ++(copy ? figures_.created : figures_.failed);
-      if (!copy) figures_.last_error = fmt::format("{}: {}", to_name, reason);
-    }
-    if (copy) {
-      parts_.events->Record(NodeEventKind::kNote, fmt::format("Snapshot '{}' was copied to '{}'", from_name, to_name));
-    } else {
-      parts_.events->Record(NodeEventKind::kSnapshotFailed,
-                            fmt::format("Copying snapshot '{}' to '{}' failed: {}", from_name, to_name, reason));
-    }
-  });
-}
-
-Status SnapshotService::Export(std::string_view name, std::string_view target) {
-  Result<Shown> found = Find(name);
-  if (!found) return found.error();
-  const std::string& normal = found->entry.metadata.name;
-  if (const std::string_view doing = DoingWith(normal); !doing.empty()) {
-    return Status::Text(fmt::format("ERR snapshot {} is busy: {}", normal, doing));
-  }
-  if (!found->entry.fault.empty()) return Status::Text(fmt::format("ERR {}", found->entry.fault));
-  Result<std::function<void()>> work = exporter_.Prepare(normal, target);
-  if (!work) return work.error();
-  Status status = SubmitJob(normal, "exporting", *std::move(work));
-  if (!status.ok()) exporter_.Drop();
-  return status;
-}
-
-Status SnapshotService::StartCheck(uint64_t client_id, std::string_view name, std::function<void()> on_done) {
-  Result<Shown> found = Find(name);
-  if (!found) return found.error();
-  auto check = std::make_shared<Check>();
-  check->name = found->entry.metadata.name;
-  {
-    const std::lock_guard<std::mutex> guard(mutex_);
-    checks_[client_id] = check;
-  }
-  Status status = SubmitJob({}, {}, [this, check, on_done = std::move(on_done)] {
-    check->outcome = catalogue_.Verify(check->name, &stopping_);
-    check->done.store(true, std::memory_order_release);
-    on_done();
-  });
-  if (!status.ok()) EndCheck(client_id);
-  return status;
-}
-
-std::shared_ptr<SnapshotService::Check> SnapshotService::CheckOf(uint64_t client_id) const {
-  const std::lock_guard<std::mutex> guard(mutex_);
-  const auto found = checks_.find(client_id);
-  return found == checks_.end() ? nullptr : found->second;
-}
-
-void SnapshotService::EndCheck(uint64_t client_id) {
-  const std::lock_guard<std::mutex> guard(mutex_);
-  checks_.erase(client_id);
-}
-
-void SnapshotService::OnSessionEnd(Session& session) { EndCheck(session.id); }
-
 // --- Looking ---------------------------------------------------------------------------------------------------------
 
 // What is known of one that is being made.
@@ -490,17 +391,6 @@ SnapshotEntry SnapshotService::Unfinished(const std::string& name) const {
   entry.metadata.automatic = ParseAutomaticName(name).has_value();
   entry.metadata.cluster_id = parts_.config->Current().cluster_id;
   return entry;
-}
-
-void SnapshotService::LookAgain() {
-  const int64_t now_ms = parts_.clock->MonotonicUs() / 1000;
-  {
-    const std::lock_guard<std::mutex> guard(mutex_);
-    if (looked_ms_ != 0 && now_ms - looked_ms_ < kLookAgainMs) return;
-    looked_ms_ = now_ms;
-  }
-  // Where no thread is free the next one who asks begins it.
-  static_cast<void>(parts_.background->Submit(BackgroundPool::Lane::kTransfer, [this] { index_.Refresh(); }));
 }
 
 Result<std::vector<SnapshotService::Shown>> SnapshotService::List() {

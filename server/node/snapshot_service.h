@@ -3,10 +3,10 @@
 //
 // Thread-safety: Start before the loops run, Stop after them. Commands marked "world" need the exclusive world lock,
 //   Tick is worker 0's; everything else by any loop thread: one leaf mutex, and the index of the catalogue. No loop
-//   reads a file of it, but at Start and for the final snapshot. Copies, deletions, exports, checks and looks at the
-//   folder run on the background pool.
-// Other processes should not write into the folder while the node runs. What they do is noticed by the look at the
-//   folder that each command about snapshots begins and does not wait for, at most one a second.
+//   reads a file of it or asks its store, but for the final snapshot; a folder is also read at Start. Copies,
+//   deletions, exports, checks and looks at the catalogue run on the background pool.
+// Other processes should not write into the catalogue while the node runs. What they do is noticed by the look at the
+//   catalogue that each command about snapshots begins and does not wait for, at most one a second.
 // Limits: one snapshot at a time, kJobsMax jobs besides.
 // Errors: whole replies.
 #pragma once
@@ -55,8 +55,6 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
 
   SnapshotService(const ServerParts& parts, Log& log);
 
-  // The folder that the options name.
-  [[nodiscard]] static std::string DirectoryOf(const Config& config);
   // The window automatic snapshots are taken in; empty when there are none.
   [[nodiscard]] static DailyWindow WindowOf(const Config& config);
   // What the metadata of every snapshot tells about the node; without name and time.
@@ -64,7 +62,8 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
   // What options say against each other about snapshots, as a sentence; empty: nothing. For the start.
   [[nodiscard]] static std::string ConflictIn(const Config& config);
 
-  // Finishes or undoes what a process that died left behind, and tells what the schedule is.
+  // Finishes or undoes what a process that died left behind, and tells what the schedule is. A store is asked while the
+  // node starts already.
   void Start();
   // Jobs end soon.
   void Stop();
@@ -77,6 +76,8 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
   Status Copy(std::string_view from, std::string_view to);
   // Begins the upload of a snapshot to `<target>/<name>-0001.rdb`. How it ended is an event.
   Status Export(std::string_view name, std::string_view target);
+  // Ends the creation, the copy or the export that goes on with a snapshot; world. Its event follows.
+  Status Cancel(std::string_view name);
   // A snapshot and what is happening with it: available, creating, exporting, deleting, damaged.
   struct Shown {
     SnapshotEntry entry;
@@ -97,7 +98,7 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
   [[nodiscard]] std::shared_ptr<Check> CheckOf(uint64_t client_id) const;
   void EndCheck(uint64_t client_id);
   // The same at once, for harnesses: their clients cannot wait.
-  Result<RdbSummary> CheckNow(std::string_view name) const { return catalogue_.Verify(name, &stopping_); }
+  Result<RdbSummary> CheckNow(std::string_view name) const { return catalogue_->Verify(name, &stopping_); }
 
   // --- On the way ---
 
@@ -112,8 +113,18 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
   void OnSessionReset(Session& /*session*/) override {}  // A client that waits sends nothing.
 
  private:
+  [[nodiscard]] static Status Reply(const Status& status) {
+    return Status::Text(std::string("ERR ").append(status.text()));
+  }
+  // Why something failed, for events.
+  [[nodiscard]] static std::string Reason(const Status& status);
   [[nodiscard]] Status CheckQuota(const Config& config);
-  // At the start: those of the last day count.
+  // What is done with the catalogue before it is used, on the starting thread or on the pool.
+  void Prepare();
+  void Recover();
+  // A look at all of the catalogue; not on a loop.
+  void Look();
+  // Of the first look that succeeds: those of the last day count.
   void RememberManual();
   // Under mutex_.
   void ForgetOldManual();
@@ -129,18 +140,19 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
   [[nodiscard]] SnapshotEntry Unfinished(const std::string& name) const;
   [[nodiscard]] int64_t NewestAutomatic(const std::string& cluster_id) const;
   void DeleteExpired(const Config& config, int64_t now_s);
-  // Marks `name` as busy and runs `job` on the pool; the mark goes when it ends.
-  Status SubmitJob(std::string name, std::string_view doing, std::function<void()> job);
-  // Begins a look at the folder, if none was begun within a second.
+  // Marks `name` as busy and runs `job` on the pool; the mark goes when it ends. `stop`, which may be null, ends it.
+  Status SubmitJob(std::string name, std::string_view doing, std::function<void()> job,
+                   std::shared_ptr<std::atomic<bool>> stop = nullptr);
+  // Begins a look at the catalogue, if none runs and none was begun within a second.
   void LookAgain();
   [[nodiscard]] std::string_view DoingWith(const std::string& name) const;
 
   const ServerParts& parts_;
   Log& log_;
-  SnapshotCatalogue catalogue_;
+  std::atomic<bool> stopping_{false};  // The catalogue looks at it.
+  const std::unique_ptr<SnapshotCatalogue> catalogue_;
   SnapshotIndex index_;
   StoredExporter exporter_;
-  std::atomic<bool> stopping_{false};
 
   // Worker 0 only; Apply resets it under the world lock.
   SnapshotSchedule schedule_;
@@ -152,8 +164,11 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
   std::map<std::string, std::string_view> doing_;  // By name: "creating", "exporting", "deleting".
   // By client. Shared with the job, which may outlive the client as the client may outlive the job.
   std::map<uint64_t, std::shared_ptr<Check>> checks_;
+  std::map<std::string, std::shared_ptr<std::atomic<bool>>> stops_;  // By name: ends a job.
   size_t jobs_ = 0;
-  int64_t looked_ms_ = 0;  // When a look at the folder was begun last, by the monotonic clock.
+  int64_t looked_ms_ = 0;  // When a look at the catalogue was begun last, by the monotonic clock.
+  bool is_looking_ = false;
+  bool remembered_ = false;  // manual_times_s_ has what was there before this process.
   NodeStatus::Work work_;
   SnapshotServiceFigures figures_;
   std::shared_ptr<std::atomic<bool>> stop_running_;  // Ends the running snapshot; null: none runs.

@@ -10,6 +10,7 @@
 #include "persistence/s3/s3_client.h"
 #include "server/config/command_line.h"
 #include "server/config/config.h"
+#include "server/node/snapshot_place.h"
 #include "server/node/snapshot_service.h"
 #include "server/node/stored_exporter.h"
 #include "server/s3_settings.h"
@@ -66,6 +67,7 @@ Status Create(Request& request) {
   if (!file) return file.error();
   SnapshotMetadata metadata = SnapshotService::DescribeNode(config);
   metadata.name = request.names[0];
+  metadata.size_bytes = static_cast<uint64_t>((*file)->SizeBytes());
   Result<std::unique_ptr<SnapshotDraft>> draft = request.catalogue.Create(std::move(metadata));
   if (!draft) return draft.error();
   std::vector<char> buffer(kCopyBytes);
@@ -136,15 +138,21 @@ int RunSnapshotTool(std::span<const std::string> arguments, std::FILE* out, std:
   const LaunchConfig launch = ReadLaunchConfig(line);
   if (!launch.failure.empty()) return Fail(errors, launch.failure, 2);
   const Config& config = launch.loaded->config;
-  SnapshotCatalogue catalogue(SnapshotService::DirectoryOf(config));
+  const auto tell = [errors](std::string_view event) { std::fputs(fmt::format("{}\n", event).c_str(), errors); };
+  const auto store_options = [&config, tell] {
+    S3Options options = S3OptionsOf(config);
+    options.on_event = tell;
+    return options;
+  };
+  const std::unique_ptr<SnapshotCatalogue> catalogue = OpenCatalogue(config, {.options = store_options});
   Request request{{arguments.begin() + 1, arguments.begin() + 1 + static_cast<ptrdiff_t>(verb->name_count)},
                   config,
-                  catalogue,
+                  *catalogue,
                   errors,
                   {}};
   Status status;
   if (verb->changes) {
-    if (Result<std::vector<std::string>> done = catalogue.Recover(); !done) status = done.error();
+    if (Result<std::vector<std::string>> done = catalogue->Recover(); !done) status = done.error();
   }
   if (status.ok()) status = verb->run(request);
   if (!status.ok()) return Fail(errors, fmt::format("cachenode snapshot {}: {}\n", verb->name, status.text()), 1);

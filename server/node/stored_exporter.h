@@ -38,6 +38,8 @@ class StoredExporter {
   void Drop() { record_.Drop(); }
   // What runs ends soon.
   void Stop() { record_.Cancel(); }
+  // The export of this snapshot ends soon; false when none runs.
+  bool Cancel(const std::string& name) { return record_.Cancel(name); }
 
   [[nodiscard]] ExportFigures Figures() const { return record_.Figures(); }
 

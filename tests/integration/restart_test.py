@@ -65,10 +65,18 @@ class RestartInPlace(ServerCase):
         self.assertEqual(
             [("ElastiCache:CacheClusterScalingComplete",
               "Scaling for cache-cluster completed successfully: cache node type cache.t3.micro"),
-             ("ElastiCache:CacheNodesRebooted", "Cache node 0001 restarted")],
+             ("ElastiCache:CacheNodesRebooted", "Cache node 0001 restarted"),
+             ("", "Applying modification to cache node type to cache.t3.micro"),
+             ("", "Modification of cache node type to cache.t3.micro is pending"),
+             ("ElastiCache:CacheClusterParametersChanged",
+              "One or more cache cluster parameters have been changed: timeout=700, maxmemory-samples=7"),
+             ("ElastiCache:CacheClusterProvisioningComplete", "Cache cluster created")],
             [(event["event"], event["message"]) for event in events(client)])
+        self.assertEqual([6, 5, 4, 3, 2, 1], [int(event["id"]) for event in events(client)])
+        states = [line.rsplit(" ", 1)[1] for line in server.log_text().splitlines() if "Node status: " in line]
+        self.assertEqual(["available", "modifying", "rebooting", "restoring", "available"], states)
         self.assertIn("unknown command", repr(client.call("FLUSHALL")))
-        self.assertEqual([], [name for name in os.listdir(self.folder) if name.endswith((".rdb", ".restart"))])
+        self.assertEqual([], [name for name in os.listdir(self.folder) if name.endswith((".rdb", ".restart", ".events"))])
         self.assertEqual("+OK", repr(client.call("CONFIG", "REWRITE")))
         with open(os.path.join(self.folder, "node.conf"), encoding="utf-8") as file:
             self.assertIn("cache-node-type \"cache.t3.micro\"", file.read())
@@ -111,9 +119,35 @@ class RestartInPlace(ServerCase):
             time.sleep(0.02)
         self.assertEqual(keys, client.call("DBSIZE").value)
         self.assertIn("node_status:available", self.value(client.call("INFO", "node")).decode())
+        self.assertIn("Node status: modifying", server.log_text())
+        self.assertNotIn("Node status: rebooting", server.log_text())
         self.assertEqual("ElastiCache:CacheClusterScalingFailed", events(client)[0]["event"])
         self.assertRegex(events(client)[0]["message"], "^Failed applying modification to cache node type to "
                          "cache.t3.micro: the data set could not be saved: cannot rename .*: Is a directory$")
+
+    def test_modifying_shows_while_something_else_must_end_first(self):
+        server = self.start("--rdb-key-save-delay", "20000")  # 10 seconds for the keys below.
+        client = server.connect()
+        self.fill(client)
+        client.call("BGSAVE")
+        before = self.run_id(server)
+        client.call("CONFIG", "SET", "cache-node-type", "cache.t3.micro")
+        self.assertIn("node_status:available", self.value(client.call("INFO", "node")).decode())
+        client.call("CONFIG", "SET", "apply-immediately", "yes")
+        self.assertIn("node_status:modifying", self.value(client.call("INFO", "node")).decode())
+        client.call("CONFIG", "SET", "apply-immediately", "no")
+        self.assertIn("node_status:available", self.value(client.call("INFO", "node")).decode())
+        client.call("CONFIG", "SET", "apply-immediately", "yes")
+        client.call("BGSAVE", "CANCEL")
+        self.assertIn("node_status:available", self.value(self.wait_for_another(server, before).call("INFO", "node")).decode())
+
+    def test_events_that_cannot_be_read_are_a_warning(self):
+        with open(os.path.join(self.folder, "dump.rdb.events"), "w", encoding="utf-8") as file:
+            file.write('{"Id":1,"TimeMs":1700000000000,"Event":"","Message":"one"}\nnonsense\n')
+        server = self.start("--dbfilename", "dump.rdb")
+        self.assertEqual(["Cache cluster created"], [event["message"] for event in events(server.connect())])
+        self.assertIn("The events of before the restart are lost: ", server.log_text())
+        self.assertIn("dump.rdb.events: line 2 is no JSON object", server.log_text())
 
     def test_a_type_without_backups_is_refused_while_snapshots_are_on(self):
         server = self.start("--snapshot-retention-limit", "3")

@@ -169,8 +169,11 @@ Result<int64_t> ReadAll(ByteSource& source, const ToolOptions& tool, Sha256& dig
 Result<int64_t> UploadAll(const ToolOptions& tool, const std::shared_ptr<S3Progress>& progress) {
   Result<S3Location> location = ParseS3Location(tool.location);
   if (!location) return location.error();
-  Result<std::unique_ptr<ByteSink>> sink =
-      OpenS3Upload(*location, {tool.s3, tool.estimated_bytes, tool.rdb_checksum, {}}, progress);
+  S3UploadOptions options;
+  options.s3 = tool.s3;
+  options.estimated_bytes = tool.estimated_bytes;
+  options.expect_rdb_checksum = tool.rdb_checksum;
+  Result<std::unique_ptr<ByteSink>> sink = OpenS3Upload(*location, options, progress);
   if (!sink) return sink.error();
   LocalFileSource file(tool.upload);
   std::vector<char> buffer(tool.read_bytes);

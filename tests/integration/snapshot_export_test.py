@@ -106,6 +106,28 @@ class SnapshotExport(ExportCase):
         self.wait_until(lambda: self.section(connection, "node")["node_status"] == "available")
         self.assertEqual(b"available", self.describe(connection, "one")["status"])
 
+    def test_it_is_cancelled_by_its_name(self):
+        connection = self.node().connect()
+        self.create(connection, "one")
+        nothing = "-ERR snapshot one is neither created nor copied nor exported at the moment"
+        self.assertEqual(nothing, repr(connection.call("SNAPSHOT", "CANCEL", "one")))
+        self.hold_parts()
+        self.assertEqual("+OK", repr(connection.call("SNAPSHOT", "EXPORT", "one", "bucket")))
+        self.wait_for_a_part()
+        self.assertEqual("-ERR Background saving is currently not in progress or scheduled",
+                         repr(connection.call("BGSAVE", "CANCEL")))
+        begin = time.monotonic()
+        self.assertEqual("+OK", repr(connection.call("SNAPSHOT", "CANCEL", "ONE")))
+        self.wait_until(lambda: self.section(connection)["snapshot_export_in_progress"] == "", seconds=5)
+        self.assertLess(time.monotonic() - begin, 3)
+        self.assertEqual("Cachenode:SnapshotExportFailed", events(connection)[0]["event"])
+        self.assertIn("cancelled", events(connection)[0]["message"])
+        self.assertEqual(("cancelled", "0"), (self.section(connection)["snapshot_export_last_status"],
+                                              self.section(connection)["snapshot_exports_failed"]))
+        self.wait_until(lambda: self.describe(connection, "one")["status"] == b"available")
+        self.assertFalse(self.stub.has("bucket", "one-0001.rdb"))
+        self.assertEqual(nothing, repr(connection.call("SNAPSHOT", "CANCEL", "one")))
+
     def test_a_running_data_set_on_its_way_is_snapshotting_too(self):
         connection = self.node().connect()
         self.hold_parts(times=1, seconds=1)

@@ -6,8 +6,8 @@
         ...
         stub.requests                          # what was asked, and how it was answered
 
-It speaks HEAD, GET (ranges, If-Match, If-None-Match), PUT, DELETE, ListObjectsV2 and multipart uploads, path style and virtual-host style
-(bucket.localhost), plain or TLS; and it plays the credential services: instance metadata, container, STS. Objects lie
+It speaks HEAD, GET (ranges, If-Match, If-None-Match), PUT (If-None-Match), DELETE, ListObjectsV2 (pages, delimiter) and
+multipart uploads with ListMultipartUploads, path style and virtual-host style (bucket.localhost), plain or TLS; and it plays the credential services: instance metadata, container, STS. Objects lie
 in memory files and leave by sendfile, so that it costs little beside the client under test.
 
 As a program: s3_stub.py [--port N] [--key ID:SECRET] [--region R] bucket/key=file...   (prints its address)
@@ -76,6 +76,7 @@ class StoredObject:
         self.size = len(data)
         self.etag = '"%s"' % hashlib.md5(data).hexdigest()
         self.headers = dict(headers)
+        self.modified = time.time()
 
 
 class Request:
@@ -132,6 +133,7 @@ class Upload:
         self.headers = {name: value for name, value in request.headers.items()
                         if name.startswith("x-amz-meta-") or name.startswith("x-amz-server-side-") or name == "x-amz-storage-class"}
         self.parts = {}  # Number -> (bytes, ETag).
+        self.initiated = time.time()
 
 
 class Refusal(Exception):
@@ -150,6 +152,10 @@ class Fault:
 
 class Disconnect(Exception):
     pass
+
+
+def store_time(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(seconds))
 
 
 def uri_encode(text, keep=""):
@@ -420,10 +426,15 @@ class S3Stub:
     def _answer_object(self, connection, request, fault):
         if fault and fault.action in ("replace", "replace_silently"):
             self.put(request.bucket, request.key, fault.data)
+        if request.method == "GET" and "uploads" in request.parameters:
+            return self._list_uploads(connection, request)
         if request.is_begin or "uploadId" in request.parameters:
             return self._answer_upload(connection, request, fault)
         if request.method == "PUT" and request.key:
+            self._check_free(request, request.bucket, request.key)
             self.put(request.bucket, request.key, request.body)
+            if fault and fault.action == "lose_answer":
+                self._reset(connection)
             return self._send(connection, request, 200, {"ETag": self.etag(request.bucket, request.key)})
         if request.method == "DELETE" and request.key:
             with self._lock:
@@ -472,15 +483,19 @@ class S3Stub:
         body = '<?xml version="1.0" encoding="UTF-8"?>\n<%s>%s</%s>' % (element, fields, element)
         return self._send(connection, request, 200, {"Content-Type": "application/xml"}, body.encode())
 
+    def _check_free(self, request, bucket, key):
+        """If-None-Match: *"""
+        if "if-none-match" in request.headers:
+            if not self.knows_conditions:
+                raise Refusal(501, "NotImplemented", "A header you provided implies functionality that is not implemented.")
+            if self.has(bucket, key):
+                raise Refusal(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+
     def _complete(self, connection, request, fault, upload):
         if fault and fault.action == "error_in_200":
             return self._send_upload_answer(connection, request, None, "Error", "<Code>%s</Code><Message>injected</Message>"
                                             % fault.code)
-        if "if-none-match" in request.headers:
-            if not self.knows_conditions:
-                raise Refusal(501, "NotImplemented", "A header you provided implies functionality that is not implemented.")
-            if self.has(*upload.place):
-                raise Refusal(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+        self._check_free(request, *upload.place)
         listed = [(int(number), html.unescape(etag)) for number, etag in
                   re.findall(r"<PartNumber>(\d+)</PartNumber><ETag>([^<]*)</ETag>", request.body.decode())]
         if not listed or [number for number, _ in listed] != sorted(number for number, _ in listed):
@@ -501,18 +516,37 @@ class S3Stub:
                                         "<ETag>%s</ETag>" % escape(self.etag(*upload.place)))
 
     def _list(self, connection, request):
-        query = urllib.parse.parse_qs(request.query)
-        prefix = query.get("prefix", [""])[0]
-        found = sorted(key for bucket, key in self._objects if bucket == request.bucket and key.startswith(prefix))
+        query = urllib.parse.parse_qs(request.query, keep_blank_values=True)
+        prefix, delimiter = (query.get(name, [""])[0] for name in ("prefix", "delimiter"))
         if not self._bucket_exists(request.bucket):
             raise Refusal(404, "NoSuchBucket", "The specified bucket does not exist")
-        rows = "".join("<Contents><Key>%s</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified><ETag>%s</ETag>"
+        with self._lock:
+            objects = {key: stored for (bucket, key), stored in self._objects.items() if bucket == request.bucket}
+        found = sorted(key for key in objects if key.startswith(prefix)
+                       and not (delimiter and delimiter in key[len(prefix):]))
+        page_keys = int(query.get("max-keys", ["1000"])[0])
+        begin = int(query.get("continuation-token", ["0"])[0])
+        page = found[begin:begin + page_keys]
+        rows = "".join("<Contents><Key>%s</Key><LastModified>%s</LastModified><ETag>%s</ETag>"
                        "<Size>%d</Size><StorageClass>STANDARD</StorageClass></Contents>"
-                       % (escape(key), escape(self.etag(request.bucket, key)), self._objects[request.bucket, key].size)
-                       for key in found)
+                       % (escape(key), store_time(objects[key].modified), escape(objects[key].etag, {'"': "&quot;"}),
+                          objects[key].size) for key in page)
+        more = begin + page_keys < len(found)
+        token = "<NextContinuationToken>%d</NextContinuationToken>" % (begin + page_keys) if more else ""
         body = ('<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><Name>%s</Name><Prefix>%s</Prefix>'
-                "<KeyCount>%d</KeyCount><MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>%s</ListBucketResult>"
-                % (request.bucket, escape(prefix), len(found), rows)).encode()
+                "<KeyCount>%d</KeyCount><MaxKeys>%d</MaxKeys><IsTruncated>%s</IsTruncated>%s%s</ListBucketResult>"
+                % (request.bucket, escape(prefix), len(page), page_keys, str(more).lower(), token, rows)).encode()
+        self._send(connection, request, 200, {"Content-Type": "application/xml"}, body)
+
+    def _list_uploads(self, connection, request):
+        prefix = request.parameters.get("prefix", "")
+        with self._lock:
+            uploads = [(upload.place[1], name, upload.initiated) for name, upload in self.uploads.items()
+                       if upload.place[0] == request.bucket and upload.place[1].startswith(prefix)]
+        rows = "".join("<Upload><Key>%s</Key><UploadId>%s</UploadId><Initiated>%s</Initiated></Upload>"
+                       % (escape(key), name, store_time(initiated)) for key, name, initiated in sorted(uploads))
+        body = ('<?xml version="1.0" encoding="UTF-8"?><ListMultipartUploadsResult><Bucket>%s</Bucket>'
+                "<IsTruncated>false</IsTruncated>%s</ListMultipartUploadsResult>" % (request.bucket, rows)).encode()
         self._send(connection, request, 200, {"Content-Type": "application/xml"}, body)
 
     def _get(self, connection, request, fault):

@@ -10,6 +10,7 @@
 #include <sstream>
 #include <string>
 
+#include "persistence/catalogue/folder_catalogue.h"
 #include "tests/support/source_path.h"
 
 namespace cachenode {
@@ -71,7 +72,7 @@ class SnapshotIndexTest : public testing::Test {
 
   std::string parent_;
   CountingFileSystem files;
-  std::optional<SnapshotCatalogue> catalogue;
+  std::optional<FolderCatalogue> catalogue;
   std::optional<SnapshotIndex> index;
 };
 
@@ -100,7 +101,7 @@ TEST_F(SnapshotIndexTest, SeesWhatOthersDidAtTheNextLook) {
   index->Refresh("a");
   index->Refresh("b");
   EXPECT_EQ(Names(), "b ");
-  std::filesystem::resize_file(catalogue->DataPath("b"), 10);
+  std::filesystem::resize_file(catalogue->DataPlace("b"), 10);
   EXPECT_EQ(Names(), "b ");
   index->Refresh();
   EXPECT_EQ(Names(), "b! ");
@@ -111,7 +112,7 @@ TEST_F(SnapshotIndexTest, SaysThatTheFolderCannotBeRead) {
   Make("a", true);
   files.refuses_list = true;
   index->Refresh();
-  EXPECT_EQ(Names(), "cannot read directory " + catalogue->directory() + ": Permission denied");
+  EXPECT_EQ(Names(), "cannot read directory " + catalogue->Place() + ": Permission denied");
   EXPECT_TRUE(index->Find("a").ok());
   files.refuses_list = false;
   index->Refresh();

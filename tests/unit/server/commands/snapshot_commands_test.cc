@@ -121,6 +121,19 @@ TEST_F(SnapshotCommandsTest, OneIsCreatedAtATime) {
             "Snapshot failed for snapshot with ID 'first': it was cancelled");
 }
 
+TEST_F(SnapshotCommandsTest, OneThatIsCreatedIsCancelledByItsName) {
+  redis.Run("set k v");
+  EXPECT_EQ(redis.Run("snapshot cancel first"),
+            "-ERR snapshot first is neither created nor copied nor exported at the moment");
+  EXPECT_EQ(redis.Run("snapshot create First"), "+OK");
+  EXPECT_EQ(redis.Run("snapshot cancel second"),
+            "-ERR snapshot second is neither created nor copied nor exported at the moment");
+  EXPECT_EQ(Field("first", "status"), "creating");
+  EXPECT_EQ(redis.RunResp3("snapshot cancel FIRST"), "+OK");
+  EXPECT_EQ(redis.Run("snapshot describe first"), "-ERR there is no snapshot first");
+  EXPECT_EQ(snapshots.Figures().last_error, "first: it was cancelled");
+}
+
 TEST_F(SnapshotCommandsTest, ASnapshotIsDescribedCheckedCopiedAndDeleted) {
   redis.Run("mset a 1 b 2");
   redis.Run("set c 3 ex 1000");

@@ -1,4 +1,4 @@
-#include "persistence/catalogue/snapshot_catalogue.h"
+#include "persistence/catalogue/folder_catalogue.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -47,7 +47,7 @@ class Catalogue : public testing::Test {
     metadata.created_s = kNowS;
     return metadata;
   }
-  static Status Make(SnapshotCatalogue& catalogue, SnapshotMetadata metadata, const std::string& bytes) {
+  static Status Make(FolderCatalogue& catalogue, SnapshotMetadata metadata, const std::string& bytes) {
     Result<std::unique_ptr<SnapshotDraft>> draft = catalogue.Create(std::move(metadata));
     if (!draft) return draft.error();
     for (size_t at = 0; at < bytes.size(); at += 1000) {
@@ -56,11 +56,11 @@ class Catalogue : public testing::Test {
     return (*draft)->Commit();
   }
   Status Make(const std::string& name) {
-    SnapshotCatalogue catalogue(directory_, quick_);
+    FolderCatalogue catalogue(directory_, quick_);
     return Make(catalogue, Named(name), Rdb());
   }
   Status MakeAutomatic(const std::string& cluster_id, int64_t time_s) {
-    SnapshotCatalogue catalogue(directory_, quick_);
+    FolderCatalogue catalogue(directory_, quick_);
     SnapshotMetadata metadata = Named(FormatAutomaticName({cluster_id, time_s}));
     metadata.automatic = true;
     metadata.created_s = time_s;
@@ -68,12 +68,12 @@ class Catalogue : public testing::Test {
   }
   // The names of all usable snapshots, and a failed expectation for every other one.
   std::string Names() const {
-    Result<std::vector<SnapshotEntry>> entries = SnapshotCatalogue(directory_).List();
+    Result<std::vector<SnapshotEntry>> entries = FolderCatalogue(directory_).List();
     EXPECT_TRUE(entries.ok()) << entries.status().text();
     std::string names;
     for (const SnapshotEntry& entry : *entries) {
       EXPECT_EQ(entry.fault, "");
-      EXPECT_TRUE(SnapshotCatalogue(directory_).Verify(entry.metadata.name).ok());
+      EXPECT_TRUE(FolderCatalogue(directory_).Verify(entry.metadata.name).ok());
       names += entry.metadata.name + " ";
     }
     return names;
@@ -97,7 +97,7 @@ class Catalogue : public testing::Test {
 };
 
 TEST_F(Catalogue, ShowsASnapshotOnceItIsWhole) {
-  SnapshotCatalogue catalogue(directory_);
+  FolderCatalogue catalogue(directory_);
   EXPECT_EQ(Names(), "");
   Result<std::unique_ptr<SnapshotDraft>> draft = catalogue.Create(Named("First"));
   ASSERT_TRUE(draft.ok()) << draft.status().text();
@@ -124,7 +124,7 @@ TEST_F(Catalogue, NeverOverwrites) {
   EXPECT_EQ(Make("b").text(), "snapshot b cannot be made: " + directory_ + "/b.rdb is there already");
   EXPECT_EQ(BytesOf(directory_ + "/b.rdb"), "a file of the user");
   // Nor a file that comes while the snapshot is made.
-  SnapshotCatalogue catalogue(directory_);
+  FolderCatalogue catalogue(directory_);
   Result<std::unique_ptr<SnapshotDraft>> draft = catalogue.Create(Named("c"));
   ASSERT_TRUE(draft.ok() && (*draft)->Write(Rdb()).ok());
   Write("c.rdb", "later");
@@ -135,7 +135,7 @@ TEST_F(Catalogue, NeverOverwrites) {
 
 TEST_F(Catalogue, ExportsWhatWasPublishedAndNothingElse) {
   ASSERT_TRUE(Make("a").ok());
-  const SnapshotCatalogue catalogue(directory_);
+  const FolderCatalogue catalogue(directory_);
   std::string out;
   bool has_checksum = false;
   const auto open_sink = [&](const SnapshotMetadata& metadata, bool has_stored) -> Result<std::unique_ptr<ByteSink>> {
@@ -173,7 +173,7 @@ TEST_F(Catalogue, ExportsWhatWasPublishedAndNothingElse) {
 }
 
 TEST_F(Catalogue, RefusesToPublishWhatCannotBeLoaded) {
-  SnapshotCatalogue catalogue(directory_);
+  FolderCatalogue catalogue(directory_);
   std::string damaged = Rdb();
   damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
   EXPECT_EQ(Make(catalogue, Named("bad"), damaged).code(), Err::kCorrupt);
@@ -184,7 +184,7 @@ TEST_F(Catalogue, RefusesToPublishWhatCannotBeLoaded) {
 
 TEST_F(Catalogue, DeletesACopyAndItsOriginalApart) {
   ASSERT_TRUE(MakeAutomatic("my-redis", kNowS).ok());
-  SnapshotCatalogue catalogue(directory_);
+  FolderCatalogue catalogue(directory_);
   const std::string original = FormatAutomaticName({"my-redis", kNowS});
   const Result<SnapshotMetadata> copy = catalogue.Copy(original, "Kept");
   ASSERT_TRUE(copy.ok()) << copy.status().text();
@@ -201,7 +201,7 @@ TEST_F(Catalogue, DeletesACopyAndItsOriginalApart) {
 }
 
 TEST_F(Catalogue, NamesWhatIsWrongWithADamagedSnapshot) {
-  SnapshotCatalogue catalogue(directory_);
+  FolderCatalogue catalogue(directory_);
   for (const char* name : {"gone", "cut", "nonsense", "other", "changed"}) ASSERT_TRUE(Make(name).ok());
   std::filesystem::remove(directory_ + "/gone.rdb");
   Write("cut.rdb", "x");
@@ -229,7 +229,7 @@ TEST_F(Catalogue, KeepsAutomaticSnapshotsForSoManyDays) {
   for (int day = 0; day < 5; ++day) ASSERT_TRUE(MakeAutomatic("my-redis", kNowS - day * kDayS).ok());
   ASSERT_TRUE(MakeAutomatic("other", kNowS - 9 * kDayS).ok());
   ASSERT_TRUE(Make("manual").ok());
-  SnapshotCatalogue catalogue(directory_);
+  FolderCatalogue catalogue(directory_);
   const auto expire = [&](int64_t days, int64_t now_s) {
     Result<std::vector<std::string>> deleted = catalogue.DeleteExpired({"my-redis", days, now_s});
     EXPECT_TRUE(deleted.ok()) << deleted.status().text();
@@ -249,7 +249,7 @@ TEST_F(Catalogue, ANewestSnapshotThatIsDamagedDoesNotCountAsKept) {
   ASSERT_TRUE(MakeAutomatic("my-redis", kNowS - 10 * kDayS).ok());
   ASSERT_TRUE(MakeAutomatic("my-redis", kNowS).ok());
   std::filesystem::remove(directory_ + "/" + FormatAutomaticName({"my-redis", kNowS}) + ".rdb");
-  const Result<std::vector<std::string>> deleted = SnapshotCatalogue(directory_).DeleteExpired({"my-redis", 1, kNowS});
+  const Result<std::vector<std::string>> deleted = FolderCatalogue(directory_).DeleteExpired({"my-redis", 1, kNowS});
   ASSERT_TRUE(deleted.ok());
   EXPECT_TRUE(deleted->empty());
 }
@@ -257,9 +257,9 @@ TEST_F(Catalogue, ANewestSnapshotThatIsDamagedDoesNotCountAsKept) {
 // --- Failures --------------------------------------------------------------------------------------------------------
 
 // What a process may do to a catalogue that holds "old" and an expired automatic snapshot.
-using Work = Status (*)(SnapshotCatalogue&, const std::string& bytes);
+using Work = Status (*)(FolderCatalogue&, const std::string& bytes);
 
-Status CreateNew(SnapshotCatalogue& catalogue, const std::string& bytes) {
+Status CreateNew(FolderCatalogue& catalogue, const std::string& bytes) {
   SnapshotMetadata metadata;
   metadata.name = "new";
   metadata.created_s = kNowS;
@@ -268,12 +268,12 @@ Status CreateNew(SnapshotCatalogue& catalogue, const std::string& bytes) {
   if (Status status = (*draft)->Write(bytes); !status.ok()) return status;
   return (*draft)->Commit();
 }
-Status DeleteOld(SnapshotCatalogue& catalogue, const std::string&) { return catalogue.Delete("old"); }
-Status CopyOld(SnapshotCatalogue& catalogue, const std::string&) {
+Status DeleteOld(FolderCatalogue& catalogue, const std::string&) { return catalogue.Delete("old"); }
+Status CopyOld(FolderCatalogue& catalogue, const std::string&) {
   Result<SnapshotMetadata> copy = catalogue.Copy("old", "copy");
   return copy ? Status::Ok() : copy.error();
 }
-Status Expire(SnapshotCatalogue& catalogue, const std::string&) {
+Status Expire(FolderCatalogue& catalogue, const std::string&) {
   Result<std::vector<std::string>> deleted = catalogue.DeleteExpired({"my-redis", 1, kNowS});
   return deleted ? Status::Ok() : deleted.error();
 }
@@ -313,11 +313,11 @@ TEST_F(CatalogueFailures, AProcessThatDiesAtAnyCallLeavesTheOldSetOrTheNew) {
       DyingFileSystem files;
       files.dies_at = dies_at;
       {
-        SnapshotCatalogue catalogue(directory_, files);
+        FolderCatalogue catalogue(directory_, files);
         const Status status = tested.work(catalogue, Rdb(true));
         if (status.ok() && !files.dead()) calls = files.calls;
       }
-      const Result<std::vector<std::string>> done = SnapshotCatalogue(directory_, quick_).Recover();
+      const Result<std::vector<std::string>> done = FolderCatalogue(directory_, quick_).Recover();
       ASSERT_TRUE(done.ok()) << done.status().text();
       const std::string names = Names();
       EXPECT_TRUE(names == tested.before || names == tested.after) << tested.name << " " << dies_at << ": " << names;
@@ -328,7 +328,7 @@ TEST_F(CatalogueFailures, AProcessThatDiesAtAnyCallLeavesTheOldSetOrTheNew) {
                   return std::count(all.begin(), all.end(), ' ');
                 }())
           << tested.name << " " << dies_at << ": " << Files();
-      EXPECT_TRUE(SnapshotCatalogue(directory_, quick_).Recover()->empty());
+      EXPECT_TRUE(FolderCatalogue(directory_, quick_).Recover()->empty());
       ASSERT_LT(dies_at, 1000) << tested.name << " never got to its end";
     }
     ASSERT_GT(calls, 5) << tested.name;
@@ -343,14 +343,14 @@ TEST_F(CatalogueFailures, ACrashWhileRecoveringIsRecoveredFrom) {
       DyingFileSystem files;
       files.dies_at = first;
       {
-        SnapshotCatalogue catalogue(directory_, files);
+        FolderCatalogue catalogue(directory_, files);
         static_cast<void>(tested.work(catalogue, Rdb(true)));
       }
       if (!files.dead()) return;
       DyingFileSystem again;
       again.dies_at = second;
-      static_cast<void>(SnapshotCatalogue(directory_, again).Recover());
-      ASSERT_TRUE(SnapshotCatalogue(directory_, quick_).Recover().ok());
+      static_cast<void>(FolderCatalogue(directory_, again).Recover());
+      ASSERT_TRUE(FolderCatalogue(directory_, quick_).Recover().ok());
       const std::string names = Names();
       EXPECT_TRUE(names == tested.before || names == tested.after) << first << " " << second << ": " << names;
       if (!again.dead()) break;
@@ -366,12 +366,12 @@ TEST_F(CatalogueFailures, AnyCallThatFailsIsOneErrorWithTheFilesName) {
       files.fails_at = fails_at;
       Status status;
       {
-        SnapshotCatalogue catalogue(directory_, files);
+        FolderCatalogue catalogue(directory_, files);
         status = tested.work(catalogue, Rdb(true));
       }
       if (files.calls <= fails_at) break;
       EXPECT_TRUE(status.ok() || status.text().find(directory_) != std::string_view::npos) << status.text();
-      ASSERT_TRUE(SnapshotCatalogue(directory_, quick_).Recover().ok());
+      ASSERT_TRUE(FolderCatalogue(directory_, quick_).Recover().ok());
       const std::string names = Names();
       EXPECT_TRUE(names == tested.before || names == tested.after) << tested.name << " " << fails_at << ": " << names;
     }
@@ -384,7 +384,7 @@ TEST_F(CatalogueFailures, AFullDiskKeepsWhatIsThere) {
   for (size_t room : {size_t{0}, size_t{100}, Rdb(true).size(), Rdb(true).size() + 10}) {
     DyingFileSystem files;
     files.disk_bytes_max = room;
-    SnapshotCatalogue catalogue(directory_, files);
+    FolderCatalogue catalogue(directory_, files);
     const Status status = CreateNew(catalogue, Rdb(true));
     EXPECT_NE(status.text().find("No space left on device"), std::string_view::npos) << status.text();
     EXPECT_EQ(Names(), before);
@@ -392,22 +392,22 @@ TEST_F(CatalogueFailures, AFullDiskKeepsWhatIsThere) {
 }
 
 TEST_F(Catalogue, LeavesAloneWhatALivingProcessMakes) {
-  SnapshotCatalogue maker(directory_);
+  FolderCatalogue maker(directory_);
   Result<std::unique_ptr<SnapshotDraft>> draft = maker.Create(Named("slow"));
   ASSERT_TRUE(draft.ok() && (*draft)->Write(Rdb()).ok());
-  ASSERT_TRUE(SnapshotCatalogue(directory_, quick_).Recover()->empty());
+  ASSERT_TRUE(FolderCatalogue(directory_, quick_).Recover()->empty());
   ASSERT_TRUE((*draft)->Commit().ok());
   EXPECT_EQ(Names(), "slow ");
 }
 
 TEST_F(Catalogue, SaysWhyAFolderCannotBeUsed) {
-  SnapshotCatalogue nowhere(parent_ + "/missing/snapshots");
+  FolderCatalogue nowhere(parent_ + "/missing/snapshots");
   EXPECT_EQ(nowhere.Create(Named("a")).status().text(),
             "cannot create directory " + parent_ + "/missing/snapshots: No such file or directory");
   EXPECT_TRUE(nowhere.List()->empty());
   EXPECT_TRUE(nowhere.Recover()->empty());
   std::ofstream(parent_ + "/file") << "x";
-  SnapshotCatalogue file(parent_ + "/file");
+  FolderCatalogue file(parent_ + "/file");
   EXPECT_EQ(file.List().status().text(), "cannot read directory " + parent_ + "/file: Not a directory");
   EXPECT_EQ(file.Create(Named("a")).status().code(), Err::kIo);
 }

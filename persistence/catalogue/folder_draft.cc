@@ -1,4 +1,4 @@
-#include "persistence/catalogue/snapshot_draft.h"
+#include "persistence/catalogue/folder_draft.h"
 
 #include <fmt/format.h>
 
@@ -7,17 +7,17 @@
 
 namespace cachenode {
 
-SnapshotDraft::SnapshotDraft(CataloguePaths paths, SnapshotMetadata metadata, FileSystem& files, OpenFile file,
-                             const std::atomic<bool>* stop)
+FolderDraft::FolderDraft(CataloguePaths paths, SnapshotMetadata metadata, FileSystem& files, OpenFile file,
+                         const std::atomic<bool>* stop)
     : paths_(std::move(paths)), files_(files), metadata_(std::move(metadata)), file_(std::move(file)), stop_(stop) {}
 
-SnapshotDraft::~SnapshotDraft() {
+FolderDraft::~FolderDraft() {
   if (published_) return;
   files_.Unlink(paths_.DraftMetadata(metadata_.name));
   files_.Unlink(paths_.DraftData(metadata_.name));
 }
 
-Status SnapshotDraft::WriteAll(int file, std::span<const char> bytes, const std::string& path) {
+Status FolderDraft::WriteAll(int file, std::span<const char> bytes, const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t wrote = files_.Write(file, bytes.data(), bytes.size());
     if (wrote <= 0) {
@@ -29,7 +29,7 @@ Status SnapshotDraft::WriteAll(int file, std::span<const char> bytes, const std:
   return Status::Ok();
 }
 
-Status SnapshotDraft::Write(std::span<const char> bytes) {
+Status FolderDraft::Write(std::span<const char> bytes) {
   const std::string path = paths_.DraftData(metadata_.name);
   if (Status status = WriteAll(file_.number(), bytes, path); !status.ok()) return status;
   size_bytes_ += bytes.size();
@@ -41,7 +41,7 @@ Status SnapshotDraft::Write(std::span<const char> bytes) {
   return Status::Ok();
 }
 
-Status SnapshotDraft::Commit() {
+Status FolderDraft::Commit() {
   if (files_.Sync(file_.number()) != 0) return SystemError("cannot sync", paths_.DraftData(metadata_.name));
   if (Status status = Verify(); !status.ok()) return status;
   if (Status status = WriteMetadata(); !status.ok()) return status;
@@ -49,7 +49,7 @@ Status SnapshotDraft::Commit() {
 }
 
 // Reads back what the disk has.
-Status SnapshotDraft::Verify() {
+Status FolderDraft::Verify() {
   const std::string path = paths_.DraftData(metadata_.name);
   Result<std::unique_ptr<FileSource>> written = FileSource::Open(path, files_);
   if (!written) return written.error();
@@ -59,17 +59,11 @@ Status SnapshotDraft::Verify() {
     return Status::WithText(
         Err::kCorrupt, fmt::format("{}: {} bytes were written, {} are there", path, size_bytes_, summary->size_bytes));
   }
-  metadata_.rdb_version = summary->version;
-  metadata_.size_bytes = summary->size_bytes;
-  metadata_.checksum = summary->checksum;
-  metadata_.key_count = summary->key_count;
-  metadata_.expiring_count = summary->expiring_count;
-  metadata_.needed_bytes = summary->needed_bytes;
-  if (metadata_.created_s == 0) metadata_.created_s = summary->created_s;
+  FillMetadata(*summary, metadata_);
   return Status::Ok();
 }
 
-Status SnapshotDraft::WriteMetadata() {
+Status FolderDraft::WriteMetadata() {
   const std::string path = paths_.DraftMetadata(metadata_.name);
   OpenFile file(files_, files_.OpenToWrite(path));
   if (!file) return SystemError("cannot create", path);
@@ -78,7 +72,7 @@ Status SnapshotDraft::WriteMetadata() {
   return Status::Ok();
 }
 
-Status SnapshotDraft::Publish() {
+Status FolderDraft::Publish() {
   const std::string& name = metadata_.name;
   Result<CatalogueLock> lock = CatalogueLock::Take(paths_, files_);
   if (!lock) return lock.error();
