@@ -3,7 +3,8 @@
 //
 // Aggregates of many heap blocks come here whatever removed them: the keyspace hands them to BackgroundReclaimer.
 // Thread-safety: EraseKey and Reclaim under the key's shard lock; the rest on any thread that owns what it hands over.
-// Limits: strings from kBackgroundBytesMin on go to the pool; when its queue is full they are freed on the spot.
+// Limits: strings and groups from kBackgroundBytesMin on go to the pool; when its queue is full they are freed on the
+//   spot.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +14,7 @@
 #include "server/server_parts.h"
 #include "storage/key_slot.h"
 #include "storage/shard_store.h"
+#include "storage/value/stream_group.h"
 #include "storage/value/value_reclaimer.h"
 
 namespace cachenode {
@@ -26,6 +28,9 @@ inline constexpr size_t kBackgroundBytesMin = 64 * 1024;
 
 // Erases the key of `slot`, which exists.
 void EraseKey(const ServerParts& parts, KeySlot& slot, FreeWhere where);
+
+// Frees a consumer group taken out of its stream, with what was pending for it.
+void FreeGroup(const ServerParts& parts, StreamGroupRef group);
 
 // Frees what a flush took away.
 void FreeDetached(const ServerParts& parts, std::vector<std::unique_ptr<DetachedShard>> detached, FreeWhere where);
