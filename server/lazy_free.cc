@@ -42,6 +42,15 @@ void EraseKey(const ServerParts& parts, KeySlot& slot, FreeWhere where) {
       [pending, held = std::move(block), state = parts.state] { state->lazily_freed.fetch_add(1); }));
 }
 
+void FreeGroup(const ServerParts& parts, StreamGroupRef group) {
+  if (parts.background == nullptr || group->memory_bytes() < kBackgroundBytesMin) return;
+  auto pending = std::make_shared<PendingBytes>(*parts.state, group->memory_bytes());
+  // As above. The group goes with the job, before the figure.
+  static_cast<void>(parts.background->Submit(BackgroundPool::Lane::kLazyFree,
+                                             [pending, held = std::shared_ptr<StreamGroup>(std::move(group)),
+                                              state = parts.state] { state->lazily_freed.fetch_add(1); }));
+}
+
 void FreeDetached(const ServerParts& parts, std::vector<std::unique_ptr<DetachedShard>> detached, uint64_t keys,
                   FreeWhere where) {
   if (where == FreeWhere::kHere || parts.background == nullptr) return;

@@ -5,7 +5,8 @@
 // the keyspace hands them to BackgroundReclaimer, as no option of Redis' is a reason to stall a loop. The options
 // lazyfree-lazy-* decide on what lies between: strings from kBackgroundBytesMin on, and whole databases.
 // Thread-safety: EraseKey and Reclaim under the key's shard lock; the rest on any thread that owns what it hands over.
-// Limits: strings from kBackgroundBytesMin on go to the pool; when its queue is full they are freed on the spot.
+// Limits: strings and groups from kBackgroundBytesMin on go to the pool; when its queue is full they are freed on the
+//   spot.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +17,7 @@
 #include "server/server_parts.h"
 #include "storage/key_slot.h"
 #include "storage/shard_store.h"
+#include "storage/value/stream_group.h"
 #include "storage/value/value_reclaimer.h"
 
 namespace cachenode {
@@ -29,6 +31,9 @@ inline constexpr size_t kBackgroundBytesMin = 64 * 1024;
 
 // Erases the key of `slot`, which exists.
 void EraseKey(const ServerParts& parts, KeySlot& slot, FreeWhere where);
+
+// Frees a consumer group taken out of its stream, with what was pending for it.
+void FreeGroup(const ServerParts& parts, StreamGroupRef group);
 
 // Frees what a flush took away, `keys` of them. In the background each counts as an object freed so.
 void FreeDetached(const ServerParts& parts, std::vector<std::unique_ptr<DetachedShard>> detached, uint64_t keys,

@@ -25,6 +25,12 @@ int64_t DeadlineAfter(Expiry expiry, int64_t before) noexcept {
   return expiry.IsClear() ? -1 : std::min(expiry.at_ms(), kExpireAtMsMax);
 }
 
+// Bytes of the value in the entry, where it begins at `offset`. Of a root its type need not be asked.
+size_t ValueBytes(const char* at, size_t offset) noexcept {
+  if (entry::TypeOf(at) != ValueType::kString && IsLarge(entry::EncodingOf(at))) return sizeof(SharedRoot*);
+  return entry::SizeBytes(at) - offset;
+}
+
 }  // namespace
 
 ShardStore& KeySlot::store() const noexcept { return *shard_->store_; }
@@ -75,8 +81,8 @@ ByteBlockRef KeySlot::PinString(size_t bytes_min) const noexcept {
 
 std::span<const char> KeySlot::RawValue() const noexcept {
   const char* const at = Entry();
-  const size_t offset = entry::ValueOffset(at);
-  return {at + offset, entry::SizeBytes(at) - offset};
+  const size_t offset = ValueOffset(at);
+  return {at + offset, ValueBytes(at, offset)};
 }
 
 // --- The machinery of changes ---------------------------------------------------------------------------------------
@@ -198,8 +204,8 @@ std::span<char> KeySlot::BeginChange() {
   char* const at = Entry();
   Announce();
   Commit(false);
-  const size_t offset = entry::ValueOffset(at);
-  return {at + offset, entry::SizeBytes(at) - offset};
+  const size_t offset = ValueOffset(at);
+  return {at + offset, ValueBytes(at, offset)};
 }
 
 void KeySlot::AdjustExternal(int64_t delta_bytes) noexcept { store().AddExternal(delta_bytes); }

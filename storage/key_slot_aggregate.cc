@@ -131,7 +131,10 @@ Result<std::span<char>> KeySlot::WritePacked(ValueType type, AggregateEncoding e
   return bytes;
 }
 
-SharedRoot* KeySlot::ReadRoot() const noexcept { return LoadRoot(RawValue().data()); }
+SharedRoot* KeySlot::ReadRoot() const noexcept {
+  const char* const at = Entry();
+  return LoadRoot(at + ValueOffset(at));
+}
 
 // Puts a root in the place of one of the same size; the change was announced.
 void KeySlot::ReplaceRoot(SharedRoot* root) noexcept {

@@ -32,7 +32,7 @@ Status PopOne(CommandContext& context, KeySlot& slot, PopEnd end) {
   const RankRange range{is_max ? set.Count() - 1 : 0, 1};
   reply.ArrayHeader(3);
   reply.Bulk(slot.key());
-  ForEachInRange(set, range, is_max, [&reply](std::string_view member, double score) {
+  set.VisitRange(range, is_max, [&reply](std::string_view member, double score) {
     reply.Bulk(member);
     reply.Double(score);
   });

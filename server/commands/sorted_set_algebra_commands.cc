@@ -212,10 +212,11 @@ class ScoreSums {
   bool Add(const Request& request, std::string_view member, double score) {
     if (table_ == nullptr) return false;
     bool existed = false;
-    char* const payload = table_->Put(member, HashKey(member), kRecordScoreBytes, existed);
+    // Sums change, so each gets room for any score.
+    char* const payload = table_->Put(member, HashKey(member), kRecordScoreBytesMax, existed);
     if (payload == nullptr) return false;
-    PutRecordScore(payload, existed ? request.Combine(RecordScore({member, payload}), score) : score);
-    PutRecordTwin(payload, 0);
+    const double sum = existed ? request.Combine(RecordScore({member, payload}), score) : score;
+    PutRecordScore(payload, kRecordScoreBytesMax, sum, 0);
     return true;
   }
   void ForEach(ElementVisitor visit) const {

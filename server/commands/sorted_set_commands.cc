@@ -49,10 +49,11 @@ Status CheckAddOptions(Args args, const AddOptions& options) {
   return Status::Ok();
 }
 
-// Options end at the first argument that is none of them.
+// Options end at the first argument that is none of them, which nearly always is a number.
 Status ParseAddOptions(Args args, AddOptions& options) {
   ArgParser parser(args, 2);
-  while (parser.HasNext()) {
+  const auto begins_number = [](std::string_view word) { return !word.empty() && IsDigitAscii(word.front()); };
+  while (parser.HasNext() && !begins_number(parser.Peek())) {
     if (parser.Match("nx")) {
       options.update.only_new = true;
     } else if (parser.Match("xx")) {

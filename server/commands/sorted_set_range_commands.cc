@@ -115,7 +115,7 @@ Status ReplyRange(CommandContext& context, Args args, RangeRequest request) {
   const SortedSetView set = SortedSetView::Of(slot);
   const RankRange range = Select(set, request);
   WriteElementsHeader(reply, range.count, request.with_scores);
-  ForEachInRange(set, range, request.direction == Direction::kReverse, [&](std::string_view member, double score) {
+  set.VisitRange(range, request.direction == Direction::kReverse, [&](std::string_view member, double score) {
     WriteElement(reply, member, score, request.with_scores);
   });
   return Status::Ok();
@@ -155,7 +155,7 @@ Status Zrangestore(CommandContext& context, Args args) {
   if (source.Exists()) {
     const SortedSetView set = SortedSetView::Of(source);
     Status failure;
-    ForEachInRange(set, Select(set, request), request.direction == Direction::kReverse,
+    set.VisitRange(Select(set, request), request.direction == Direction::kReverse,
                    [&](std::string_view member, double score) {
                      if (!failure.ok()) return;
                      Result<bool> added = result.Add(member, score);

@@ -24,15 +24,4 @@ inline void WriteElement(RespWriter& reply, std::string_view member, double scor
   if (with_scores) reply.Double(score);
 }
 
-// Visits the elements of these ranks, which exist, from the first or from the last on.
-template <typename Visit>
-void ForEachInRange(const SortedSetView& set, const RankRange& range, bool is_reverse, Visit&& visit) {
-  if (range.count == 0) return;
-  SortedSetView::Cursor cursor(set, is_reverse ? range.first + range.count - 1 : range.first);
-  for (uint64_t left = range.count; left > 0; --left) {
-    visit(cursor.member(), cursor.score());
-    is_reverse ? cursor.Previous() : cursor.Next();
-  }
-}
-
 }  // namespace cachenode

@@ -41,7 +41,7 @@ Status PopInto(CommandContext& context, KeySlot& slot, const PopRequest& request
   const bool is_max = request.end == PopEnd::kMax;
   const RankRange range{is_max ? total - count : 0, count};
   reply.ArrayHeader(static_cast<size_t>(request.nests_pairs ? count : 2 * count));
-  ForEachInRange(set, range, is_max, [&](std::string_view member, double score) {
+  set.VisitRange(range, is_max, [&](std::string_view member, double score) {
     if (request.nests_pairs) reply.ArrayHeader(2);
     reply.Bulk(member);
     reply.Double(score);

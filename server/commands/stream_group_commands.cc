@@ -11,6 +11,7 @@
 #include "server/commands/families.h"
 #include "server/commands/help.h"
 #include "server/commands/stream_replies.h"
+#include "server/lazy_free.h"
 #include "storage/value/stream_value.h"
 
 namespace cachenode {
@@ -110,7 +111,7 @@ Status XgroupDestroy(CommandContext& context, Args args) {
   }
   StreamValue stream(slot);
   if (Status error = stream.Open(); !error.ok()) return error;
-  stream.DestroyGroup(args[3]);
+  FreeGroup(context.parts(), stream.TakeGroup(args[3]));
   context.Notify(kNotifyStream, "xgroup-destroy", args[2]);
   context.reply().Integer(1);
   return Status::Ok();

@@ -101,9 +101,40 @@ bool HasTwoSigns(std::string_view text) noexcept {
   return sign != std::string_view::npos && text.find_first_of("+-", sign + 1) != std::string_view::npos;
 }
 
+// Eight digits at once: each byte of `text` becomes a digit, then neighbours become pairs, fours and the whole.
+bool TryParseEightDigits(const char* text, uint64_t& value) noexcept {
+  constexpr uint64_t kEachByte = 0x0101010101010101;
+  const uint64_t digits = LoadLittleEndian<uint64_t>(text) ^ kEachByte * '0';
+  // Adding this carries any digit above nine into its byte's highest bit.
+  if (((digits | (digits + kEachByte * (0x7F - 9))) & kEachByte * 0x80) != 0) return false;
+  const uint64_t pairs = (digits * 10 + (digits >> 8)) & 0x00FF00FF00FF00FF;
+  const uint64_t fours = (pairs * 100 + (pairs >> 16)) & 0x0000FFFF0000FFFF;
+  value = (fours * 10'000 + (fours >> 32)) & 0xFFFFFFFF;
+  return true;
+}
+
+// Most numbers that clients send: nothing but digits, and so few that a double holds them exactly.
+bool TryParseDigits(std::string_view text, double& value) noexcept {
+  constexpr size_t kExactDigitsMax = 15;
+  if (text.size() - 1 >= kExactDigitsMax) return false;
+  uint64_t number = 0;
+  if (text.size() >= 8) {
+    if (!TryParseEightDigits(text.data(), number)) return false;
+    text.remove_prefix(8);
+  }
+  for (const char c : text) {
+    const uint64_t digit = static_cast<unsigned char>(c) - uint64_t{'0'};
+    if (digit > 9) return false;
+    number = number * 10 + digit;
+  }
+  value = static_cast<double>(static_cast<int64_t>(number));
+  return true;
+}
+
 }  // namespace
 
 bool TryParseDouble(std::string_view text, double& value) noexcept {
+  if (TryParseDigits(text, value)) return true;
   bool negative = false;
   if (!text.empty() && (text[0] == '+' || text[0] == '-')) {
     negative = text[0] == '-';

@@ -57,11 +57,17 @@ void CountedTree<Traits>::LeafChanged(const Path& path) noexcept {
     element_count_ = elements;
     return;
   }
-  const typename Path::Step& step = path.steps_[height_ - 1];
-  const uint64_t delta = elements - step.node->elements(step.index);
-  step.node->SetElements(step.index, elements);
-  step.node->SetFirstKey(step.index, Traits::FirstKey(*path.leaf_));
-  AddElements(path, height_ - 1, delta);
+  const typename Path::Step& lowest = path.steps_[height_ - 1];
+  const uint64_t delta = elements - lowest.node->elements(lowest.index);
+  const Key first_key = Traits::FirstKey(*path.leaf_);
+  element_count_ += delta;
+  bool is_first = true;  // The leaf is the first one below the step.
+  for (unsigned level = height_; level > 0; --level) {
+    const typename Path::Step& step = path.steps_[level - 1];
+    step.node->SetElements(step.index, step.node->elements(step.index) + delta);
+    if (is_first) step.node->SetFirstKey(step.index, first_key);
+    is_first = is_first && step.index == 0;
+  }
 }
 
 // The subtree below the first `levels` steps got `delta` elements more, and perhaps another first key.

@@ -114,15 +114,15 @@ typename CountedTree<Traits>::Path CountedTree<Traits>::Seek(const IsBeyond& is_
   NodeRefs* at = top_;
   for (unsigned level = 0; level < height_; ++level) {
     Node* const node = static_cast<Node*>(at);
+    const Key* const keys = node->first_keys();
+    // Halves by a selection, not by a branch, which nobody could foretell.
     unsigned low = 0;
-    unsigned high = node->count();
-    while (high - low > 1) {
-      const unsigned middle = (low + high) / 2;
-      if (is_beyond(node->first_key(middle), FirstLeaf(node->child(middle), height_ - level - 1))) {
-        high = middle;
-      } else {
-        low = middle;
-      }
+    for (unsigned left = node->count(); left > 1;) {
+      const unsigned half = left / 2;
+      const unsigned middle = low + half;
+      const bool beyond = is_beyond(keys[middle], FirstLeaf(node->child(middle), height_ - level - 1));
+      low = beyond ? low : middle;
+      left -= half;
     }
     path.steps_[level] = {node, low};
     at = node->child(low);

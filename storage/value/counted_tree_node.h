@@ -84,6 +84,8 @@ class CountedNode : public NodeRefs {
       return keys()[index];
     }
   }
+  // All of them, in order. Only where there are keys.
+  [[nodiscard]] const Key* first_keys() const noexcept { return keys(); }
   [[nodiscard]] uint64_t ElementsBefore(unsigned index) const noexcept {
     uint64_t sum = 0;
     for (unsigned i = 0; i < index; ++i) sum += counts()[i];

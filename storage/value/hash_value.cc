@@ -67,6 +67,9 @@ Result<bool> HashValue::Set(std::string_view name, std::string_view value, Expir
     return set;
   }
   if (IsLarge(slot_.encoding())) {
+    const bool has_deadlines = static_cast<const PackedTable*>(slot_.ReadRoot())->deadlines().count > 0;
+    if (!has_deadlines && DeadlineAfter(expiry, -1) < 0) [[likely]]
+      return SetLarge(field, expiry);
     const DeadlineNote note(slot_);
     return SetLarge(field, expiry);
   }

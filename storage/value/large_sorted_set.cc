@@ -1,20 +1,12 @@
 #include "storage/value/large_sorted_set.h"
 
 #include <algorithm>
-#include <bit>
 #include <new>
 #include <utility>
 
 #include "storage/base/memory.h"
 
 namespace cachenode {
-
-namespace {
-
-// How many elements ahead the index is asked for while going through a range.
-constexpr unsigned kPrefetchAhead = 8;
-
-}  // namespace
 
 LargeSortedSet* LargeSortedSet::Create() noexcept {
   void* const raw = memory::Allocate(sizeof(LargeSortedSet));
@@ -64,22 +56,9 @@ void LargeSortedSet::CountMemory() noexcept {
 
 // --- Looking ------------------------------------------------------------------------------------------------------
 
-std::string_view LargeSortedSet::MemberOf(const ScoreLeaf::Element& element) const noexcept {
-  const auto twin = static_cast<uint8_t>(element.handle >> kTwinShift);
-  const PackedRecord found = index_->FindKnown(
-      element.handle,
-      [&](const PackedRecord& record) {
-        return std::bit_cast<uint64_t>(RecordScore(record)) == std::bit_cast<uint64_t>(element.score) &&
-               RecordTwin(record) == twin;
-      },
-      [&](const PackedRecord& record) { return ((HashKey(record.key) ^ element.handle) & ~kTwinMask) == 0; });
-  return found.key;
-}
-
 LargeSortedSet::Position LargeSortedSet::AtRank(uint64_t rank) const noexcept {
-  Position position;
   uint64_t offset = 0;
-  position.path = tree_.AtRank(rank, offset);
+  Position position{tree_.AtRank(rank, offset)};
   position.index = static_cast<unsigned>(offset);
   return position;
 }
@@ -112,32 +91,34 @@ LargeSortedSet::Position LargeSortedSet::PositionOf(const PackedRecord& record, 
 
 // At the end of a leaf rather than at the start of the next one.
 LargeSortedSet::Position LargeSortedSet::PlaceOf(const Newcomer& newcomer) const noexcept {
-  Position position;
-  const auto [score, handle] = newcomer.element;
-  position.path = tree_.Seek([&](const ScoreLeaf::Element& first, const ScoreTree::FirstLeaf&) {
+  const double score = newcomer.element.score;
+  Position position{tree_.Seek([&](const ScoreLeaf::Element& first, const ScoreTree::FirstLeaf&) {
     if (first.score != score) [[likely]]
       return first.score > score;
-    return first.handle != handle && MemberOf(first) >= newcomer.member;
-  });
+    return first.handle != newcomer.element.handle && MemberOf(first) >= newcomer.member;
+  })};
   if (!position.IsEnd()) position.index = PlaceIn(position.path.leaf(), newcomer);
   return position;
 }
 
 unsigned LargeSortedSet::PlaceIn(const ScoreLeaf& leaf, const Newcomer& newcomer) const noexcept {
-  // By score alone, without a branch that cannot be foretold; then by member among equal scores.
-  unsigned low = 0;
-  for (unsigned left = leaf.count(); left > 0;) {
-    const unsigned half = left / 2;
-    const bool is_before = leaf.score(low + half) < newcomer.element.score;
-    low = is_before ? low + half + 1 : low;
-    left = is_before ? left - half - 1 : half;
+  const unsigned place = leaf.CountBelow(newcomer.element.score);
+  if (place == leaf.count() || leaf.score(place) != newcomer.element.score) return place;
+  return PlaceAmongEquals(leaf, place, newcomer);
+}
+
+// Among the elements of its own score, which begin at `first`. A handle is exact, so that the element itself is told
+// without a look at any member; else they are in the order of their members.
+unsigned LargeSortedSet::PlaceAmongEquals(const ScoreLeaf& leaf, unsigned first,
+                                          const Newcomer& newcomer) const noexcept {
+  unsigned high = first;
+  for (; high < leaf.count() && leaf.score(high) == newcomer.element.score; ++high) {
+    if (leaf.handle(high) == newcomer.element.handle) return high;
   }
-  if (low == leaf.count() || leaf.score(low) != newcomer.element.score) return low;
-  unsigned high = low + 1;
-  while (high < leaf.count() && leaf.score(high) == newcomer.element.score) ++high;
+  unsigned low = first;
   while (low < high) {
     const unsigned middle = (low + high) / 2;
-    if (ComesBefore(leaf.At(middle), newcomer)) {
+    if (MemberOf(leaf.At(middle)) < newcomer.member) {
       low = middle + 1;
     } else {
       high = middle;
@@ -149,10 +130,9 @@ unsigned LargeSortedSet::PlaceIn(const ScoreLeaf& leaf, const Newcomer& newcomer
 // --- Adding -------------------------------------------------------------------------------------------------------
 
 bool LargeSortedSet::ChooseTwin(std::string_view member, uint64_t hash, uint8_t& twin) const noexcept {
-  for (unsigned candidate = 0; candidate <= UINT8_MAX; ++candidate) {
+  for (unsigned candidate = 0; candidate <= kRecordTwinMax; ++candidate) {
     const PackedRecord taken = index_->FindIf(hash, [&](const PackedRecord& record) {
-      return record.key != member && RecordTwin(record) == candidate &&
-             ((HashKey(record.key) ^ hash) & ~kTwinMask) == 0;
+      return record.key != member && RecordTwin(record) == candidate && ((HashKey(record.key) ^ hash) & kHashMask) == 0;
     });
     twin = static_cast<uint8_t>(candidate);
     if (!taken) [[likely]]
@@ -164,13 +144,13 @@ bool LargeSortedSet::ChooseTwin(std::string_view member, uint64_t hash, uint8_t&
 Status LargeSortedSet::Insert(std::string_view member, uint64_t hash, double score) noexcept {
   if (!EditIndex()) return Err::kOutOfMemory;
   bool existed = false;
-  char* const payload = index_->Put(member, hash, kRecordScoreBytes, existed);
+  const size_t room = RecordScoreBytes(score);
+  char* const payload = index_->Put(member, hash, room, existed);
   uint8_t twin = 0;
   bool is_done = payload != nullptr;
   if (is_done) {
     is_done = ChooseTwin(member, hash, twin);
-    PutRecordScore(payload, score);
-    PutRecordTwin(payload, twin);
+    PutRecordScore(payload, room, score, twin);
     is_done = is_done && InsertIntoTree({{score, HandleOf(hash, twin)}, member});
     // The record's block is not shared any more, so this cannot fail.
     if (!is_done) static_cast<void>(index_->Erase(member, hash));
@@ -231,32 +211,45 @@ bool LargeSortedSet::MakeSpace(Position& place) noexcept {
   tree_.Previous(left);
   if (right.IsEnd() && place.index == count) return SplitLeaf(place.path, leaf, count - kNarrow);
   if (left.IsEnd() && place.index == 0) return SplitLeaf(place.path, leaf, kNarrow);
-  if (!right.IsEnd() && right.leaf().count() <= kTakesMoreMax) return ShiftBetween(place.path, right);
-  if (!left.IsEnd() && left.leaf().count() <= kTakesMoreMax) return ShiftBetween(left, place.path);
+  const unsigned right_count = right.IsEnd() ? count : right.leaf().count();
+  const unsigned left_count = left.IsEnd() ? count : left.leaf().count();
+  if (std::min(left_count, right_count) <= kTakesMoreMax) {
+    return left_count < right_count ? ShiftBetween(left, place.path) : ShiftBetween(place.path, right);
+  }
   if (!right.IsEnd()) return SplitTwo(place.path, right);
   if (!left.IsEnd()) return SplitTwo(left, place.path);
   return SplitLeaf(place.path, leaf, count / 2);
 }
 
-// Spreads the elements of two neighbouring leaves, one of them full, evenly.
+// The path's leaf for changing it, with all the room that a leaf can have; null when there is no memory.
+ScoreLeaf* LargeSortedSet::EditWide(ScoreTree::Path& path) noexcept {
+  ScoreLeaf* const leaf = tree_.EditLeaf(path);
+  if (leaf == nullptr || leaf->capacity() == ScoreLeaf::kCountMax) return leaf;
+  ScoreLeaf* const wide = leaf->Copy(0, leaf->count(), ScoreLeaf::kCountMax);
+  if (wide == nullptr) return nullptr;
+  tree_.LeafMoved(path, wide, leaf->MemoryBytes());
+  ScoreLeaf::Destroy(leaf);
+  return wide;
+}
+
+// Spreads the elements of two neighbouring leaves evenly; one of them is full, and its path leads over this set's own
+// nodes.
 bool LargeSortedSet::ShiftBetween(ScoreTree::Path& left, ScoreTree::Path& right) noexcept {
-  const ScoreLeaf& first = left.leaf();
-  const ScoreLeaf& second = right.leaf();
-  const unsigned total = first.count() + second.count();
-  const unsigned kept = total / 2;
-  ScoreLeaf* const new_first = first.Copy(0, std::min(kept, first.count()), ScoreLeaf::kCountMax);
-  ScoreLeaf* const new_second = first.Copy(std::min(kept, first.count()), first.count(), ScoreLeaf::kCountMax);
-  if (new_first == nullptr || new_second == nullptr || !tree_.EditPath(right) || !tree_.EditPath(left)) {
-    if (new_first != nullptr) ScoreLeaf::Destroy(new_first);
-    if (new_second != nullptr) ScoreLeaf::Destroy(new_second);
-    return false;
+  ScoreLeaf* const first = EditWide(left);
+  ScoreLeaf* const second = EditWide(right);
+  if (first == nullptr || second == nullptr) return false;
+  const unsigned first_count = first->count();
+  const unsigned kept = (first_count + second->count()) / 2;
+  if (kept < first_count) {
+    second->PrependFrom(*first, kept, first_count);
+    first->Truncate(kept);
+  } else {
+    first->AppendFrom(*second, 0, kept - first_count);
+    second->Erase(0, kept - first_count);
   }
-  // Of the second leaf, what the first one gets, and the rest.
-  const unsigned given = kept > first.count() ? kept - first.count() : 0;
-  new_first->AppendFrom(second, 0, given);
-  new_second->AppendFrom(second, given, second.count());
-  // Both ways are unique now, so neither fails, and neither ends the other.
-  return tree_.ReplaceLeaf(right, new_second) && tree_.ReplaceLeaf(left, new_first);
+  tree_.LeafChanged(left);
+  tree_.LeafChanged(right);
+  return true;
 }
 
 // Makes three of two neighbouring leaves, both nearly full.
@@ -297,62 +290,66 @@ bool LargeSortedSet::SplitLeaf(ScoreTree::Path& path, const ScoreLeaf& leaf, uns
   return tree_.ReplaceLeaf(path, left);  // Cannot fail: the path is unique since InsertAfter.
 }
 
-Status LargeSortedSet::SetScore(std::string_view member, uint64_t hash, double score) noexcept {
+Status LargeSortedSet::SetScore(std::string_view member, uint64_t hash, const PackedRecord& found,
+                                double score) noexcept {
   if (!EditIndex()) return Err::kOutOfMemory;
   // First everything that can fail: the record and the old element become this set's own.
-  const PackedRecord found = index_->Find(member, hash);
-  const MemberHandle handle = HandleOf(hash, RecordTwin(found));
-  Position old = PositionOf(found, hash);
-  char* payload = index_->PayloadInPlace(found, hash);
+  const double old_score = RecordScore(found);
+  const uint8_t twin = RecordTwin(found);
+  const MemberHandle handle = HandleOf(hash, twin);
+  Position old = PlaceOf({{old_score, handle}, member});
+  // The room for a score only grows, so that scores which come and go do not move the records behind.
+  const size_t old_room = RecordScoreRoom(found.payload);
+  const size_t room = std::max(old_room, RecordScoreBytes(score));
+  char* payload = room == old_room ? index_->PayloadInPlace(found, hash) : nullptr;
   if (payload == nullptr) {
     bool existed = false;
-    payload = index_->Put(member, hash, kRecordScoreBytes, existed);
+    payload = index_->Put(member, hash, room, existed);
+    if (payload != nullptr) PutRecordScore(payload, room, old_score, twin);
   }
-  const bool is_done = payload != nullptr && EditForErase(old.path) && MoveElement(old, {{score, handle}, member});
-  if (is_done) PutRecordScore(payload, score);
+  ScoreLeaf* const leaf = payload == nullptr ? nullptr : tree_.EditLeaf(old.path);
+  const bool is_done = leaf != nullptr && MoveElement(old, leaf, {{score, handle}, member});
+  if (is_done) PutRecordScore(payload, room, score, twin);
   CountMemory();
   return is_done ? Status::Ok() : Status(Err::kOutOfMemory);
 }
 
-// Requires EditForErase of the old position. Its record still has the old score.
-bool LargeSortedSet::MoveElement(Position& old, const Newcomer& newcomer) noexcept {
-  ScoreLeaf* const leaf = tree_.EditLeaf(old.path);
+// Gives the element at `old`, in `leaf`, which is this set's own, another score.
+bool LargeSortedSet::MoveElement(Position& old, ScoreLeaf* leaf, const Newcomer& newcomer) noexcept {
   const double score = newcomer.element.score;
   if (old.index > 0 && old.index + 1 < leaf->count() && leaf->score(old.index - 1) < score &&
       leaf->score(old.index + 1) > score) {
     leaf->Set(old.index, newcomer.element);
     return true;
   }
-  const ScoreLeaf::Element old_element = leaf->At(old.index);
   Position place = PlaceOf(newcomer);
   ScoreLeaf* const target = tree_.EditLeaf(place.path);
   if (target == nullptr) return false;
-  if (target->count() == ScoreLeaf::kCountMax && target != leaf) {
-    if (!InsertIntoTree(newcomer)) return false;
-    old = PlaceOf({old_element, newcomer.member});
-    EraseFromLeaf(old.path, old.index, old.index + 1);
-    return true;
-  }
   if (target == leaf) {
     leaf->Rotate(old.index, place.index, newcomer.element);
     tree_.LeafChanged(old.path);
     return true;
   }
-  if (!InsertAt(place, target, newcomer.element)) return false;
-  EraseFromLeaf(old.path, old.index, old.index + 1);
+  if (target->count() == ScoreLeaf::kCountMax) {
+    const ScoreLeaf::Element old_element = leaf->At(old.index);
+    if (!InsertIntoTree(newcomer)) return false;
+    old = PlaceOf({old_element, newcomer.member});
+    leaf = tree_.EditLeaf(old.path);
+  } else if (!InsertAt(place, target, newcomer.element)) {
+    return false;
+  }
+  EraseFromLeaf(old.path, leaf, old.index, old.index + 1);
   return true;
 }
 
 // --- Removing -----------------------------------------------------------------------------------------------------
 
-// Makes the leaf this set's own, so that erasing from it cannot fail.
-bool LargeSortedSet::EditForErase(ScoreTree::Path& path) noexcept { return tree_.EditLeaf(path) != nullptr; }
-
 Status LargeSortedSet::Remove(std::string_view member, uint64_t hash) noexcept {
   if (!EditIndex()) return Err::kOutOfMemory;
   Position position = PositionOf(index_->Find(member, hash), hash);
-  const bool is_done = EditForErase(position.path) && index_->Erase(member, hash) == PackedTable::Change::kDone;
-  if (is_done) EraseFromLeaf(position.path, position.index, position.index + 1);
+  ScoreLeaf* const leaf = tree_.EditLeaf(position.path);
+  const bool is_done = leaf != nullptr && index_->Erase(member, hash) == PackedTable::Change::kDone;
+  if (is_done) EraseFromLeaf(position.path, leaf, position.index, position.index + 1);
   CountMemory();
   return is_done ? Status::Ok() : Status(Err::kOutOfMemory);
 }
@@ -363,27 +360,26 @@ Status LargeSortedSet::RemoveRange(const RankRange& range, uint64_t& removed) no
   bool is_done = true;
   while (is_done && removed < range.count) {
     Position position = AtRank(range.first);
-    is_done = EditForErase(position.path);
+    ScoreLeaf* const leaf = tree_.EditLeaf(position.path);
+    is_done = leaf != nullptr;
     if (!is_done) break;
-    const ScoreLeaf& leaf = position.path.leaf();
     const unsigned from = position.index;
-    const auto end = static_cast<unsigned>(std::min<uint64_t>(leaf.count(), from + (range.count - removed)));
+    const auto end = static_cast<unsigned>(std::min<uint64_t>(leaf->count(), from + (range.count - removed)));
     unsigned to = from;
     for (; to < end; ++to) {
-      const std::string_view member = MemberOf(leaf.At(to));
+      const std::string_view member = MemberOf(leaf->At(to));
       if (index_->Erase(member, HashKey(member)) != PackedTable::Change::kDone) break;
     }
     is_done = to == end;
     removed += to - from;
-    if (to > from) EraseFromLeaf(position.path, from, to);
+    if (to > from) EraseFromLeaf(position.path, leaf, from, to);
   }
   CountMemory();
   return is_done ? Status::Ok() : Status(Err::kOutOfMemory);
 }
 
-// Requires EditForErase. The path is dead afterwards.
-void LargeSortedSet::EraseFromLeaf(ScoreTree::Path& path, unsigned from, unsigned to) noexcept {
-  ScoreLeaf* const leaf = tree_.EditLeaf(path);
+// `leaf` is what EditLeaf answered for the path, so that this cannot fail. The path is dead afterwards.
+void LargeSortedSet::EraseFromLeaf(ScoreTree::Path& path, ScoreLeaf* leaf, unsigned from, unsigned to) noexcept {
   if (to - from == leaf->count()) {
     static_cast<void>(tree_.RemoveLeaf(path));
     return;
@@ -439,7 +435,10 @@ bool LargeSortedSet::IsConsistent() const noexcept {
   for (Position at = AtRank(0); !at.IsEnd(); Next(at)) {
     const ScoreLeaf::Element element = at.element();
     const std::string_view member = MemberOf(element);
-    if (member.data() == nullptr) return false;
+    const PackedRecord record = member.data() == nullptr ? PackedRecord{} : Find(member, HashKey(member));
+    if (!record || RecordScore(record) != element.score ||
+        HandleOf(HashKey(member), RecordTwin(record)) != element.handle)
+      return false;
     if (!is_first && !(before.score < element.score || (before.score == element.score && member_before < member))) {
       return false;
     }

@@ -27,7 +27,7 @@ namespace cachenode {
 // What follows the key in every record of a table.
 enum class RecordPayload : uint8_t {
   kNone,   // Sets.
-  kScore,  // 9 bytes: a double in the machine's order, and one that tells records of equal hashes apart.
+  kScore,  // A score and what tells records of equal hashes apart: record_score.h.
   kField,  // Length of the value << 1 | has deadline; the value; 6 bytes: Unix milliseconds.
 };
 
@@ -126,6 +126,21 @@ class PackedBlock {
       }
     }
     return kNoSlot;
+  }
+
+  // The one slot whose tag is `tag`; kNoSlot when there is none, and when there are several.
+  [[nodiscard]] size_t FindOnlySlot(uint8_t tag) const noexcept {
+    const uint8_t* const tags = Tags();
+    size_t found = kNoSlot;
+    for (size_t base = 0; base < count_; base += kTagsAtOnce) {
+      uint32_t mask = MatchTags(tags + base, tag);
+      if (count_ - base < kTagsAtOnce) mask &= (1U << (count_ - base)) - 1;
+      if (mask == 0) continue;
+      if ((mask & (mask - 1)) != 0 || found != kNoSlot) [[unlikely]]
+        return kNoSlot;
+      found = base + static_cast<size_t>(std::countr_zero(mask));
+    }
+    return found;
   }
 
   // --- Changing; each requires IsUnique() ------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "storage/base/memory.h"
+#include "storage/value/record_score.h"
 
 namespace cachenode {
 
@@ -158,7 +159,7 @@ size_t PackedTable::RawBytes(const char* raw) const noexcept {
 
 size_t PackedTable::PayloadBytes(const char* payload) const noexcept {
   if (payload_ == RecordPayload::kNone) return 0;
-  if (payload_ == RecordPayload::kScore) return kRecordScoreBytes;
+  if (payload_ == RecordPayload::kScore) return RecordScoreRoom(payload);
   uint64_t stored;
   const char* const value = ReadRecordLength(payload, stored);
   return static_cast<size_t>(value - payload) + static_cast<size_t>(stored >> 1) +
@@ -247,7 +248,7 @@ char* PackedTable::Put(std::string_view key, uint64_t hash, size_t payload_bytes
 
 // Splitting comes first: afterwards the caller writes the payload, so the record must not move.
 char* PackedTable::PutNew(std::string_view key, uint64_t hash, size_t payload_bytes) noexcept {
-  assert(payload_ == RecordPayload::kField || payload_bytes == PayloadBytes(nullptr));
+  assert(payload_ != RecordPayload::kNone || payload_bytes == 0);
   if (count_ >= bucket_count_ * kLoadMax) GrowByOne();
   const size_t plain_bytes = RecordLengthBytes(key.size()) + key.size() + payload_bytes;
   ByteBlockRef external;

@@ -56,21 +56,15 @@ class PackedTable final : public SharedRoot {
     const size_t slot = block->FindSlot(TagOf(hash), match);
     return slot == PackedBlock::kNoSlot ? PackedRecord{} : block->At(slot);
   }
-  // The record that `confirms` accepts, of which the caller knows that it is there: when only one has the tag of `hash`
-  // and `resembles` the one sought, the dearer question is not asked.
-  template <typename Resembles, typename Confirms>
-  [[nodiscard]] PackedRecord FindKnown(uint64_t hash, Resembles&& resembles, Confirms&& confirms) const noexcept {
+  // The record that `confirms` accepts, of which the caller knows that it is there. When it is the only one with the
+  // tag of `hash`, nothing is asked.
+  template <typename Confirms>
+  [[nodiscard]] PackedRecord FindKnown(uint64_t hash, Confirms&& confirms) const noexcept {
     const PackedBlock* const block = BlockAt(BucketOf(hash));
-    PackedRecord only;
-    const auto is_second = [&](const PackedRecord& record) {
-      if (!resembles(record)) return false;
-      if (only) return true;
-      only = record;
-      return false;
-    };
-    if (block == nullptr || block->FindSlot(TagOf(hash), is_second) == PackedBlock::kNoSlot) [[likely]]
-      return only;
-    return FindIf(hash, [&](const PackedRecord& record) { return resembles(record) && confirms(record); });
+    if (block == nullptr) [[unlikely]]
+      return {};
+    const size_t slot = block->FindOnlySlot(TagOf(hash));
+    return slot != PackedBlock::kNoSlot ? block->At(slot) : FindIf(hash, confirms);
   }
   // Asks the processor for the memory Find will look at; `hash` of a later lookup.
   void Prefetch(uint64_t hash) const noexcept { __builtin_prefetch(BlockAt(BucketOf(hash))); }
@@ -225,19 +219,6 @@ class PackedTable final : public SharedRoot {
 };
 
 // --- Payloads ----------------------------------------------------------------------------------------------------
-
-inline constexpr size_t kRecordScoreBytes = sizeof(double) + 1;
-[[nodiscard]] inline double RecordScore(const PackedRecord& record) noexcept {
-  double score;
-  std::memcpy(&score, record.payload, sizeof(score));
-  return score;
-}
-inline void PutRecordScore(char* payload, double score) noexcept { std::memcpy(payload, &score, sizeof(score)); }
-// Which of the records with this hash it is; see large_sorted_set.h.
-[[nodiscard]] inline uint8_t RecordTwin(const PackedRecord& record) noexcept {
-  return static_cast<uint8_t>(record.payload[sizeof(double)]);
-}
-inline void PutRecordTwin(char* payload, uint8_t twin) noexcept { payload[sizeof(double)] = static_cast<char>(twin); }
 
 struct RecordField {
   std::string_view value;

@@ -162,7 +162,7 @@ Result<Added> SortedSetValue::PutLarge(std::string_view member, double score, co
   if (large == nullptr) return Err::kOutOfMemory;
   const auto before_bytes = static_cast<int64_t>(large->memory_bytes());
   Status status = added.outcome == Outcome::kAdded ? large->Insert(member, hash, added.score)
-                                                   : large->SetScore(member, hash, added.score);
+                                                   : large->SetScore(member, hash, found, added.score);
   slot_->AdjustExternal(static_cast<int64_t>(large->memory_bytes()) - before_bytes);
   if (!status.ok()) return status;
   return added;

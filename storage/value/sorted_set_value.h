@@ -101,7 +101,19 @@ class SortedSetView {
   // Visits every element in order: `visit(std::string_view member, double score)`.
   template <typename Visit>
   void ForEach(Visit&& visit) const {
+    if (large_ != nullptr) return large_->VisitRange({0, large_->count()}, false, visit);
     for (Cursor cursor(*this, 0); !cursor.IsEnd(); cursor.Next()) visit(cursor.member(), cursor.score());
+  }
+  // The same with the elements of these ranks, which exist, from the first or from the last on.
+  template <typename Visit>
+  void VisitRange(const RankRange& range, bool is_reverse, Visit&& visit) const {
+    if (range.count == 0) return;
+    if (large_ != nullptr) return large_->VisitRange(range, is_reverse, visit);
+    Cursor cursor(*this, is_reverse ? range.first + range.count - 1 : range.first);
+    for (uint64_t left = range.count; left > 0; --left) {
+      visit(cursor.member(), cursor.score());
+      is_reverse ? cursor.Previous() : cursor.Next();
+    }
   }
 
  private:

@@ -270,12 +270,10 @@ Status StreamValue::CreateGroup(std::string_view name, StreamId last_id, std::op
   return Undo(Err::kOutOfMemory);
 }
 
-bool StreamValue::DestroyGroup(std::string_view name) noexcept {
+StreamGroupRef StreamValue::TakeGroup(std::string_view name) noexcept {
   LeaveGroup();
   const std::optional<uint32_t> index = root_->IndexOfGroup(name);
-  if (!index) return false;
-  root_->RemoveGroup(*index);
-  return true;
+  return index ? root_->TakeGroup(*index) : nullptr;
 }
 
 StreamGroup* StreamValue::EditGroup(std::string_view name) {

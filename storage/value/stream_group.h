@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -138,5 +139,11 @@ class StreamGroup : public NodeRefs {
   PointerArray<StreamConsumer> by_number_;  // Null where a consumer was removed. The references are by_name_'s.
   size_t consumers_bytes_ = 0;
 };
+
+struct StreamGroupDropper {
+  void operator()(StreamGroup* group) const noexcept { StreamGroup::Drop(group); }
+};
+// One reference to a group, given back on whatever thread this dies.
+using StreamGroupRef = std::unique_ptr<StreamGroup, StreamGroupDropper>;
 
 }  // namespace cachenode

@@ -72,11 +72,11 @@ bool StreamRoot::InsertGroup(StreamGroup* group) noexcept {
   return true;
 }
 
-void StreamRoot::RemoveGroup(uint32_t index) noexcept {
-  StreamGroup* const group = groups_.at(index);
+StreamGroupRef StreamRoot::TakeGroup(uint32_t index) noexcept {
+  StreamGroupRef group(groups_.at(index));
   groups_bytes_ -= group->memory_bytes();
   groups_.Erase(index);
-  StreamGroup::Drop(group);
+  return group;
 }
 
 StreamGroup* StreamRoot::EditGroup(uint32_t index) noexcept {

@@ -57,7 +57,7 @@ class StreamRoot final : public SharedRoot {
   void RefreshFirstId() noexcept;
   // Adds a group; its reference is the root's then. Requires that the name is free. False when there is no memory.
   [[nodiscard]] bool InsertGroup(StreamGroup* group) noexcept;
-  void RemoveGroup(uint32_t index) noexcept;
+  [[nodiscard]] StreamGroupRef TakeGroup(uint32_t index) noexcept;
   [[nodiscard]] std::optional<uint32_t> IndexOfGroup(std::string_view name) const noexcept;
   // The group for changing it, made unique. Null when there is no memory.
   [[nodiscard]] StreamGroup* EditGroup(uint32_t index) noexcept;

@@ -139,8 +139,8 @@ class StreamValue {
 
   // Requires that the name is free.
   [[nodiscard]] Status CreateGroup(std::string_view name, StreamId last_id, std::optional<uint64_t> entries_read);
-  // False when there is none.
-  bool DestroyGroup(std::string_view name) noexcept;
+  // Takes the group out of the stream, with all that is pending for it; empty when there is none. It may be large.
+  [[nodiscard]] StreamGroupRef TakeGroup(std::string_view name) noexcept;
   // The group for changing it; valid until another is asked for. Requires that it exists. Null: no memory.
   [[nodiscard]] StreamGroup* EditGroup(std::string_view name);
 

@@ -15,6 +15,7 @@
 
 #include "storage/base/memory.h"
 #include "storage/base/numbers.h"
+#include "storage/value/record_score.h"
 #include "tests/support/property.h"
 #include "tests/support/sanitizer.h"
 
@@ -140,10 +141,9 @@ class Harness {
     }
     bool existed = !had;
     if (table_->payload() == RecordPayload::kScore) {
-      const auto score = static_cast<double>(random_.Below(1'000'000));
-      char* const payload = table_->Put(key, hash, kRecordScoreBytes, existed);
-      PutRecordScore(payload, score);
-      PutRecordTwin(payload, 0);
+      const auto score = static_cast<double>(random_.Below(1'000'000)) / (random_.Below(2) == 0 ? 1 : 8);
+      const size_t room = random_.Below(4) == 0 ? kRecordScoreBytesMax : RecordScoreBytes(score);
+      PutRecordScore(table_->Put(key, hash, room, existed), room, score, static_cast<uint8_t>(random_.Below(128)));
       model_[key] = std::to_string(score);
     } else {
       std::string value(random_.Below(random_.Below(50) == 0 ? 2000 : 20), 'v');
@@ -271,9 +271,8 @@ TEST(PackedTableThreads, ACopyIsReadWhileTheOriginalChanges) {
   Table table(PackedTable::Create(RecordPayload::kScore));
   Random random(PropertySeed());
   const auto put = [&table](const std::string& key, double score, bool& existed) {
-    char* const payload = table->Put(key, HashKey(key), kRecordScoreBytes, existed);
-    PutRecordScore(payload, score);
-    PutRecordTwin(payload, 0);
+    const size_t room = RecordScoreBytes(score);
+    PutRecordScore(table->Put(key, HashKey(key), room, existed), room, score, 0);
   };
   for (uint64_t i = 0; i < kKeys; ++i) {
     bool existed;

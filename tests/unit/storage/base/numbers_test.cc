@@ -137,6 +137,10 @@ TEST(ParseDouble, FollowsStrtodsGrammar) {
                         {"Infinity", infinity},
                         {"-infinity", -infinity},
                         {"00012", 12},
+                        {"000000012345", 12345},
+                        {"999999999999999", 999999999999999},
+                        {"9007199254740993", 9007199254740992},
+                        {"000000000000000000000000000000000001", 1},
                         {"4.9e-324", 4.9e-324},
                         {"1.7976931348623157e308", 1.7976931348623157e308}};
   for (const Case& test : cases) {
@@ -145,9 +149,9 @@ TEST(ParseDouble, FollowsStrtodsGrammar) {
     EXPECT_EQ(*parsed, test.value) << test.text;
   }
   EXPECT_TRUE(std::signbit(*ParseDouble("-0")));
-  for (const char* bad :
-       {"",  " 1",  "1 ",  "nan", "NaN", "-nan", "nan(1)", "1e400", "-1e400", "1e-400", "abc", "1x",  "+",
-        "-", "--1", "+-1", "-+1", "0x",  "0x-1", "e5",     ".",     "infx",   "in",     "1e",  "1,5", "0xp1"}) {
+  for (const char* bad : {"",    " 1",   "1 ", "nan", "NaN", "-nan", "nan(1)", "1e400", "-1e400", "1e-400",
+                          "abc", "1x",   "+",  "-",   "--1", "+-1",  "-+1",    "0x",    "0x-1",   "e5",
+                          ".",   "infx", "in", "1e",  "1,5", "0xp1", "12a",    "1/2",   "1:2"}) {
     EXPECT_EQ(ParseDouble(bad).status().code(), Err::kNotFloat) << bad;
   }
   EXPECT_FALSE(ParseDouble(std::string_view("1\0", 2)).ok());
@@ -161,6 +165,23 @@ bool ModelParse(const std::string& text, double& value) {
   const bool out_of_range = errno == ERANGE && (std::isinf(value) || value == 0);
   return !text.empty() && std::isspace(static_cast<unsigned char>(text[0])) == 0 && end == text.c_str() + text.size() &&
          !out_of_range && !std::isnan(value);
+}
+
+// Runs of digits, most of them whole, some with one character that is none.
+TEST(ParseDouble, AgreesWithStrtodOnRandomDigits) {
+  for (uint64_t seed = 1; seed <= 100'000; ++seed) {
+    Random random(seed);
+    std::string text;
+    for (uint64_t i = 1 + random.Below(20); i > 0; --i) text.push_back(static_cast<char>('0' + random.Below(10)));
+    if (random.Below(4) == 0) text[random.Below(text.size())] = static_cast<char>(1 + random.Below(255));
+    double expected = 0;
+    double got = 0;
+    const bool is_number = ModelParse(text, expected);
+    ASSERT_EQ(TryParseDouble(text, got), is_number) << text;
+    if (is_number) {
+      ASSERT_EQ(std::bit_cast<uint64_t>(got), std::bit_cast<uint64_t>(expected)) << text;
+    }
+  }
 }
 
 TEST(ParseDouble, AgreesWithStrtodOnRandomText) {
