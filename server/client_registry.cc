@@ -22,7 +22,7 @@ void ClientRegistry::Add(Session& session) { workers_[session.worker_index].sess
 void ClientRegistry::Remove(const Session& session) {
   PerWorker& worker = workers_[session.worker_index];
   worker.sessions.erase(session.id);
-  worker.count.fetch_sub(1, std::memory_order_relaxed);
+  if (worker.killed.erase(session.id) == 0) worker.count.fetch_sub(1, std::memory_order_relaxed);
 }
 
 Session* ClientRegistry::FindOwn(uint32_t worker_index, uint64_t id) {
@@ -50,6 +50,8 @@ void ClientRegistry::ForEach(const std::function<void(Session&)>& visit) {
 
 void ClientRegistry::Kill(Session& session) {
   session.closing = Closing::kNow;
+  PerWorker& worker = workers_[session.worker_index];
+  if (worker.killed.insert(session.id).second) worker.count.fetch_sub(1, std::memory_order_relaxed);
   // From now on no key serves it.
   if (session.blocked != nullptr) static_cast<void>(session.blocked->Claim());
   if (on_kill_) on_kill_(session);

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -48,7 +49,7 @@ class ClientRegistry {
   // Called by Kill, for parts that must not count the client from then on. Before the workers start.
   void SetKillObserver(std::function<void(Session&)> observer) { on_kill_ = std::move(observer); }
   // Closes a client of any worker without sending what waits for it. Exclusive world lock; the worker ends the
-  // connection when it gets to its mail, and Find and ForEach no longer show the client from now on.
+  // connection when it gets to its mail; Find, ForEach and Count no longer know the client from now on.
   void Kill(Session& session);
 
   // Clients of all workers, or of one, those still travelling to their worker included.
@@ -67,6 +68,7 @@ class ClientRegistry {
   struct alignas(64) PerWorker {
     std::atomic<size_t> count{0};                     // Any thread.
     std::unordered_map<uint64_t, Session*> sessions;  // Owner worker, or exclusive.
+    std::unordered_set<uint64_t> killed;              // The same: in `sessions` still, but not counted any more.
     Mailbox* mailbox = nullptr;                       // Constant after the start.
   };
 

@@ -332,9 +332,11 @@ TEST(Connection, IsKilledByAnotherWorker) {
     std::vector<uint64_t> left;
     node.clients->ForEach([&left](Session& each) { left.push_back(each.id); });
     EXPECT_EQ(left, std::vector<uint64_t>{other.id});
+    EXPECT_EQ(node.clients->Count(), 1U);
   });
   EXPECT_EQ(victim.ReceiveAll(), "");
-  EXPECT_TRUE(node.WaitForClientCount(1));
+  EXPECT_FALSE(node.WithSession(victim.id, [](Session&) {}));
+  EXPECT_EQ(node.clients->Count(), 1U);
 }
 
 // Exclusive work of one worker against traffic of the other: the sanitizer build proves the world lock's reach.
