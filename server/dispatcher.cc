@@ -105,8 +105,8 @@ void Dispatcher::State::Prepare(const Session& session, const RequestBatch& batc
   const std::span<const HashedKey> known = std::span(keys).first(key_count);
   if (prefetch) {
     for (const HashedKey& key : known) parts.keyspace->ShardOf(key.hash).PrefetchEntry(db, key.hash);
-  } else if (key_count >= kPrefetchWorthKeys) {
-    PrefetchKeys(*parts.keyspace, db, known);
+  } else {
+    PrefetchManyKeys(*parts.keyspace, db, known);
   }
 }
 

@@ -19,7 +19,10 @@ inline constexpr size_t kPrefetchWorthKeys = 8;
 // Two cache lines each: what lies further ahead would push out of the nearest caches what is needed first.
 inline constexpr size_t kPrefetchAheadKeysMax = 2048;
 
-inline void PrefetchKeys(Keyspace& keyspace, uint32_t db, std::span<const CommandContext::HashedKey> keys) {
+// Nothing when there are few.
+inline void PrefetchManyKeys(Keyspace& keyspace, uint32_t db, std::span<const CommandContext::HashedKey> keys) {
+  if (keys.size() < kPrefetchWorthKeys) [[likely]]
+    return;
   const auto near = keys.first(std::min(keys.size(), kPrefetchAheadKeysMax));
   for (const CommandContext::HashedKey& key : near) keyspace.ShardOf(key.hash).PrefetchBucket(db, key.hash);
   for (const CommandContext::HashedKey& key : near) keyspace.ShardOf(key.hash).PrefetchEntry(db, key.hash);

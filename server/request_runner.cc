@@ -303,8 +303,7 @@ std::span<const RequestRunner::HashedKey> RequestRunner::KeysFor(const Command& 
     has_unknown_keys_ = has_unknown_keys_ || (locks_ && parts_.scripts->NeedsWorld(command, args));
     request_flags_ |= kWrite;  // It may write, and cannot be made to wait once it runs.
   }
-  if (found_.keys.size() >= kPrefetchWorthKeys) [[unlikely]]
-    PrefetchKeys(*parts_.keyspace, context_.db(), found_.keys);
+  PrefetchManyKeys(*parts_.keyspace, context_.db(), found_.keys);
   return found_.keys;
 }
 
