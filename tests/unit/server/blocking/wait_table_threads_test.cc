@@ -180,9 +180,15 @@ TEST(WaitTableThreads, AClientThatGetsPushesIsAnsweredByItsOwnWorkerOnly) {
   TestNode node({}, 2);
   TestClient client = node.Connect(0);
   TestClient pusher = node.Connect(1);
-  ASSERT_TRUE(client.Send(Request({"hello", "3"}) + Request({"blpop", "k", "0"})));
+  ASSERT_TRUE(client.Send(Request({"hello", "3"}) + Request({"ping"})));
+  std::string greeting;
+  while (!greeting.ends_with("+PONG\r\n")) {
+    const std::string more = client.ReceiveSome();
+    ASSERT_FALSE(more.empty());
+    greeting += more;
+  }
+  ASSERT_TRUE(client.Send(Request({"blpop", "k", "0"})));
   ASSERT_TRUE(node.WaitUntil(client.id, [](Session& session) { return session.blocked != nullptr; }));
-  while (client.HasReply()) client.ReceiveSome();
   WhileTheOwnerIsBusy(node, [&] {
     Ask(pusher, {"rpush", "k", "v"});
     EXPECT_FALSE(client.HasReply());
