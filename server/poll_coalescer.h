@@ -18,8 +18,8 @@ class PollCoalescer {
   static constexpr uint32_t kSleepUsMax = 50;
   static constexpr uint32_t kSleepUsMin = 10;
   static constexpr uint64_t kWindowUs = 2000;
-  static constexpr uint32_t kClientsMin = 12;
-  static constexpr uint32_t kReadsPerMsMin = 20;
+  static constexpr uint32_t kClientsMin = 24;
+  static constexpr uint32_t kReadsPerMsMin = 40;
   static constexpr uint32_t kReadsPerTurnEnough = 8;
   static constexpr uint32_t kReadsWanted = 12;  // That a turn should find.
 
