@@ -26,8 +26,8 @@ namespace cachenode {
 class ChunkPool {
  public:
   static constexpr size_t kChunkBytes = 16 * 1024;
-  static constexpr size_t kFreeChunksMax =
-      64;  // Kept for reuse, 1 MB; more go back to the heap. Owners count: see .cc.
+  // Kept for reuse, 1 MB; more go back to the heap. None counts as used memory: the owner counts the borrowed ones.
+  static constexpr size_t kFreeChunksMax = 64;
 
   ChunkPool() = default;
   ChunkPool(const ChunkPool&) = delete;

@@ -16,9 +16,6 @@
 namespace cachenode {
 namespace {
 
-constexpr std::string_view kData = ".rdb";
-constexpr std::string_view kMetadata = ".json";
-
 // The snapshot that an object belongs to, or nothing.
 std::optional<std::string> NameFrom(std::string_view key, std::string_view suffix) {
   if (!key.ends_with(suffix)) return std::nullopt;
@@ -45,7 +42,7 @@ class S3Data final : public SnapshotData {
       : object_(std::move(object)),
         prefix_(prefix),
         options_(options),
-        key_(metadata.name + std::string(kData)),
+        key_(SnapshotDataKey(metadata.name)),
         size_bytes_(metadata.size_bytes) {}
 
   Result<size_t> Read(std::span<char> into) override { return object_->Read(into); }
@@ -69,7 +66,7 @@ class S3Data final : public SnapshotData {
 }  // namespace
 
 std::string S3Catalogue::DataPlace(std::string_view name) const {
-  return fmt::format("{}{}{}", setup_.prefix.Display(), name, kData);
+  return setup_.prefix.Display() + SnapshotDataKey(name);
 }
 
 S3Options S3Catalogue::OptionsWith(const std::atomic<bool>* stop) const {
@@ -87,7 +84,7 @@ Result<std::unique_ptr<S3Bucket>> S3Catalogue::OpenBucket() const {
 SnapshotEntry S3Catalogue::EntryOf(const std::string& name, const std::string& body) const {
   SnapshotEntry entry;
   entry.metadata.name = name;
-  const std::string place = fmt::format("{}{}{}", setup_.prefix.Display(), name, kMetadata);
+  const std::string place = setup_.prefix.Display() + SnapshotMetadataKey(name);
   if (body.size() >= kSnapshotMetadataBytesMax) {
     entry.fault = place + ": the metadata is too long";
     return entry;
@@ -126,7 +123,7 @@ Result<std::vector<SnapshotEntry>> S3Catalogue::List() const {
   const std::map<std::string, Known> before = KnownOnes();
   std::map<std::string, Known> now;
   for (const S3ListedObject& object : listing->objects) {
-    const std::optional<std::string> name = NameFrom(object.key, kMetadata);
+    const std::optional<std::string> name = NameFrom(object.key, kSnapshotMetadataSuffix);
     if (!name) continue;
     if (now.size() == kSnapshotsMax) break;
     const auto known = before.find(*name);
@@ -141,7 +138,7 @@ Result<std::vector<SnapshotEntry>> S3Catalogue::List() const {
   }
   std::vector<SnapshotEntry> entries;
   for (const auto& [name, known] : now) {
-    const auto size = sizes.find(name + std::string(kData));
+    const auto size = sizes.find(SnapshotDataKey(name));
     entries.push_back(known.entry);
     CompareSize(entries.back(), size == sizes.end() ? -1 : static_cast<int64_t>(size->second));
   }
@@ -155,11 +152,11 @@ Result<SnapshotEntry> S3Catalogue::Find(std::string_view name) const {
   if (!resolved) return resolved.error();
   Result<std::unique_ptr<S3Bucket>> bucket = OpenBucket();
   if (!bucket) return bucket.error();
-  Result<std::optional<S3Bucket::Object>> read = (*bucket)->Get(*resolved + std::string(kMetadata));
+  Result<std::optional<S3Bucket::Object>> read = (*bucket)->Get(SnapshotMetadataKey(*resolved));
   if (!read) return read.error();
   if (!*read) return NoSuchSnapshot(*resolved);
   SnapshotEntry entry = EntryOf(*resolved, (*read)->body);
-  Result<std::optional<S3Bucket::Facts>> data = (*bucket)->Look(*resolved + std::string(kData));
+  Result<std::optional<S3Bucket::Facts>> data = (*bucket)->Look(SnapshotDataKey(*resolved));
   if (!data) return data.error();
   CompareSize(entry, *data ? static_cast<int64_t>((*data)->size_bytes) : -1);
   return entry;
@@ -169,7 +166,7 @@ Result<std::unique_ptr<SnapshotData>> S3Catalogue::OpenData(const SnapshotMetada
                                                             const std::atomic<bool>* stop) const {
   const S3Options options = OptionsWith(stop != nullptr ? stop : setup_.stop);
   S3Location location = setup_.prefix;
-  location.key.append(metadata.name).append(kData);
+  location.key += SnapshotDataKey(metadata.name);
   Result<std::unique_ptr<ByteSource>> object = OpenS3Object(location, options);
   if (!object) return object.error();
   return std::unique_ptr<SnapshotData>(std::make_unique<S3Data>(*std::move(object), setup_.prefix, options, metadata));
@@ -188,10 +185,10 @@ Result<std::unique_ptr<SnapshotDraft>> S3Catalogue::Create(SnapshotMetadata meta
   if (upload.estimated_bytes == 0 && setup_.estimated_bytes) upload.estimated_bytes = setup_.estimated_bytes();
   Result<std::unique_ptr<S3Bucket>> bucket = S3Bucket::Open(setup_.prefix, upload.s3);
   if (!bucket) return bucket.error();
-  Result<std::optional<S3Bucket::Facts>> there = (*bucket)->Look(metadata.name + std::string(kMetadata));
+  Result<std::optional<S3Bucket::Facts>> there = (*bucket)->Look(SnapshotMetadataKey(metadata.name));
   if (!there) return there.error();
   if (*there) return SnapshotNameTaken(metadata.name, "already exists");
-  there = (*bucket)->Look(metadata.name + std::string(kData));
+  there = (*bucket)->Look(SnapshotDataKey(metadata.name));
   if (!there) return there.error();
   if (*there) {
     return SnapshotNameTaken(metadata.name,
@@ -205,12 +202,12 @@ Status S3Catalogue::Delete(std::string_view name) {
   if (!resolved) return resolved.error();
   Result<std::unique_ptr<S3Bucket>> bucket = OpenBucket();
   if (!bucket) return bucket.error();
-  const std::string metadata_key = *resolved + std::string(kMetadata);
+  const std::string metadata_key = SnapshotMetadataKey(*resolved);
   Result<std::optional<S3Bucket::Facts>> there = (*bucket)->Look(metadata_key);
   if (!there) return there.error();
   if (!*there) return NoSuchSnapshot(*resolved);
   if (Status status = (*bucket)->Delete(metadata_key); !status.ok()) return status;
-  return (*bucket)->Delete(*resolved + std::string(kData));
+  return (*bucket)->Delete(SnapshotDataKey(*resolved));
 }
 
 // --- After a crash ---------------------------------------------------------------------------------------------------
@@ -233,15 +230,14 @@ Status S3Catalogue::RemoveLeftoverData(S3Bucket& bucket, std::vector<std::string
   };
   size_t removed = 0;
   for (const S3ListedObject& object : listing->objects) {
-    const std::optional<std::string> name = NameFrom(object.key, kData);
-    if (!name || has(*name + std::string(kMetadata)) || !IsLeftover(object.last_modified, listing->answered_s))
-      continue;
+    const std::optional<std::string> name = NameFrom(object.key, kSnapshotDataSuffix);
+    if (!name || has(SnapshotMetadataKey(*name)) || !IsLeftover(object.last_modified, listing->answered_s)) continue;
     if (removed == kLeftoversMax) break;
     Result<std::optional<S3Bucket::Facts>> data = bucket.Look(object.key);
     if (!data) return data.error();
     if (!*data || (*data)->answer.Header(kSnapshotMarkHeader) != *name) continue;  // A user's own file.
     // Since the listing a copy of it may have been published: its data would be younger, but who knows that store.
-    Result<std::optional<S3Bucket::Facts>> metadata = bucket.Look(*name + std::string(kMetadata));
+    Result<std::optional<S3Bucket::Facts>> metadata = bucket.Look(SnapshotMetadataKey(*name));
     if (!metadata) return metadata.error();
     if (*metadata) continue;
     if (Status status = bucket.Delete(object.key); !status.ok()) return status;
@@ -260,7 +256,7 @@ void S3Catalogue::AbortLeftoverUploads(S3Bucket& bucket, int64_t now_s, std::vec
   }
   size_t aborted = 0;
   for (const S3ListedUpload& upload : *uploads) {
-    const std::optional<std::string> name = NameFrom(upload.key, kData);
+    const std::optional<std::string> name = NameFrom(upload.key, kSnapshotDataSuffix);
     if (!name || !IsLeftover(upload.initiated, now_s)) continue;
     if (++aborted > kLeftoversMax) return;
     const Status status = bucket.AbortUpload(upload);

@@ -22,7 +22,7 @@ S3Draft::~S3Draft() { progress_->RequestCancel(); }
 Result<std::unique_ptr<SnapshotDraft>> S3Draft::Begin(const S3Location& prefix, SnapshotMetadata metadata,
                                                       S3UploadOptions upload) {
   S3Location location = prefix;
-  location.key += metadata.name + ".rdb";
+  location.key += SnapshotDataKey(metadata.name);
   upload.object_headers = {{std::string(kSnapshotMarkHeader), metadata.name}};
   std::unique_ptr<S3Draft> draft(new S3Draft(prefix, std::move(metadata), std::move(upload)));
   Result<std::unique_ptr<StreamCheck>> check = StreamCheck::Start(draft->options_.s3.stop);
@@ -73,7 +73,7 @@ Status S3Draft::Publish() {
     return bucket.error();
   }
   S3Bucket::PutOutcome outcome =
-      (*bucket)->PutNew(metadata_.name + ".json", FormatSnapshotMetadata(metadata_), "application/json");
+      (*bucket)->PutNew(SnapshotMetadataKey(metadata_.name), FormatSnapshotMetadata(metadata_), "application/json");
   switch (outcome.put) {
     case S3Bucket::Put::kStored:
       return Status::Ok();
@@ -94,7 +94,7 @@ void S3Draft::RemoveData() {
   S3Options options = options_.s3;
   options.stop = nullptr;
   options.s3_timeout_s = kCleanUpSeconds;
-  auto remove = [prefix = prefix_, options = std::move(options), key = metadata_.name + ".rdb"] {
+  auto remove = [prefix = prefix_, options = std::move(options), key = SnapshotDataKey(metadata_.name)] {
     Result<std::unique_ptr<S3Bucket>> bucket = S3Bucket::Open(prefix, options);
     const Status status = bucket ? (*bucket)->Delete(key) : bucket.error();
     if (!status.ok() && options.on_event) {

@@ -14,6 +14,8 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "persistence/catalogue/snapshot_draft.h"
 #include "persistence/catalogue/stream_check.h"
@@ -25,6 +27,16 @@ namespace cachenode {
 
 // The header of the data object, whose value is the snapshot's name: what tells a leftover of ours from other files.
 inline constexpr std::string_view kSnapshotMarkHeader = "x-amz-meta-cachenode-snapshot";
+
+// The two objects of a snapshot, below the prefix.
+inline constexpr std::string_view kSnapshotDataSuffix = ".rdb";
+inline constexpr std::string_view kSnapshotMetadataSuffix = ".json";
+[[nodiscard]] inline std::string SnapshotDataKey(std::string_view name) {
+  return std::string(name).append(kSnapshotDataSuffix);
+}
+[[nodiscard]] inline std::string SnapshotMetadataKey(std::string_view name) {
+  return std::string(name).append(kSnapshotMetadataSuffix);
+}
 
 class S3Draft final : public SnapshotDraft {
  public:
@@ -48,7 +60,7 @@ class S3Draft final : public SnapshotDraft {
   [[nodiscard]] Status Check();
   [[nodiscard]] Status Publish();
   void RemoveData();
-  [[nodiscard]] std::string DataPlace() const { return prefix_.Display() + metadata_.name + ".rdb"; }
+  [[nodiscard]] std::string DataPlace() const { return prefix_.Display() + SnapshotDataKey(metadata_.name); }
 
   const S3Location prefix_;
   SnapshotMetadata metadata_;

@@ -3,8 +3,7 @@
 // Thread-safety: any thread; a leaf mutex inside. Nobody waits in here: a client that must wait is parked by its worker
 //   and resumed by mail when its turn has come.
 // Invariants: a free slot with clients waiting belongs to the worker of the first of them, whose waiting clients have
-// all
-//   been told; a client waits once. A client that was told asks again, or is forgotten.
+//   all been told; a client waits once. A client that was told asks again, or is forgotten.
 // Why by worker: to give the slot, and the world that most scripts then need, to another worker costs more than a short
 //   script. A worker has it for a millisecond at most (RequestRunner::kScriptsHoldUs).
 // Limits: as many clients wait as are connected.

@@ -3,8 +3,7 @@
 // Thread-safety: each shard's part is guarded by the lock of that shard, or by the world lock; what a leaf mutex guards
 //   says so. Functions say which locks they need; none is waited for under another.
 // Invariants: a key is listed here exactly as often as in the `watched` lists of the clients and of the abandoned
-// states.
-//   A client's TransactionState stays where it is while it watches anything.
+//   states. A client's TransactionState stays where it is while it watches anything.
 // Cost: nothing on the hot path while nobody watches (server/key_interest.h).
 #pragma once
 
