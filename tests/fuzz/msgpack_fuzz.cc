@@ -1,12 +1,10 @@
 // cmsgpack.unpack on hostile bytes: they are refused by an error a script can catch, or what they hold can be packed,
 // and packing what that gave packs the same again. Input: one byte, an offset to begin at; the MessagePack data.
+#include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
-#include <string_view>
 
-#include "tests/support/server/command_harness.h"
+#include "tests/fuzz/script_fuzz.h"
 
 namespace cachenode {
 namespace {
@@ -31,19 +29,12 @@ if #third ~= #second then return redis.error_reply('it changes: ' .. #second .. 
 return 'done'
 )lua";
 
-void Run(uint8_t offset, const std::string& data) {
-  static CommandHarness harness;
-  const std::string reply = harness.RunRaw(harness.session(), {"EVAL", kScript, "0", data, std::to_string(offset)});
-  if (reply.starts_with('$')) return;
-  std::fprintf(stderr, "%s", reply.c_str());
-  std::abort();
-}
-
 }  // namespace
 }  // namespace cachenode
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
-  cachenode::Run(data[0], std::string(reinterpret_cast<const char*>(data) + 1, size - 1));
+  cachenode::RunFuzzScript(cachenode::kScript,
+                           {std::string(reinterpret_cast<const char*>(data) + 1, size - 1), std::to_string(data[0])});
   return 0;
 }

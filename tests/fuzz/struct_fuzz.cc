@@ -2,13 +2,11 @@
 // how far it came, and what the values pack to can be unpacked. Input: one byte, the length of the format; the format;
 // the data.
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
-#include <string_view>
 
-#include "tests/support/server/command_harness.h"
+#include "tests/fuzz/script_fuzz.h"
 
 namespace cachenode {
 namespace {
@@ -30,14 +28,6 @@ if not pcall(struct.unpack, format, packed) then return redis.error_reply('what 
 return 'done'
 )lua";
 
-void Run(const std::string& format, const std::string& data) {
-  static CommandHarness harness;
-  const std::string reply = harness.RunRaw(harness.session(), {"EVAL", kScript, "0", format, data});
-  if (reply.starts_with('$')) return;
-  std::fprintf(stderr, "%s", reply.c_str());
-  std::abort();
-}
-
 }  // namespace
 }  // namespace cachenode
 
@@ -45,6 +35,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
   const size_t format_bytes = std::min<size_t>(data[0], text.size());
-  cachenode::Run(text.substr(0, format_bytes), text.substr(format_bytes));
+  cachenode::RunFuzzScript(cachenode::kScript, {text.substr(0, format_bytes), text.substr(format_bytes)});
   return 0;
 }
