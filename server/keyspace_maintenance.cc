@@ -19,7 +19,7 @@ void KeyspaceMaintenance::Run(Worker& worker) {
 }
 
 void KeyspaceMaintenance::RunExpiry(Worker& worker) {
-  const int64_t budget_us = kExpireUs * worker.config().active_expire_effort;
+  const int64_t budget_us = expire_us_ * worker.config().active_expire_effort;
   const AccessContext& access = worker.dispatcher().context().access();
   const uint64_t begin = CycleClock::Ticks();
   const ExpiryCycle::Outcome outcome = expiry_.Run(access, budget_us);

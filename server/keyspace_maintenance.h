@@ -32,14 +32,16 @@ class KeyspaceMaintenance {
   // Buckets looked at per hold of a shard's lock when entries are moved.
   static constexpr uint32_t kDefragBucketsPerSlice = 32;
 
-  // `parts` outlives this.
-  KeyspaceMaintenance(const ServerParts& parts, uint32_t worker_index, uint32_t worker_count)
+  // `parts` outlives this. `expire_us` stands in for kExpireUs where the time that passes must not count.
+  KeyspaceMaintenance(const ServerParts& parts, uint32_t worker_index, uint32_t worker_count,
+                      int64_t expire_us = kExpireUs)
       : keyspace_(*parts.keyspace),
         state_(*parts.state),
         expiry_(keyspace_, worker_index, worker_count),
         eviction_(parts),
         first_(worker_index),
         step_(worker_count),
+        expire_us_(expire_us),
         next_(worker_index),
         next_defrag_(worker_index) {}
 
@@ -60,6 +62,7 @@ class KeyspaceMaintenance {
   EvictionWork eviction_;
   const uint32_t first_;
   const uint32_t step_;
+  const int64_t expire_us_;
   uint32_t next_;
   uint32_t next_defrag_;
   // Shards gone through without moving anything since the last move: after a whole round the rest cannot be helped.

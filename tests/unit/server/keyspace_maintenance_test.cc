@@ -29,8 +29,9 @@ class Maintenance : public testing::Test {
     EXPECT_TRUE(client.Send(Request(words)));
     return client.Receive(reply_bytes);
   }
-  void Round() {
-    node.RunOn(0, [this](Worker& worker) { maintenance.Run(worker); });
+  void Round() { Round(maintenance); }
+  void Round(KeyspaceMaintenance& of) {
+    node.RunOn(0, [&of](Worker& worker) { of.Run(worker); });
   }
   uint64_t Count(StatsHub::CounterMember member) const { return node.stats->Sum(member); }
 
@@ -40,17 +41,19 @@ class Maintenance : public testing::Test {
 };
 
 TEST_F(Maintenance, ErasesDueKeysAndTellsHowManyWereStale) {
+  // However busy the machine is, one round is enough.
+  KeyspaceMaintenance patient(node.parts, 0, 1, 60'000'000);
   Fill(400);
-  Round();
+  Round(patient);
   EXPECT_EQ(node.parts.keyspace->KeyCount(0), 400U);
   EXPECT_EQ(Count(&WorkerStats::stale_keys_ppm), 0U);
   node.clock.Advance(milliseconds(200));
-  Round();
+  Round(patient);
   EXPECT_EQ(node.parts.keyspace->KeyCount(0), 200U);
   EXPECT_EQ(Count(&WorkerStats::expired_keys), 200U);
   EXPECT_EQ(Count(&WorkerStats::stale_keys_ppm), 500'000U / 20);
   EXPECT_GT(Count(&WorkerStats::expire_ticks), 0U);
-  for (int i = 0; i < 500; ++i) Round();
+  for (int i = 0; i < 500; ++i) Round(patient);
   EXPECT_EQ(Count(&WorkerStats::stale_keys_ppm), 0U);
 }
 

@@ -71,6 +71,10 @@ TEST(WaitTableThreads, FirstBlockedIsFirstServedAcrossWorkers) {
   for (size_t i = 0; i < kClients; ++i) {
     EXPECT_EQ(ReadReply(waiting[i]), (std::vector<std::string>{"queue", std::to_string(i)}));
   }
+  // The reply comes from the pusher's worker; the client's own takes it out of the other queue when it hears of it.
+  for (const TestClient& client : waiting) {
+    ASSERT_TRUE(node.WaitUntil(client.id, [](Session& session) { return session.blocked == nullptr; }));
+  }
   EXPECT_EQ(node.parts.waits->KeyCount(), 0);
 }
 
