@@ -103,6 +103,10 @@ class SlabHeap {
   static constexpr unsigned kSegmentUnitBits = 17;
   static constexpr uint32_t kSegmentUnits = 1U << kSegmentUnitBits;
   static constexpr uint32_t kSegmentPages = kSegmentBytes / kPageBytes;
+  // Pages never used yet that are asked for ahead: a kPresentShare-th of the heap at most.
+  static constexpr uint32_t kPresentShare = 64;
+  static constexpr uint32_t kPresentPagesMin = 4;
+  static constexpr uint32_t kPresentPagesMax = 16;
   static constexpr uint16_t kNoSlot = 0xFFFF;
   static constexpr uint8_t kDirty = 0xFE;  // size_class of the first and last page of a free span.
   static constexpr uint8_t kClean = 0xFD;  // The same when its pages are with the system.
@@ -158,6 +162,7 @@ class SlabHeap {
   void AddSpan(uint32_t first, uint32_t pages, uint8_t state) noexcept;
   void RemoveSpan(uint32_t first) noexcept;
   [[nodiscard]] bool Commit(uint32_t page_end) noexcept;
+  void MakePresent(uint32_t first) noexcept;
   void PushFront(List& list, uint32_t page) noexcept;
   void PushBack(List& list, uint32_t page) noexcept;
   void Unlink(List& list, uint32_t page) noexcept;
@@ -179,6 +184,7 @@ class SlabHeap {
   // Guarded by the shard's lock.
   uint32_t page_top_ = 1;  // Pages from here on were never carved. Page 0 is never used: reference 0 is null.
   uint32_t committed_pages_ = 0;
+  uint32_t present_pages_ = 0;                // Never carved ones among these are there already, see MakePresent.
   std::array<List, kClasses> partial_;        // Runs with free slots.
   std::array<List, kRunPagesMax + 1> dirty_;  // Free spans by length; the last holds all longer ones.
   std::array<List, kRunPagesMax + 1> clean_;

@@ -1,6 +1,7 @@
 #include "storage/slab_heap.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstring>
@@ -25,6 +26,12 @@ TEST(SlabHeap, ClassesWasteLittle) {
       ASSERT_LE(slot * 8, size * 9 + 8) << size;  // At most an eighth more.
     }
   }
+}
+
+bool IsPresent(const SlabHeap& heap, SlabHeap::Ref page) {
+  unsigned char present = 0;
+  EXPECT_EQ(mincore(heap.Address(page), SlabHeap::kPageBytes, &present), 0);
+  return (present & 1) != 0;
 }
 
 class SlabHeapModes : public ::testing::TestWithParam<ArenaPlan> {};
@@ -114,6 +121,19 @@ TEST_P(SlabHeapModes, MovingEmptiesSparsePages) {
   while (heap.ReleasePages(1000) != 0) {
   }
   EXPECT_LE(heap.page_bytes(), heap.used_bytes() + 8 * SlabHeap::kPageBytes);
+}
+
+// Nobody writes to the blocks, so who is there was asked for.
+TEST_P(SlabHeapModes, ALargeHeapAsksForPagesAhead) {
+  SlabHeap heap(GetParam());
+  constexpr size_t kPages = 3000;
+  std::vector<SlabHeap::Ref> pages;
+  for (size_t i = 0; i < kPages; ++i) pages.push_back(heap.Allocate(SlabHeap::kPageBytes));
+  if (madvise(heap.Address(pages[0]), SlabHeap::kPageBytes, MADV_POPULATE_WRITE) != 0) {
+    GTEST_SKIP() << "the kernel is older than 5.14";
+  }
+  EXPECT_FALSE(IsPresent(heap, pages[100]));
+  for (size_t i = 500; i < kPages; ++i) ASSERT_TRUE(IsPresent(heap, pages[i])) << i;
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, SlabHeapModes, ::testing::Values(kContiguous, kSegments));
