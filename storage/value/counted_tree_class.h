@@ -107,6 +107,11 @@ class CountedTree {
   // that could hold x, ask whether the first key is greater than x.
   template <typename IsBeyond>
   [[nodiscard]] Path Seek(const IsBeyond& is_beyond) const noexcept;
+  // The same, where most keys tell by themselves whether they are beyond: those `is_above(const Key&)` are, those
+  // `is_below(const Key&)` are not, and `is_beyond` is asked only where keys that are neither may matter.
+  template <typename IsAbove, typename IsBelow, typename IsBeyond>
+  [[nodiscard]] Path SeekByKey(const IsAbove& is_above, const IsBelow& is_below,
+                               const IsBeyond& is_beyond) const noexcept;
   // Number of elements in the leaves before this one. O(height * kFanOut).
   [[nodiscard]] uint64_t RankOf(const Path& path) const noexcept;
 
@@ -181,6 +186,12 @@ class CountedTree {
     if (leaf->DropRef()) Traits::Destroy(leaf);
   }
   void Swap(CountedTree& other) noexcept;
+  // From the top to a leaf by way of the child that `child_of(const Node&, unsigned level)` names of each node.
+  template <typename ChildOf>
+  [[nodiscard]] Path Descend(const ChildOf& child_of) const noexcept;
+  // The last child of a node whose first key is not beyond, or the first child.
+  template <typename IsBeyond>
+  [[nodiscard]] unsigned SeekChild(const Node& node, unsigned level, const IsBeyond& is_beyond) const noexcept;
   template <bool kToLast>
   void DescendEdge(Path& path, unsigned level, NodeRefs* at) const noexcept;
   // Puts `child` below the path's step above `level`.

@@ -109,26 +109,53 @@ typename CountedTree<Traits>::Path CountedTree<Traits>::AtRank(uint64_t rank, ui
 
 template <typename Traits>
 template <typename IsBeyond>
-typename CountedTree<Traits>::Path CountedTree<Traits>::Seek(const IsBeyond& is_beyond) const noexcept {
+unsigned CountedTree<Traits>::SeekChild(const Node& node, unsigned level, const IsBeyond& is_beyond) const noexcept {
+  // Halves by a selection, not by a branch, which nobody could foretell.
+  const Key* const keys = node.first_keys();
+  const Key* from = keys;
+  for (size_t left = node.count(); left > 1;) {
+    const size_t half = left / 2;
+    const Key* const middle = from + half;
+    const bool beyond =
+        is_beyond(*middle, FirstLeaf(node.child(static_cast<unsigned>(middle - keys)), height_ - level - 1));
+    from = beyond ? from : middle;
+    left -= half;
+  }
+  return static_cast<unsigned>(from - keys);
+}
+
+template <typename Traits>
+template <typename ChildOf>
+typename CountedTree<Traits>::Path CountedTree<Traits>::Descend(const ChildOf& child_of) const noexcept {
   Path path;
   NodeRefs* at = top_;
   for (unsigned level = 0; level < height_; ++level) {
     Node* const node = static_cast<Node*>(at);
-    const Key* const keys = node->first_keys();
-    // Halves by a selection, not by a branch, which nobody could foretell.
-    unsigned low = 0;
-    for (unsigned left = node->count(); left > 1;) {
-      const unsigned half = left / 2;
-      const unsigned middle = low + half;
-      const bool beyond = is_beyond(keys[middle], FirstLeaf(node->child(middle), height_ - level - 1));
-      low = beyond ? low : middle;
-      left -= half;
-    }
-    path.steps_[level] = {node, low};
-    at = node->child(low);
+    const unsigned index = child_of(*node, level);
+    path.steps_[level] = {node, index};
+    at = node->child(index);
   }
   path.leaf_ = static_cast<Leaf*>(at);
   return path;
+}
+
+template <typename Traits>
+template <typename IsBeyond>
+typename CountedTree<Traits>::Path CountedTree<Traits>::Seek(const IsBeyond& is_beyond) const noexcept {
+  return Descend([&](const Node& node, unsigned level) { return SeekChild(node, level, is_beyond); });
+}
+
+template <typename Traits>
+template <typename IsAbove, typename IsBelow, typename IsBeyond>
+typename CountedTree<Traits>::Path CountedTree<Traits>::SeekByKey(const IsAbove& is_above, const IsBelow& is_below,
+                                                                  const IsBeyond& is_beyond) const noexcept {
+  return Descend([&](const Node& node, unsigned level) {
+    const auto above = [&](const Key& key, const FirstLeaf&) { return is_above(key); };
+    const unsigned index = SeekChild(node, level, above);
+    if (index == 0 || is_below(node.first_key(index))) [[likely]]
+      return index;
+    return SeekChild(node, level, is_beyond);
+  });
 }
 
 template <typename Traits>

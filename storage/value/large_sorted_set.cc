@@ -92,11 +92,13 @@ LargeSortedSet::Position LargeSortedSet::PositionOf(const PackedRecord& record, 
 // At the end of a leaf rather than at the start of the next one.
 LargeSortedSet::Position LargeSortedSet::PlaceOf(const Newcomer& newcomer) const noexcept {
   const double score = newcomer.element.score;
-  Position position{tree_.Seek([&](const ScoreLeaf::Element& first, const ScoreTree::FirstLeaf&) {
-    if (first.score != score) [[likely]]
-      return first.score > score;
-    return first.handle != newcomer.element.handle && MemberOf(first) >= newcomer.member;
-  })};
+  Position position{tree_.SeekByKey([score](const ScoreLeaf::Element& first) { return first.score > score; },
+                                    [score](const ScoreLeaf::Element& first) { return first.score < score; },
+                                    [&](const ScoreLeaf::Element& first, const ScoreTree::FirstLeaf&) {
+                                      if (first.score != score) return first.score > score;
+                                      return first.handle != newcomer.element.handle &&
+                                             MemberOf(first) >= newcomer.member;
+                                    })};
   if (!position.IsEnd()) position.index = PlaceIn(position.path.leaf(), newcomer);
   return position;
 }

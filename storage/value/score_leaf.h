@@ -1,7 +1,7 @@
 // The leaf of a large sorted set's tree: up to 72 elements in order, each a score and a handle to its member.
 //
-// Layout: header of 8 bytes, scores, lower halves of handles, their highest 16 bits; 1 KB when it is full, smaller
-//   allocator classes when it is not.
+// Layout: header of 8 bytes, then for each element 8 bytes of score, 4 of the handle's lower half and 2 of its highest
+//   bits. 1 KB when there is room for all, smaller allocator classes when there is not.
 // Thread-safety and ownership: as every node of a large value (shared_root.h).
 #pragma once
 
@@ -52,29 +52,38 @@ class ScoreLeaf : public NodeRefs {
   [[nodiscard]] unsigned count() const noexcept { return count_; }
   [[nodiscard]] unsigned capacity() const noexcept { return capacity_; }
   [[nodiscard]] size_t MemoryBytes() const noexcept { return BytesFor(capacity_); }
-  [[nodiscard]] double score(unsigned index) const noexcept { return Scores()[index]; }
+  [[nodiscard]] double score(unsigned index) const noexcept { return LoadScore(Place(index)); }
   [[nodiscard]] MemberHandle handle(unsigned index) const noexcept {
-    return Lows()[index] | MemberHandle{Highs()[index]} << kHighShift;
+    uint32_t low;
+    uint16_t high;
+    std::memcpy(&low, Place(index) + sizeof(double), sizeof(low));
+    std::memcpy(&high, Place(index) + sizeof(double) + sizeof(low), sizeof(high));
+    return low | MemberHandle{high} << kHighShift;
   }
   [[nodiscard]] Element At(unsigned index) const noexcept { return {score(index), handle(index)}; }
   // How many elements have a lower score. Requires count() > 0.
   [[nodiscard]] unsigned CountBelow(double wanted) const noexcept {
     // Halves by a selection, not by a branch, which nobody could foretell.
-    const double* from = Scores();
-    for (unsigned left = count_; left > 1;) {
-      const unsigned half = left / 2;
-      from = from[half - 1] < wanted ? from + half : from;
+    const char* const scores = Place(0);
+    const char* from = scores;
+    for (size_t left = count_; left > 1;) {
+      const size_t half = left / 2;
+      const char* const middle = from + half * kElementBytes;
+      from = LoadScore(middle - kElementBytes) < wanted ? middle : from;
       left -= half;
     }
-    return static_cast<unsigned>(from - Scores()) + (*from < wanted ? 1U : 0U);
+    return static_cast<unsigned>(static_cast<size_t>(from - scores) / kElementBytes) +
+           (LoadScore(from) < wanted ? 1U : 0U);
   }
 
   // --- Changing; requires that the leaf is unique ---------------------------------------------------------------
 
   void Set(unsigned index, const Element& element) noexcept {
-    Scores()[index] = element.score;
-    Lows()[index] = static_cast<uint32_t>(element.handle);
-    Highs()[index] = static_cast<uint16_t>(element.handle >> kHighShift);
+    const auto low = static_cast<uint32_t>(element.handle);
+    const auto high = static_cast<uint16_t>(element.handle >> kHighShift);
+    std::memcpy(Place(index), &element.score, sizeof(element.score));
+    std::memcpy(Place(index) + sizeof(double), &low, sizeof(low));
+    std::memcpy(Place(index) + sizeof(double) + sizeof(low), &high, sizeof(high));
   }
   // Requires count() < capacity().
   void Insert(unsigned index, const Element& element) noexcept {
@@ -88,20 +97,23 @@ class ScoreLeaf : public NodeRefs {
   }
   // Takes the element at `from` out and puts `element` before what stands at `to`.
   void Rotate(unsigned from, unsigned to, const Element& element) noexcept {
-    if (to > from) --to;
-    for (unsigned at = from; at < to; ++at) Set(at, At(at + 1));
-    for (unsigned at = from; at > to; --at) Set(at, At(at - 1));
+    if (to > from) {
+      --to;
+      std::memmove(Place(from), Place(from + 1), (to - from) * kElementBytes);
+    } else {
+      std::memmove(Place(to + 1), Place(to), (from - to) * kElementBytes);
+    }
     Set(to, element);
   }
   void Truncate(unsigned count) noexcept { count_ = static_cast<uint16_t>(count); }
   // Copies the elements [from, to) of another leaf behind or before its own. Each requires room.
   void AppendFrom(const ScoreLeaf& other, unsigned from, unsigned to) noexcept {
-    CopyFrom(other, from, to - from, count_);
+    std::memcpy(Place(count_), other.Place(from), (to - from) * kElementBytes);
     count_ = static_cast<uint16_t>(count_ + (to - from));
   }
   void PrependFrom(const ScoreLeaf& other, unsigned from, unsigned to) noexcept {
     Move(0, to - from);
-    CopyFrom(other, from, to - from, 0);
+    std::memcpy(Place(0), other.Place(from), (to - from) * kElementBytes);
     count_ = static_cast<uint16_t>(count_ + (to - from));
   }
 
@@ -113,35 +125,20 @@ class ScoreLeaf : public NodeRefs {
   ~ScoreLeaf() = default;
 
   static constexpr size_t BytesFor(size_t capacity) noexcept { return sizeof(ScoreLeaf) + capacity * kElementBytes; }
-  // The array that begins so many bytes behind the header.
-  template <typename T>
-  [[nodiscard]] T* Array(size_t offset) noexcept {
-    return static_cast<T*>(static_cast<void*>(reinterpret_cast<char*>(this) + sizeof(ScoreLeaf) + offset));
+  [[nodiscard]] char* Place(size_t index) noexcept {
+    return reinterpret_cast<char*>(this) + sizeof(ScoreLeaf) + index * kElementBytes;
   }
-  template <typename T>
-  [[nodiscard]] const T* Array(size_t offset) const noexcept {
-    return static_cast<const T*>(
-        static_cast<const void*>(reinterpret_cast<const char*>(this) + sizeof(ScoreLeaf) + offset));
+  [[nodiscard]] const char* Place(size_t index) const noexcept {
+    return reinterpret_cast<const char*>(this) + sizeof(ScoreLeaf) + index * kElementBytes;
   }
-  [[nodiscard]] size_t LowsAt() const noexcept { return capacity_ * sizeof(double); }
-  [[nodiscard]] size_t HighsAt() const noexcept { return capacity_ * (sizeof(double) + sizeof(uint32_t)); }
-  [[nodiscard]] double* Scores() noexcept { return Array<double>(0); }
-  [[nodiscard]] const double* Scores() const noexcept { return Array<double>(0); }
-  [[nodiscard]] uint32_t* Lows() noexcept { return Array<uint32_t>(LowsAt()); }
-  [[nodiscard]] const uint32_t* Lows() const noexcept { return Array<uint32_t>(LowsAt()); }
-  [[nodiscard]] uint16_t* Highs() noexcept { return Array<uint16_t>(HighsAt()); }
-  [[nodiscard]] const uint16_t* Highs() const noexcept { return Array<uint16_t>(HighsAt()); }
-  void CopyFrom(const ScoreLeaf& other, unsigned from, unsigned count, unsigned at) noexcept {
-    std::memcpy(Scores() + at, other.Scores() + from, count * sizeof(double));
-    std::memcpy(Lows() + at, other.Lows() + from, count * sizeof(uint32_t));
-    std::memcpy(Highs() + at, other.Highs() + from, count * sizeof(uint16_t));
+  static double LoadScore(const char* from) noexcept {
+    double loaded;
+    std::memcpy(&loaded, from, sizeof(loaded));
+    return loaded;
   }
   // The elements from `from` on go to `to` and behind.
   void Move(unsigned from, unsigned to) noexcept {
-    const unsigned moved = count_ - from;
-    std::memmove(Scores() + to, Scores() + from, moved * sizeof(double));
-    std::memmove(Lows() + to, Lows() + from, moved * sizeof(uint32_t));
-    std::memmove(Highs() + to, Highs() + from, moved * sizeof(uint16_t));
+    std::memmove(Place(to), Place(from), (count_ - from) * kElementBytes);
   }
 
   uint16_t capacity_;
