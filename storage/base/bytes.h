@@ -94,7 +94,7 @@ inline void StoreBigEndian(void* to, T value) noexcept {
 }
 
 // memcpy for sizes that are mostly below 33: no call and no loop for those. Touches exactly `size` bytes on both sides.
-inline void CopyShort(char* to, const char* from, size_t size) noexcept {
+[[gnu::always_inline]] inline void CopyShort(char* to, const char* from, size_t size) noexcept {
   if (size > 32) [[unlikely]] {
     std::memcpy(to, from, size);
     return;

@@ -103,7 +103,7 @@ class PackedBlock {
     return block;
   }
   // The record wherever its bytes lie.
-  [[nodiscard]] PackedRecord At(size_t slot) const noexcept {
+  [[nodiscard, gnu::always_inline]] PackedRecord At(size_t slot) const noexcept {
     const char* raw = RawAt(slot);
     if (IsExternal(raw)) [[unlikely]]
       raw = ExternalOf(raw)->data();
