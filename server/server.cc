@@ -15,6 +15,7 @@
 #include "server/commands/families.h"
 #include "server/config/config.h"
 #include "server/crash_details.h"
+#include "server/lock_report.h"
 #include "server/managed_commands.h"
 #include "server/migrate/abandoned_migrates.h"
 #include "server/migrate/migrate_table.h"
@@ -212,7 +213,9 @@ bool Server::MakeWorkers() {
       [this](const Config& after, bool type_changes) { return RestartProblem(parts_, after, type_changes); });
   first.AddCronTask([this](Worker& worker, int64_t now_ms) { PeriodicWork(worker, now_ms); });
   if (!OpenListeners(first)) return false;
-  watchdog_ = std::make_unique<Watchdog>(log_, worker_count(), [this](uint32_t i) { return workers_[i]->BusyMs(); });
+  watchdog_ = std::make_unique<Watchdog>(
+      log_, worker_count(), [this](uint32_t i) { return workers_[i]->BusyMs(); },
+      [this] { return LockReport(*keyspace_, world_); });
   signals_ = std::make_unique<SignalHandlers>(first.loop(), [this](int number) { StopBySignal(number); });
   ConnectControl();
   for (const ApplyGroup group : kOwnGroups) config_.Subscribe(group, *this);

@@ -10,6 +10,7 @@
 
 #include "storage/base/lock_order.h"
 #include "storage/base/lock_wait.h"
+#include "storage/base/thread_number.h"
 
 namespace cachenode {
 
@@ -41,6 +42,7 @@ void WakeAll(std::atomic<uint32_t>& word) {
 WorldLock::Seat* WorldLock::TakeSeat() {
   for (uint32_t i = 0; i < kSeatsMax; ++i) {
     if (seats_[i].taken_.exchange(true, std::memory_order_acquire)) continue;
+    seats_[i].thread_.store(ThreadNumber(), std::memory_order_relaxed);
     uint32_t used = seats_used_.load(std::memory_order_seq_cst);
     while (used < i + 1 && !seats_used_.compare_exchange_weak(used, i + 1, std::memory_order_seq_cst)) {
     }
@@ -113,6 +115,7 @@ void WorldLock::LockExclusive(Seat& seat) {
       lock_order::PausePoint();
     } while (!WaitForOthers(seat, false));
     lock_order::Acquired(LockRank::kWorld);
+    exclusive_.store(ThreadNumber(), std::memory_order_relaxed);
   }
   seat.depth_ = Seat::Depth::kExclusive;
   seat.exclusive_nesting_ = 1;
@@ -137,6 +140,7 @@ void WorldLock::Upgrade(Seat& seat) {
     assert(granted);
     upgrade_waits_.store(0, std::memory_order_seq_cst);
     WakeAll(upgrade_waits_);
+    exclusive_.store(ThreadNumber(), std::memory_order_relaxed);
   }
   seat.was_inside_ = true;
   seat.depth_ = Seat::Depth::kExclusive;
@@ -148,6 +152,7 @@ void WorldLock::UnlockExclusive(Seat& seat) {
   if (--seat.exclusive_nesting_ != 0) return;
   seat.depth_ = seat.was_inside_ ? Seat::Depth::kInside : Seat::Depth::kOutside;
   if (elided_) return;
+  exclusive_.store(0, std::memory_order_relaxed);
   if (seat.was_inside_) {
     seat.flag_.exchange(epoch_.load(std::memory_order_acquire), std::memory_order_seq_cst);
   } else {
@@ -197,6 +202,19 @@ bool WorldLock::WaitForOthers(const Seat& self, bool is_upgrade) {
     }
   }
   return true;
+}
+
+WorldLock::Occupants WorldLock::OccupantsNow() const {
+  Occupants now;
+  if (elided_) return now;
+  now.exclusive = exclusive_.load(std::memory_order_relaxed);
+  now.writer_waits = now.exclusive == 0 && WriterWaits();
+  const uint32_t used = seats_used_.load(std::memory_order_relaxed);
+  for (uint32_t i = 0; i < used; ++i) {
+    if (seats_[i].flag_.load(std::memory_order_relaxed) == 0) continue;
+    now.inside.push_back(seats_[i].thread_.load(std::memory_order_relaxed));
+  }
+  return now;
 }
 
 uint64_t WorldLock::PassedStamp() {

@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace cachenode {
 
@@ -41,6 +42,7 @@ class WorldLock {
     // The epoch at which the thread stepped in, 0 outside. Written by the owner, read by writers.
     alignas(64) std::atomic<uint64_t> flag_{0};
     std::atomic<bool> taken_{false};
+    std::atomic<uint32_t> thread_{0};  // ThreadNumber of who took it.
     // Owner thread only.
     Depth depth_ = Depth::kOutside;
     uint32_t exclusive_nesting_ = 0;
@@ -78,6 +80,15 @@ class WorldLock {
   // From inside to exclusive without stepping out; shard locks stay held. At most one thread at a time may ask.
   void Upgrade(Seat& seat);
 
+  // Who is where at this moment, for reports; ThreadNumbers.
+  struct Occupants {
+    uint32_t exclusive = 0;  // 0: nobody.
+    bool writer_waits = false;
+    std::vector<uint32_t> inside;
+  };
+  // Any thread. Empty when elided.
+  [[nodiscard]] Occupants OccupantsNow() const;
+
   // Deferred frees: a stamp taken after something was unlinked has passed once every thread that was inside then
   // has stepped out. Cost of PassedStamp: one locked instruction per seat; ask once per batch of frees.
   [[nodiscard]] uint64_t RetireStamp() { return epoch_.fetch_add(1, std::memory_order_seq_cst); }
@@ -105,6 +116,7 @@ class WorldLock {
   std::atomic<uint32_t> upgrade_waits_{0};     // A writer not yet granted must give up its turn.
   std::atomic<uint32_t> departures_{0};        // Changes when a thread leaves while a writer waits.
   std::atomic<uint32_t> seats_used_{0};        // Seats beyond were never taken.
+  std::atomic<uint32_t> exclusive_{0};         // ThreadNumber of the exclusive holder, for reports.
   std::array<Seat, kSeatsMax> seats_;
 };
 

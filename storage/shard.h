@@ -43,6 +43,8 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
   void Unlock() noexcept CACHENODE_RELEASE();
   // After a failed TryLockSpinning, with nothing held: sleeps until the lock was seen free.
   void WaitUntilFree() noexcept { lock_.WaitUntilFree(); }
+  // ShardLock::holder: the thread that has the lock now. Always 0 with one worker.
+  [[nodiscard]] uint32_t lock_holder() const noexcept { return lock_.holder(); }
   // Tells the analysis that the caller holds this lock or the world lock.
   void AssertHeld() const noexcept CACHENODE_ASSERT_HELD(this) {}
 

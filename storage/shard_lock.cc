@@ -40,25 +40,28 @@ void ShardLock::Lock() noexcept {
     return;
   }
   // Whoever slept takes the lock as contended, since others may sleep too.
-  while (word_.exchange(kContended, std::memory_order_acquire) != kFree) Sleep(kContended);
-}
-
-void ShardLock::WaitUntilFree() noexcept {
-  uint32_t seen = word_.load(std::memory_order_relaxed);
-  while (seen != kFree) {
-    if (seen == kContended || word_.compare_exchange_weak(seen, kContended, std::memory_order_relaxed)) {
-      Sleep(kContended);
-      if (LockWaitHook* const hook = ThreadLockWaitHook()) hook->WhileWaiting();
-      return;
-    }
+  const uint32_t mine = ThreadNumber() << 1 | kContended;
+  uint32_t seen = kFree;
+  while (!word_.compare_exchange_weak(seen, mine, std::memory_order_acquire, std::memory_order_relaxed)) {
+    if (seen != kFree) SleepOn(seen);
+    seen = kFree;
   }
 }
 
+void ShardLock::WaitUntilFree() noexcept {
+  const uint32_t seen = word_.load(std::memory_order_relaxed);
+  if (seen == kFree) return;
+  SleepOn(seen);
+  if (LockWaitHook* const hook = ThreadLockWaitHook()) hook->WhileWaiting();
+}
+
 // With a hook for some milliseconds at most, as whoever has it looks after other things meanwhile.
-void ShardLock::Sleep(uint32_t seen) noexcept {
+void ShardLock::SleepOn(uint32_t seen) noexcept {
+  const uint32_t marked = seen | kContended;
+  if (seen != marked && !word_.compare_exchange_strong(seen, marked, std::memory_order_relaxed)) return;
   const timespec limit{0, 5'000'000};
   const timespec* const at_most = ThreadLockWaitHook() == nullptr ? nullptr : &limit;
-  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word_), FUTEX_WAIT_PRIVATE, seen, at_most, nullptr, 0);
+  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word_), FUTEX_WAIT_PRIVATE, marked, at_most, nullptr, 0);
 }
 
 // All of them: one may only wait for the lock to be free and not take it, and its wake-up would be lost on it.

@@ -129,6 +129,7 @@ void CrashReport::SetDetails(std::function<void()> details) { report_details = s
 struct Watchdog::State {
   Log& log;
   const BusyMs busy_ms;
+  const Locks locks;
   std::mutex mutex;
   // Guarded by mutex.
   std::condition_variable changed;
@@ -137,9 +138,10 @@ struct Watchdog::State {
   bool stopping = false;
 };
 
-Watchdog::Watchdog(Log& log, uint32_t worker_count, BusyMs busy_ms)
+Watchdog::Watchdog(Log& log, uint32_t worker_count, BusyMs busy_ms, Locks locks)
     : state_(new State{log,
                        std::move(busy_ms),
+                       std::move(locks),
                        {},
                        {},
                        std::vector<pthread_t>(worker_count),
@@ -195,6 +197,7 @@ void Watchdog::Report(std::unique_lock<std::mutex>& lock, uint32_t index) {
   Log& log = state_->log;
   log.WriteLine(LogLevel::kWarning, "--- WATCHDOG TIMER EXPIRED ---");
   CN_LOG(log, kWarning, "Worker {} is busy with one turn for {} ms", index, state_->busy_ms(index));
+  for (const std::string& line : state_->locks()) log.WriteLine(LogLevel::kWarning, line);
   if (count > 0) LogFrames(log, {watchdog_capture.frames.data(), static_cast<size_t>(count)});
   log.WriteLine(LogLevel::kWarning, "--------");
 }

@@ -14,7 +14,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "storage/base/log.h"
 
@@ -41,9 +43,12 @@ class Watchdog {
   // Milliseconds since worker `index` began its loop turn, 0 while it sleeps. Any thread.
   using BusyMs = std::function<int64_t(uint32_t index)>;
 
+  // Who holds which lock, in lines. On the watchdog's thread.
+  using Locks = std::function<std::vector<std::string>()>;
+
   static constexpr int kCaptureMsMax = 1000;
 
-  Watchdog(Log& log, uint32_t worker_count, BusyMs busy_ms);
+  Watchdog(Log& log, uint32_t worker_count, BusyMs busy_ms, Locks locks);
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;

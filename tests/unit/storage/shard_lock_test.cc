@@ -12,6 +12,7 @@
 
 #include "storage/base/lock_order.h"
 #include "storage/base/random.h"
+#include "storage/base/thread_number.h"
 #include "storage/eviction.h"
 #include "storage/expiry_cycle.h"
 #include "storage/keyspace.h"
@@ -47,6 +48,23 @@ TEST(ShardLock, ExcludesAndWakes) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(guarded, int64_t{kThreads} * kRounds);
   EXPECT_FALSE(lock.IsHeld());
+}
+
+TEST(ShardLock, KnowsWhoHoldsIt) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
+  ShardLock lock;
+  EXPECT_EQ(lock.holder(), 0U);
+  lock.Lock();
+  EXPECT_EQ(lock.holder(), ThreadNumber());
+  std::thread other([&]() CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
+    EXPECT_NE(lock.holder(), ThreadNumber());
+    lock.WaitUntilFree();
+    lock.Lock();
+    EXPECT_EQ(lock.holder(), ThreadNumber());
+    lock.Unlock();
+  });
+  lock.Unlock();
+  other.join();
+  EXPECT_EQ(lock.holder(), 0U);
 }
 
 #ifndef NDEBUG
