@@ -1,5 +1,6 @@
 #include "storage/slab_heap.h"
 
+#include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -9,39 +10,15 @@
 #include <cstdio>
 #include <cstring>
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#include <sanitizer/asan_interface.h>
-#endif
-#endif
-#ifndef ASAN_POISON_MEMORY_REGION
-// tidy: allow(macro) the sanitizer's own names, empty without it.
-#define ASAN_POISON_MEMORY_REGION(at, size) (static_cast<void>(at), static_cast<void>(size))
-// tidy: allow(macro) as above.
-#define ASAN_UNPOISON_MEMORY_REGION(at, size) (static_cast<void>(at), static_cast<void>(size))
-#endif
-
 namespace cachenode {
 
 namespace {
 
 void Poison(const char* at, size_t size_bytes) noexcept {
-  if constexpr (kPoisonFreeMemory) ASAN_POISON_MEMORY_REGION(at, size_bytes);
+  if constexpr (kAddressSanitizer) ASAN_POISON_MEMORY_REGION(at, size_bytes);
 }
 void Unpoison(const char* at, size_t size_bytes) noexcept {
-  if constexpr (kPoisonFreeMemory) ASAN_UNPOISON_MEMORY_REGION(at, size_bytes);
-}
-
-constexpr bool SanitizerBuild() noexcept {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return true;
-#elif defined(__has_feature)
-  return __has_feature(thread_sanitizer) || __has_feature(address_sanitizer);
-#else
-  return false;
-#endif
+  if constexpr (kAddressSanitizer) ASAN_UNPOISON_MEMORY_REGION(at, size_bytes);
 }
 
 char* MapNone(uint64_t size_bytes) noexcept {
@@ -91,7 +68,7 @@ ArenaPlan PlanArena(uint64_t memory_bytes, uint32_t shard_count, uint64_t overri
   const uint64_t wanted = override_bytes != 0 ? override_bytes : memory_bytes / shard_count * 8;
   const uint64_t lowest = override_bytes != 0 ? uint64_t{1} << 20 : kReserveBytesMin;
   uint64_t reserve = std::clamp(wanted, lowest, SlabHeap::kReserveBytesMax) & ~((uint64_t{1} << 20) - 1);
-  if (!SanitizerBuild()) {
+  if (!kUnderSanitizer) {
     while (reserve >= kReserveBytesMin) {
       if (AddressSpaceAllows(reserve * shard_count)) return {reserve, true};
       reserve /= 2;

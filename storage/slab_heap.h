@@ -16,21 +16,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "storage/base/sanitizer.h"
 #include "storage/memory_account.h"
 
 namespace cachenode {
-
-#if defined(__SANITIZE_ADDRESS__)
-inline constexpr bool kPoisonFreeMemory = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-inline constexpr bool kPoisonFreeMemory = true;
-#else
-inline constexpr bool kPoisonFreeMemory = false;
-#endif
-#else
-inline constexpr bool kPoisonFreeMemory = false;
-#endif
 
 // Address space for the slab heap of each shard.
 struct ArenaPlan {
@@ -70,7 +59,7 @@ class SlabHeap {
   [[nodiscard]] size_t SlotBytes(Ref ref) const noexcept { return ClassBytes(Page(PageOf(ref)).size_class); }
   // Tells that the block now uses `size_bytes`, which fits its slot.
   void Resize(Ref ref, size_t size_bytes) noexcept {
-    if constexpr (kPoisonFreeMemory) PoisonTail(ref, size_bytes);
+    if constexpr (kAddressSanitizer) PoisonTail(ref, size_bytes);
   }
   // The slot size a block of `size_bytes` gets.
   [[nodiscard]] static constexpr size_t SlotBytesFor(size_t size_bytes) noexcept {

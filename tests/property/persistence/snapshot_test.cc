@@ -3,10 +3,10 @@
 
 #include <random>
 
+#include "storage/base/sanitizer.h"
 #include "storage/bucket.h"
 #include "tests/support/persistence/snapshot_rig.h"
 #include "tests/support/property.h"
-#include "tests/support/sanitizer.h"
 
 namespace cachenode {
 namespace {

@@ -15,9 +15,9 @@
 
 #include "storage/base/memory.h"
 #include "storage/base/numbers.h"
+#include "storage/base/sanitizer.h"
 #include "storage/value/record_score.h"
 #include "tests/support/property.h"
-#include "tests/support/sanitizer.h"
 
 namespace cachenode {
 namespace {

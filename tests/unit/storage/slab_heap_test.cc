@@ -139,7 +139,7 @@ TEST_P(SlabHeapModes, ALargeHeapAsksForPagesAhead) {
 INSTANTIATE_TEST_SUITE_P(Modes, SlabHeapModes, ::testing::Values(kContiguous, kSegments));
 
 TEST(SlabHeapDeathTest, SanitizersSeeAnOverflowAndAUseAfterFree) {
-  if constexpr (!kPoisonFreeMemory) GTEST_SKIP() << "needs an address sanitizer build";
+  if constexpr (!kAddressSanitizer) GTEST_SKIP() << "needs an address sanitizer build";
   SlabHeap heap(kSegments);
   const SlabHeap::Ref ref = heap.Allocate(37);
   volatile char* bytes = heap.Address(ref);
