@@ -93,7 +93,7 @@ class SlabHeap {
   static constexpr uint32_t kSegmentUnits = 1U << kSegmentUnitBits;
   static constexpr uint32_t kSegmentPages = kSegmentBytes / kPageBytes;
   // Pages never used yet that are asked for ahead: a kPresentShare-th of the heap at most.
-  static constexpr uint32_t kPresentShare = 64;
+  static constexpr uint32_t kPresentShare = 128;
   static constexpr uint32_t kPresentPagesMin = 4;
   static constexpr uint32_t kPresentPagesMax = 16;
   static constexpr uint16_t kNoSlot = 0xFFFF;
