@@ -12,6 +12,7 @@ from .report import median
 ELEMENTS = 1_000_000
 ARGUMENTS_PER_COMMAND = 1000
 SMALL_HASHES = 200_000
+WARM_UP_ELEMENTS = 1000
 SETTLE_S = 1.0
 
 
@@ -57,12 +58,23 @@ def start(context: Context, candidate: Candidate) -> Server:
     return server
 
 
+def warm_up(server: Server, cpus: set[int]) -> None:
+    """What the first requests make resident, the program's own pages above all, is no memory of the values."""
+    load(server, cpus=cpus, kind="smallhash", count=WARM_UP_ELEMENTS)
+    with server.client() as client:
+        for command, elements, _ in VALUES.values():
+            fill(client, command, command, elements(WARM_UP_ELEMENTS))
+        client.call("FLUSHALL", "SYNC")
+    time.sleep(SETTLE_S)
+
+
 def memory_of_large_values(context: Context) -> None:
     rows = []
     for title, (command, elements, target) in VALUES.items():
         bytes_each = {}
         for candidate in context.all:
             server = start(context, candidate)
+            warm_up(server, context.client_cpus)
             empty_bytes = server.rss_bytes()
             with server.client() as client:
                 fill(client, command, "large", elements(ELEMENTS))
@@ -80,6 +92,7 @@ def memory_of_small_hashes(context: Context) -> None:
     bytes_each = {}
     for candidate in context.all:
         server = start(context, candidate)
+        warm_up(server, context.client_cpus)
         empty_bytes = server.rss_bytes()
         load(server, cpus=context.client_cpus, kind="smallhash", count=SMALL_HASHES)
         time.sleep(SETTLE_S)
