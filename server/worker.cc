@@ -141,6 +141,7 @@ Worker::Tools Worker::MakeTools() {
 }
 
 void Worker::Run() {
+  WorldLock::Adopt(*seat_);  // It was made before this thread.
   SetThreadLockWaitHook(this);
   constexpr unsigned long kTimerSlackNs = 1000;
   prctl(PR_SET_TIMERSLACK, kTimerSlackNs);

@@ -10,7 +10,6 @@
 
 #include "storage/base/lock_order.h"
 #include "storage/base/lock_wait.h"
-#include "storage/base/thread_number.h"
 
 namespace cachenode {
 
@@ -42,7 +41,7 @@ void WakeAll(std::atomic<uint32_t>& word) {
 WorldLock::Seat* WorldLock::TakeSeat() {
   for (uint32_t i = 0; i < kSeatsMax; ++i) {
     if (seats_[i].taken_.exchange(true, std::memory_order_acquire)) continue;
-    seats_[i].thread_.store(ThreadNumber(), std::memory_order_relaxed);
+    Adopt(seats_[i]);
     uint32_t used = seats_used_.load(std::memory_order_seq_cst);
     while (used < i + 1 && !seats_used_.compare_exchange_weak(used, i + 1, std::memory_order_seq_cst)) {
     }

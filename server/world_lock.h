@@ -19,6 +19,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "storage/base/thread_number.h"
+
 namespace cachenode {
 
 class WorldLock {
@@ -42,7 +44,7 @@ class WorldLock {
     // The epoch at which the thread stepped in, 0 outside. Written by the owner, read by writers.
     alignas(64) std::atomic<uint64_t> flag_{0};
     std::atomic<bool> taken_{false};
-    std::atomic<uint32_t> thread_{0};  // ThreadNumber of who took it.
+    std::atomic<uint32_t> thread_{0};  // ThreadNumber of whose it is.
     // Owner thread only.
     Depth depth_ = Depth::kOutside;
     uint32_t exclusive_nesting_ = 0;
@@ -57,6 +59,8 @@ class WorldLock {
   // A seat for the calling thread, outside. Null when kSeatsMax are taken. Give it back from outside.
   [[nodiscard]] Seat* TakeSeat();
   void GiveBack(Seat* seat);
+  // The seat, outside, is the calling thread's from now on.
+  static void Adopt(Seat& seat) { seat.thread_.store(ThreadNumber(), std::memory_order_relaxed); }
 
   // Steps in, after waiting for an exclusive holder or a pending writer. Nothing when already inside or exclusive.
   void Enter(Seat& seat) {
