@@ -160,16 +160,20 @@ bool Server::Prepare() {
   return true;
 }
 
-bool Server::MakeWorkers() {
-  const Config& config = config_.Current();
-  encoding_limits_.emplace(config_);
-  keyspace_ = std::make_unique<Keyspace>(KeyspaceOptionsOf(config, retired_, reclaimer_));
-  state_.identity = MakeIdentity(clock_.NowMs());
+void Server::ReadMemoryCeiling() {
   state_.memory_ceiling_bytes = MemoryCeilingFor(ReadGroupMemoryLimit("/proc/self/cgroup", "/sys/fs/cgroup"));
   if (state_.memory_ceiling_bytes != 0) {
     CN_LOG(log_, kNotice, "The control group allows {} MB for keys and buffers; writes beyond are refused or evict.",
            state_.memory_ceiling_bytes >> 20);
   }
+}
+
+bool Server::MakeWorkers() {
+  const Config& config = config_.Current();
+  encoding_limits_.emplace(config_);
+  keyspace_ = std::make_unique<Keyspace>(KeyspaceOptionsOf(config, retired_, reclaimer_));
+  state_.identity = MakeIdentity(clock_.NowMs());
+  ReadMemoryCeiling();
   parts_ = {.state = &state_,
             .log = &log_,
             .clock = &clock_,
@@ -213,9 +217,9 @@ bool Server::MakeWorkers() {
       [this](const Config& after, bool type_changes) { return RestartProblem(parts_, after, type_changes); });
   first.AddCronTask([this](Worker& worker, int64_t now_ms) { PeriodicWork(worker, now_ms); });
   if (!OpenListeners(first)) return false;
-  watchdog_ = std::make_unique<Watchdog>(
-      log_, worker_count(), [this](uint32_t i) { return workers_[i]->BusyMs(); },
-      [this] { return LockReport(*keyspace_, world_); });
+  const auto busy_ms = [this](uint32_t i) { return workers_[i]->BusyMs(); };
+  watchdog_ =
+      std::make_unique<Watchdog>(log_, worker_count(), busy_ms, [this] { return LockReport(*keyspace_, world_); });
   signals_ = std::make_unique<SignalHandlers>(first.loop(), [this](int number) { StopBySignal(number); });
   ConnectControl();
   for (const ApplyGroup group : kOwnGroups) config_.Subscribe(group, *this);

@@ -84,6 +84,7 @@ class Server final : private ConfigApplier {
   void NoteModifying(bool is_due);
 
   [[nodiscard]] bool Prepare();
+  void ReadMemoryCeiling();
   [[nodiscard]] bool MakeWorkers();
   [[nodiscard]] bool OpenListeners(Worker& first);
   void ConnectControl();
