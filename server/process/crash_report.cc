@@ -187,6 +187,9 @@ void Watchdog::Watch(int64_t period_ms) {
 }
 
 void Watchdog::Report(std::unique_lock<std::mutex>& lock, uint32_t index) {
+  // Before the signal, which may end what the worker waits for.
+  const int64_t busy_ms = state_->busy_ms(index);
+  const std::vector<std::string> locks = state_->locks();
   watchdog_capture.count.store(StackCapture::kWanted, std::memory_order_release);
   if (pthread_kill(state_->threads[index], SIGALRM) != 0) return;
   for (int waited_ms = 0; waited_ms < kCaptureMsMax && !state_->stopping; ++waited_ms) {
@@ -196,8 +199,8 @@ void Watchdog::Report(std::unique_lock<std::mutex>& lock, uint32_t index) {
   const int count = watchdog_capture.count.exchange(0);
   Log& log = state_->log;
   log.WriteLine(LogLevel::kWarning, "--- WATCHDOG TIMER EXPIRED ---");
-  CN_LOG(log, kWarning, "Worker {} is busy with one turn for {} ms", index, state_->busy_ms(index));
-  for (const std::string& line : state_->locks()) log.WriteLine(LogLevel::kWarning, line);
+  CN_LOG(log, kWarning, "Worker {} is busy with one turn for {} ms", index, busy_ms);
+  for (const std::string& line : locks) log.WriteLine(LogLevel::kWarning, line);
   if (count > 0) LogFrames(log, {watchdog_capture.frames.data(), static_cast<size_t>(count)});
   log.WriteLine(LogLevel::kWarning, "--------");
 }
