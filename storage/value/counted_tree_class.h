@@ -107,11 +107,11 @@ class CountedTree {
   // that could hold x, ask whether the first key is greater than x.
   template <typename IsBeyond>
   [[nodiscard]] Path Seek(const IsBeyond& is_beyond) const noexcept;
-  // The same, where most keys tell by themselves whether they are beyond: those `is_above(const Key&)` are, those
-  // `is_below(const Key&)` are not, and `is_beyond` is asked only where keys that are neither may matter.
-  template <typename IsAbove, typename IsBelow, typename IsBeyond>
+  // The same, where most keys tell by themselves: those `is_above(const Key&)` are beyond, those `is_below(const Key&)`
+  // are not, and `tie_is_beyond(const Key&, const FirstLeaf&)` is asked about the others.
+  template <typename IsAbove, typename IsBelow, typename TieIsBeyond>
   [[nodiscard]] Path SeekByKey(const IsAbove& is_above, const IsBelow& is_below,
-                               const IsBeyond& is_beyond) const noexcept;
+                               const TieIsBeyond& tie_is_beyond) const noexcept;
   // Number of elements in the leaves before this one. O(height * kFanOut).
   [[nodiscard]] uint64_t RankOf(const Path& path) const noexcept;
 

@@ -146,15 +146,17 @@ typename CountedTree<Traits>::Path CountedTree<Traits>::Seek(const IsBeyond& is_
 }
 
 template <typename Traits>
-template <typename IsAbove, typename IsBelow, typename IsBeyond>
+template <typename IsAbove, typename IsBelow, typename TieIsBeyond>
 typename CountedTree<Traits>::Path CountedTree<Traits>::SeekByKey(const IsAbove& is_above, const IsBelow& is_below,
-                                                                  const IsBeyond& is_beyond) const noexcept {
+                                                                  const TieIsBeyond& tie_is_beyond) const noexcept {
   return Descend([&](const Node& node, unsigned level) {
     const auto above = [&](const Key& key, const FirstLeaf&) { return is_above(key); };
     const unsigned index = SeekChild(node, level, above);
     if (index == 0 || is_below(node.first_key(index))) [[likely]]
       return index;
-    return SeekChild(node, level, is_beyond);
+    return SeekChild(node, level, [&](const Key& key, const FirstLeaf& first) {
+      return is_above(key) || (!is_below(key) && tie_is_beyond(key, first));
+    });
   });
 }
 

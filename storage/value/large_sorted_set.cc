@@ -95,7 +95,6 @@ LargeSortedSet::Position LargeSortedSet::PlaceOf(const Newcomer& newcomer) const
   Position position{tree_.SeekByKey([score](const ScoreLeaf::Element& first) { return first.score > score; },
                                     [score](const ScoreLeaf::Element& first) { return first.score < score; },
                                     [&](const ScoreLeaf::Element& first, const ScoreTree::FirstLeaf&) {
-                                      if (first.score != score) return first.score > score;
                                       return first.handle != newcomer.element.handle &&
                                              MemberOf(first) >= newcomer.member;
                                     })};
