@@ -21,7 +21,10 @@ void AppendItem(std::string& list, std::string_view item) {
 
 void AddWorld(std::vector<std::string>& lines, const WorldLock& world) {
   const WorldLock::Occupants now = world.OccupantsNow();
-  if (now.exclusive != 0) lines.push_back(fmt::format("World lock: held by {}", ThreadName(now.exclusive)));
+  if (now.exclusive != 0) {  // Nobody else is inside; who upgraded still is.
+    lines.push_back(fmt::format("World lock: held by {}", ThreadName(now.exclusive)));
+    return;
+  }
   if (now.inside.empty()) return;
   std::string names;
   for (const uint32_t thread : now.inside) AppendItem(names, ThreadName(thread));

@@ -77,6 +77,19 @@ TEST_F(LockReports, NamesWhoHasTheWorld) {
   WhileOnThread("the writer", work, {"World lock: held by the writer"});
 }
 
+TEST_F(LockReports, WhoUpgradedHasTheWorldAndIsNotNamedTwice) {
+  const auto work = [&](const auto& stay) {
+    WorldLock::Seat* seat = world.TakeSeat();
+    world.Enter(*seat);
+    world.Upgrade(*seat);
+    stay();
+    world.UnlockExclusive(*seat);
+    world.Leave(*seat);
+    world.GiveBack(seat);
+  };
+  WhileOnThread("the script", work, {"World lock: held by the script"});
+}
+
 TEST_F(LockReports, ManyShardsAreCounted) {
   const auto work = [&](const auto& stay) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
     for (uint32_t i = 0; i < 20; ++i) ASSERT_TRUE(keyspace.shard(i).TryLock());
