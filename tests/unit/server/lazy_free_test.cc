@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "server/background_pool.h"
 #include "server/config/config.h"
 #include "server/node_state.h"
+#include "storage/base/memory.h"
 #include "tests/support/server/command_harness.h"
 
 namespace cachenode {
@@ -70,6 +73,55 @@ TEST(LazyFree, ShortStringsAreFreedAtOnce) {
   redis.Run("set key value");
   EXPECT_EQ(redis.Run("unlink key"), ":1");
   EXPECT_EQ(Freed(redis), 0U);
+}
+
+// The thread that frees, kept from it.
+class HeldThread {
+ public:
+  explicit HeldThread(BackgroundPool& pool) {
+    EXPECT_TRUE(pool.Submit(BackgroundPool::Lane::kLazyFree, [ended = ended_.get_future().share()] { ended.wait(); }));
+  }
+  ~HeldThread() { ended_.set_value(); }
+  HeldThread(const HeldThread&) = delete;
+  HeldThread& operator=(const HeldThread&) = delete;
+
+ private:
+  std::promise<void> ended_;
+};
+
+// A stream with a group whose only consumer has `count` entries pending.
+void PutPending(CommandHarness& redis, int count) {
+  redis.Run("xgroup create s g $ mkstream");
+  for (int i = 1; i <= count; ++i) redis.Run("xadd s " + std::to_string(i) + "-0 f v");
+  redis.Run("xreadgroup group g c streams s >");
+}
+
+TEST(LazyFree, ManyPendingEntriesOfAStreamAreFreedInTheBackground) {
+  for (const char* const command : {"xgroup destroy s g"}) {
+    CommandHarness redis;
+    PutPending(redis, 5000);
+    EXPECT_EQ(Freed(redis), 0U);
+    const size_t used_bytes = memory::UsedBytes();
+    std::optional<HeldThread> held(*redis.parts().background);
+    EXPECT_NE(redis.Run(command).substr(0, 2), "-E");
+    EXPECT_EQ(redis.Run("xpending s g").find("$3 c"), std::string::npos) << "the group forgot them at once";
+    const uint64_t waiting_bytes = redis.parts().state->lazily_pending_bytes.load();
+    EXPECT_GT(waiting_bytes, kBackgroundBytesMin) << command;
+    EXPECT_GT(memory::UsedBytes() + kBackgroundBytesMin, used_bytes) << "nothing of it is freed by " << command;
+    held.reset();
+    EXPECT_EQ(Freed(redis), 1U) << command;
+    EXPECT_EQ(redis.parts().state->lazily_pending_bytes.load(), 0U);
+    EXPECT_LT(memory::UsedBytes() + waiting_bytes, used_bytes + kBackgroundBytesMin) << "all of it after " << command;
+  }
+}
+
+TEST(LazyFree, FewPendingEntriesAreFreedAtOnce) {
+  for (const char* const command : {"xgroup destroy s g"}) {
+    CommandHarness redis;
+    PutPending(redis, 10);
+    EXPECT_NE(redis.Run(command).substr(0, 2), "-E");
+    EXPECT_EQ(Freed(redis), 0U);
+  }
 }
 
 }  // namespace
