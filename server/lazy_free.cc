@@ -25,6 +25,19 @@ class PendingBytes {
   const uint64_t bytes_;
 };
 
+// Lets `held` die in the background when it is large, and here otherwise.
+template <typename Held>
+void FreeHeld(const ServerParts& parts, size_t bytes, Held held) {
+  if (parts.background == nullptr || bytes < kBackgroundBytesMin) return;
+  auto pending = std::make_shared<PendingBytes>(*parts.state, bytes);
+  // std::function wants copyable jobs, hence the shared owners; the job is their last user. What it holds goes before
+  // the figure.
+  static_cast<void>(parts.background->Submit(
+      BackgroundPool::Lane::kLazyFree, [pending, owner = std::make_shared<Held>(std::move(held)), state = parts.state] {
+        state->lazily_freed.fetch_add(1);
+      }));
+}
+
 }  // namespace
 
 void EraseKey(const ServerParts& parts, KeySlot& slot, FreeWhere where) {
@@ -43,12 +56,13 @@ void EraseKey(const ServerParts& parts, KeySlot& slot, FreeWhere where) {
 }
 
 void FreeGroup(const ServerParts& parts, StreamGroupRef group) {
-  if (parts.background == nullptr || group->memory_bytes() < kBackgroundBytesMin) return;
-  auto pending = std::make_shared<PendingBytes>(*parts.state, group->memory_bytes());
-  // As above. The group goes with the job, before the figure.
-  static_cast<void>(parts.background->Submit(BackgroundPool::Lane::kLazyFree,
-                                             [pending, held = std::shared_ptr<StreamGroup>(std::move(group)),
-                                              state = parts.state] { state->lazily_freed.fetch_add(1); }));
+  const size_t bytes = group->memory_bytes();
+  FreeHeld(parts, bytes, std::move(group));
+}
+
+void FreeConsumer(const ServerParts& parts, RemovedConsumer removed) {
+  const size_t bytes = removed.memory_bytes();
+  FreeHeld(parts, bytes, std::move(removed));
 }
 
 void FreeDetached(const ServerParts& parts, std::vector<std::unique_ptr<DetachedShard>> detached, uint64_t keys,

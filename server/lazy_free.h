@@ -5,8 +5,8 @@
 // the keyspace hands them to BackgroundReclaimer, as no option of Redis' is a reason to stall a loop. The options
 // lazyfree-lazy-* decide on what lies between: strings from kBackgroundBytesMin on, and whole databases.
 // Thread-safety: EraseKey and Reclaim under the key's shard lock; the rest on any thread that owns what it hands over.
-// Limits: strings and groups from kBackgroundBytesMin on go to the pool; when its queue is full they are freed on the
-//   spot.
+// Limits: strings, groups and consumers from kBackgroundBytesMin on go to the pool; when its queue is full they are
+//   freed on the spot.
 #pragma once
 
 #include <cstddef>
@@ -34,6 +34,8 @@ void EraseKey(const ServerParts& parts, KeySlot& slot, FreeWhere where);
 
 // Frees a consumer group taken out of its stream, with what was pending for it.
 void FreeGroup(const ServerParts& parts, StreamGroupRef group);
+// The same for a consumer taken out of its group.
+void FreeConsumer(const ServerParts& parts, RemovedConsumer removed);
 
 // Frees what a flush took away, `keys` of them. In the background each counts as an object freed so.
 void FreeDetached(const ServerParts& parts, std::vector<std::unique_ptr<DetachedShard>> detached, uint64_t keys,

@@ -1,6 +1,7 @@
 // Consumer groups: XGROUP, and taking delivered entries off: XACK.
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "protocol/error_text.h"
@@ -151,7 +152,9 @@ Status XgroupDelconsumer(CommandContext& context, Args args) {
   if (Status error = stream.Open(); !error.ok()) return error;
   StreamGroup* const group = stream.EditGroup(args[3]);
   if (group == nullptr) return Err::kOutOfMemory;
-  if (Status error = group->RemoveConsumer(number); !error.ok()) return error;
+  Result<RemovedConsumer> removed = group->RemoveConsumer(number);
+  if (!removed) return removed.error();
+  FreeConsumer(context.parts(), std::move(*removed));
   context.Notify(kNotifyStream, "xgroup-delconsumer", args[2]);
   context.reply().Integer(pending);
   return Status::Ok();

@@ -112,12 +112,20 @@ class CountedTree {
   template <typename IsAbove, typename IsBelow, typename TieIsBeyond>
   [[nodiscard]] Path SeekByKey(const IsAbove& is_above, const IsBelow& is_below,
                                const TieIsBeyond& tie_is_beyond) const noexcept;
+  // Whether no other tree holds any of the nodes and leaves, so that no change clones one. Reads them all.
+  [[nodiscard]] bool IsUnique() const noexcept { return top_ == nullptr || IsUniqueBelow(top_, height_); }
   // Number of elements in the leaves before this one. O(height * kFanOut).
   [[nodiscard]] uint64_t RankOf(const Path& path) const noexcept;
 
   // To the neighbouring leaf; the end behind the last one or before the first one.
   void Next(Path& path) const noexcept;
   void Previous(Path& path) const noexcept;
+
+  // One more reference to the path's leaf, for another tree.
+  [[nodiscard]] Leaf* ShareLeaf(const Path& path) const noexcept {
+    path.leaf_->AddRef();
+    return path.leaf_;
+  }
 
   // --- Changing; each keeps `path` at the leaf it was at, unless it says otherwise ------------------------------
 
@@ -205,6 +213,7 @@ class CountedTree {
   void MergeUpwards(const Path& path, unsigned level) noexcept;
   [[nodiscard]] bool MergeChildren(Node& parent, unsigned left_index, unsigned child_height) noexcept;
   void ShrinkTop() noexcept;
+  [[nodiscard]] static bool IsUniqueBelow(NodeRefs* at, unsigned height) noexcept;
   static Found Inspect(NodeRefs* at, unsigned height) noexcept;
 
   NodeRefs* top_ = nullptr;  // A Node when height_ > 0, a Leaf when it is 0, null when empty.

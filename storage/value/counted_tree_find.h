@@ -189,4 +189,16 @@ void CountedTree<Traits>::Previous(Path& path) const noexcept {
   path.leaf_ = nullptr;
 }
 
+// Recursion as deep as the tree is high.
+template <typename Traits>
+bool CountedTree<Traits>::IsUniqueBelow(NodeRefs* at, unsigned height) noexcept {
+  if (!at->IsUnique()) return false;
+  if (height == 0) return true;
+  const Node& node = *static_cast<Node*>(at);
+  for (unsigned i = 0; i < node.count(); ++i) {
+    if (!IsUniqueBelow(node.child(i), height - 1)) return false;
+  }
+  return true;
+}
+
 }  // namespace cachenode

@@ -63,6 +63,17 @@ class PendingLeaf : public NodeRefs {
     Move(index + 1, index, count_ - index - 1);
     --count_;
   }
+  template <typename Wanted>
+  [[nodiscard]] unsigned CountIf(const Wanted& wanted) const noexcept {
+    unsigned found = 0;
+    for (unsigned i = 0; i < count_; ++i) found += wanted(at(i)) ? 1U : 0U;
+    return found;
+  }
+  // Requires that something stays.
+  template <typename Goes>
+  void EraseIf(const Goes& goes) noexcept {
+    Truncate(static_cast<unsigned>(std::remove_if(records(), records() + count_, goes) - records()));
+  }
   void Truncate(unsigned count) noexcept { count_ = static_cast<uint16_t>(count); }
 
   // What CountedTree asks of its leaves.

@@ -3,12 +3,19 @@
 #include <cassert>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "storage/base/memory.h"
 
 namespace cachenode {
 
 namespace {
+
+// Looking at all records of a map takes as long as erasing one of so many by its id.
+constexpr uint64_t kRecordsPerErase = 64;
+// For every record that is copied out, so many at least are freed with the old map, elsewhere and a moment later: it is
+// memory until then.
+constexpr uint64_t kGoingPerCopy = 3;
 
 // Names lie right behind the objects.
 template <typename T>
@@ -125,17 +132,36 @@ Result<ConsumerNumber> StreamGroup::AddConsumer(std::string_view name, int64_t n
   return number;
 }
 
-Status StreamGroup::RemoveConsumer(ConsumerNumber number) {
-  while (ByNumber(number).pending().count() > 0) {
-    // From the end, where erasing moves nothing.
-    Result<bool> erased = Acknowledge(ByNumber(number).pending().Last().id);
-    if (!erased) return erased.error();
-  }
-  StreamConsumer* const consumer = by_number_.at(number);
-  consumers_bytes_ -= consumer->memory_bytes();
-  by_name_.Erase(FindByName(by_name_, consumer->name()).first);
+Result<RemovedConsumer> StreamGroup::RemoveConsumer(ConsumerNumber number) {
+  RemovedConsumer removed;
+  if (Status error = TakeRecordsOf(number, removed.records); !error.ok()) return error;
+  removed.consumer.reset(by_number_.at(number));
+  consumers_bytes_ -= removed.consumer->memory_bytes();
+  by_name_.Erase(FindByName(by_name_, removed.consumer->name()).first);
   by_number_.Set(number, nullptr);
-  StreamConsumer::Drop(consumer);
+  return removed;
+}
+
+Status StreamGroup::TakeRecordsOf(ConsumerNumber number, PendingMap<PendingEntry>& replaced) {
+  const uint64_t going = ByNumber(number).pending().count();
+  if (going * kRecordsPerErase < pending_.count()) {
+    while (ByNumber(number).pending().count() > 0) {
+      // From the end, where erasing moves nothing.
+      Result<bool> erased = Acknowledge(ByNumber(number).pending().Last().id);
+      if (!erased) return erased.error();
+    }
+    return Status::Ok();
+  }
+  const uint64_t staying = pending_.count() - going;
+  // A map that someone else holds has to be copied in any case.
+  if (staying * kGoingPerCopy > going && pending_.IsUnique()) {
+    pending_.EraseAll([number](const PendingEntry& entry) { return entry.consumer == number; });
+    return Status::Ok();
+  }
+  PendingMap<PendingEntry> rest;
+  const auto stays = [number](const PendingEntry& entry) { return entry.consumer != number; };
+  if (staying > 0 && !pending_.CopyPart(stays, rest)) return Err::kOutOfMemory;
+  replaced = std::exchange(pending_, std::move(rest));
   return Status::Ok();
 }
 

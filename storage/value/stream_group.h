@@ -54,6 +54,7 @@ class StreamConsumer : public NodeRefs {
 
  private:
   friend class StreamGroup;
+  friend struct StreamConsumerDropper;
 
   StreamConsumer(std::string_view name, ConsumerNumber number, int64_t now_ms) noexcept;
   ~StreamConsumer() = default;
@@ -66,6 +67,19 @@ class StreamConsumer : public NodeRefs {
   int64_t seen_at_ms_;
   int64_t active_at_ms_ = kNeverActive;
   PendingMap<PendingId> pending_;
+};
+
+struct StreamConsumerDropper {
+  void operator()(StreamConsumer* consumer) const noexcept { StreamConsumer::Drop(consumer); }
+};
+// One reference to a consumer, given back on whatever thread this dies.
+using StreamConsumerRef = std::unique_ptr<StreamConsumer, StreamConsumerDropper>;
+
+// What is left to be freed of a consumer that was removed from its group.
+struct RemovedConsumer {
+  StreamConsumerRef consumer;
+  PendingMap<PendingEntry> records;  // The group's map from before, if it has got another one.
+  [[nodiscard]] size_t memory_bytes() const noexcept { return consumer->memory_bytes() + records.memory_bytes(); }
 };
 
 class StreamGroup : public NodeRefs {
@@ -101,8 +115,9 @@ class StreamGroup : public NodeRefs {
   }
   // Requires that there is none of this name.
   [[nodiscard]] Result<ConsumerNumber> AddConsumer(std::string_view name, int64_t now_ms);
-  // Removes a consumer and everything pending for it. O(pending entries). On failure some of them are gone.
-  [[nodiscard]] Status RemoveConsumer(ConsumerNumber number);
+  // Removes a consumer and everything pending for it; what is answered may be large. O(1) when nothing is pending for
+  // others, else O(pending entries of the group), a few nanoseconds each. On failure some entries are gone.
+  [[nodiscard]] Result<RemovedConsumer> RemoveConsumer(ConsumerNumber number);
   // Sets both times of a consumer; an empty one stays.
   [[nodiscard]] Status SetTimes(ConsumerNumber number, std::optional<int64_t> seen_at_ms,
                                 std::optional<int64_t> active_at_ms);
@@ -124,6 +139,8 @@ class StreamGroup : public NodeRefs {
   ~StreamGroup();
 
   [[nodiscard]] StreamConsumer* EditConsumer(ConsumerNumber number) noexcept;
+  // Takes the records of a consumer out of the group's map; what it replaced goes into `replaced`.
+  [[nodiscard]] Status TakeRecordsOf(ConsumerNumber number, PendingMap<PendingEntry>& replaced);
   // Changes a consumer's map, keeping count of its bytes.
   [[nodiscard]] bool AddTo(ConsumerNumber number, StreamId id) noexcept;
   [[nodiscard]] bool PrepareTake(ConsumerNumber number, StreamId id) noexcept;

@@ -97,7 +97,7 @@ void PutPending(CommandHarness& redis, int count) {
 }
 
 TEST(LazyFree, ManyPendingEntriesOfAStreamAreFreedInTheBackground) {
-  for (const char* const command : {"xgroup destroy s g"}) {
+  for (const char* const command : {"xgroup destroy s g", "xgroup delconsumer s g c"}) {
     CommandHarness redis;
     PutPending(redis, 5000);
     EXPECT_EQ(Freed(redis), 0U);
@@ -116,7 +116,7 @@ TEST(LazyFree, ManyPendingEntriesOfAStreamAreFreedInTheBackground) {
 }
 
 TEST(LazyFree, FewPendingEntriesAreFreedAtOnce) {
-  for (const char* const command : {"xgroup destroy s g"}) {
+  for (const char* const command : {"xgroup destroy s g", "xgroup delconsumer s g c"}) {
     CommandHarness redis;
     PutPending(redis, 10);
     EXPECT_NE(redis.Run(command).substr(0, 2), "-E");

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/base/memory.h"
 #include "storage/keyspace.h"
 #include "storage/value/stream_builder.h"
 #include "storage/value/value_limits.h"
@@ -103,6 +104,63 @@ TEST_F(StreamValueTest, SpareEntriesThatGroupsStillNeed) {
   EXPECT_EQ(Trim(trim), 2U);
   EXPECT_EQ(View().FindGroup("g")->pending().count(), 0U);
   EXPECT_TRUE(slot.Exists()) << "an empty stream stays";
+}
+
+// The group holds exactly these, all of one consumer, delivered as many times as their ids say.
+void ExpectPending(const StreamGroup& group, const std::vector<StreamId>& ids) {
+  ASSERT_EQ(group.pending().count(), ids.size());
+  ASSERT_EQ(group.consumer_count(), 1U);
+  ASSERT_EQ(group.consumer(0).pending().count(), ids.size());
+  auto records = group.pending().From(kStreamIdMin);
+  auto owned = group.consumer(0).pending().From(kStreamIdMin);
+  for (const StreamId id : ids) {
+    const PendingEntry* const record = records.Next();
+    ASSERT_EQ(record->id, id);
+    ASSERT_EQ(record->consumer, group.consumer(0).number());
+    ASSERT_EQ(record->deliveries, id.ms);
+    ASSERT_EQ(owned.Next()->id, id);
+    ASSERT_EQ(group.pending().Find(id), record);
+  }
+  ASSERT_EQ(records.Next(), nullptr);
+}
+
+// How a consumer is taken out of its group depends on what stays: nothing, little, about as much, nearly all.
+TEST_F(StreamValueTest, ConsumersLeaveWithWhatIsPendingForThem) {
+  constexpr uint64_t kEntries = 20'000;
+  struct Share {
+    uint64_t run;     // Entries delivered to one consumer before the other gets some.
+    uint64_t period;  // One run of so many is the other's; 0: none.
+    bool other_goes;  // The one with the few runs is removed.
+  };
+  const Share kShares[] = {{1, 0, false},   {1, 5000, false}, {1, 30, false},  {1, 2, false},
+                           {100, 2, false}, {100, 20, false}, {1, 4, false},   {1, 4, true},
+                           {100, 20, true}, {1, 200, true},   {1, 5000, true}, {30'000, 1, true}};
+  for (const Share& share : kShares) {
+    for (const bool is_shared : {false, true}) {
+      SCOPED_TRACE(::testing::Message() << share.run << '/' << share.period << share.other_goes << is_shared);
+      std::vector<StreamId> staying;
+      staying.reserve(kEntries);  // Its memory counts as well.
+      const size_t bytes_before = memory::UsedBytes();
+      StreamGroupRef group(StreamGroup::Create("g", {}, std::nullopt));
+      const ConsumerNumber one = *group->AddConsumer("one", 1);
+      const ConsumerNumber other = *group->AddConsumer("other", 1);
+      for (uint64_t i = 1; i <= kEntries; ++i) {
+        const bool is_other = share.period != 0 && i / share.run % share.period == 0;
+        ASSERT_TRUE(group->Assign({{i, 0}, 7, i, is_other ? other : one}).ok());
+        if (is_other != share.other_goes) staying.push_back({i, 0});
+      }
+      const StreamGroupRef copy(is_shared ? group->CloneShallow() : nullptr);
+      ASSERT_TRUE(group->RemoveConsumer(share.other_goes ? other : one).ok());
+      ExpectPending(*group, staying);
+      EXPECT_EQ(group->FindConsumer(share.other_goes ? "other" : "one"), nullptr);
+      if (is_shared) {
+        EXPECT_EQ(copy->pending().count(), kEntries);
+        EXPECT_EQ(copy->ByNumber(one).pending().count() + copy->ByNumber(other).pending().count(), kEntries);
+      } else {
+        EXPECT_EQ(memory::UsedBytes() - bytes_before, group->memory_bytes());
+      }
+    }
+  }
 }
 
 TEST_F(StreamValueTest, CopiesShareUntilOneChanges) {
