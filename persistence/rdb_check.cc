@@ -168,6 +168,10 @@ Result<RdbSummary> CheckRdb(ByteSource& source, const RdbCheckOptions& how) {
   RdbReaderOptions options;
   options.streamed_value_bytes = how.decoded_bytes_max;
   options.block_bytes = how.block_bytes;
+  options.version_check = how.version_check;
+  options.verify_checksum = how.verify_checksum;
+  options.database_count = how.database_count;
+  options.unsupported = how.unsupported;
   RdbReader reader(counted, checker, options);
   if (Status status = reader.ReadHeader(); !status.ok()) return status;
   summary.version = reader.version();
@@ -183,7 +187,7 @@ Result<RdbSummary> CheckRdb(ByteSource& source, const RdbCheckOptions& how) {
   char beyond = 0;
   Result<size_t> rest = counted.Read(std::span(&beyond, 1));
   if (!rest) return rest.error();
-  if (counted.size_bytes() != reader.bytes_read())
+  if (how.refuses_rest && counted.size_bytes() != reader.bytes_read())
     return Status::WithText(Err::kCorrupt, "there are bytes behind the end of the file");
   summary.size_bytes = counted.size_bytes();
   summary.checksum = reader.checksum();

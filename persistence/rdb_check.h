@@ -13,6 +13,7 @@
 #include <string>
 
 #include "persistence/byte_stream.h"
+#include "persistence/snapshot_choices.h"
 #include "storage/base/result.h"
 
 namespace cachenode {
@@ -21,6 +22,13 @@ struct RdbCheckOptions {
   const std::atomic<bool>* stop = nullptr;
   size_t decoded_bytes_max = size_t{8} << 20;  // Bytes in the file.
   size_t block_bytes = size_t{1} << 20;
+  // As RdbReaderOptions: what a load lets pass.
+  RdbVersionCheck version_check = RdbVersionCheck::kRelaxed;
+  bool verify_checksum = true;
+  uint32_t database_count = UINT32_MAX;
+  UnsupportedTypes unsupported = UnsupportedTypes::kFail;
+  // Whether bytes behind the end marker are an error. A load ignores them.
+  bool refuses_rest = true;
 };
 
 struct RdbSummary {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "persistence/rdb_check.h"
 #include "persistence/rdb_writer.h"
 #include "persistence/start_thread.h"
 #include "storage/base/bytes.h"
@@ -96,6 +97,24 @@ Status Restore::FromFile(const std::string& path) {
   if (!index) return index.error();
   const bool with_index = options_.thread_count > 1 && !index->chunks.empty();
   return Finish(with_index ? LoadChunks(**file, *index) : Stream(**file), path);
+}
+
+Status Restore::CheckFile(const std::string& path) {
+  Result<std::unique_ptr<FileSource>> file = FileSource::Open(path);
+  if (!file) return file.error();
+  const RdbReaderOptions loaded = ReaderOptions();
+  RdbCheckOptions how;
+  how.stop = &cancelled_;
+  how.version_check = loaded.version_check;
+  how.verify_checksum = loaded.verify_checksum;
+  how.database_count = loaded.database_count;
+  how.unsupported = loaded.unsupported;
+  how.refuses_rest = false;
+  Result<RdbSummary> summary = CheckRdb(**file, how);
+  if (!summary) return Finish(summary.error(), path);
+  RefuseIfTooMuch(summary->needed_bytes);
+  RefuseIfTooMuch((summary->key_count - summary->expiring_count) * kKeyBytesMin);
+  return refusal_.ok() ? Status::Ok() : Finish(std::move(refusal_), path);
 }
 
 void Restore::Fail(Status status) {

@@ -60,6 +60,10 @@ class Restore final : private RdbObserver {
   Status FromSource(ByteSource& source, std::string_view name);
   // Uses the file's chunk index, when it has one that can be believed, to read with all threads at once.
   Status FromFile(const std::string& path);
+  // Reads the file with this one thread and loads nothing: Ok when FromFile can only fail for want of memory, for a key
+  // that is there already, or inside a collection that CheckRdb does not build. Takes about as long as a load with one
+  // thread. Called before FromFile, if at all.
+  Status CheckFile(const std::string& path);
   // Makes the call that is under way end soon with kCancelled.
   void Cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
 

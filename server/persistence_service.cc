@@ -331,15 +331,21 @@ Status PersistenceService::Reload(const ReloadOptions& options) {
       return Status::Text("ERR");
     }
   }
+  const Config& config = parts_.config->Current();
+  RestoreOptions restore_options = RestoreOptionsOf(config);
+  restore_options.rules.replace_existing = options.merge;
+  Restore restore(*parts_.keyspace, *parts_.clock, log_, restore_options);
+  const auto refused = [this](const Status& status) {
+    CN_LOG(log_, kWarning, "DEBUG RELOAD could not load: {}", status.text());
+    return Status::Text("ERR Error trying to load the RDB dump, check server logs.");
+  };
+  // Redis empties itself first. A file that cannot be loaded is no reason to lose what is there.
+  if (Status status = restore.CheckFile(DumpPath(config)); !status.ok()) return refused(status);
   const auto empty = [this] {
     FreeDetached(parts_, parts_.keyspace->FlushAll(), 0, FreeWhere::kHere);
     parts_.keyspace->FreeDetached();
   };
   if (options.flush) empty();
-  const Config& config = parts_.config->Current();
-  RestoreOptions restore_options = RestoreOptionsOf(config);
-  restore_options.rules.replace_existing = options.merge;
-  Restore restore(*parts_.keyspace, *parts_.clock, log_, restore_options);
   Status status = restore.FromFile(DumpPath(config));
   if (status.ok()) {
     auto policy = options.merge ? LibraryPolicy::kReplace : LibraryPolicy::kAppend;
@@ -347,9 +353,8 @@ Status PersistenceService::Reload(const ReloadOptions& options) {
     status = LoadFunctions(restore.TakeFunctions(), policy);
   }
   if (!status.ok()) {
-    CN_LOG(log_, kWarning, "DEBUG RELOAD could not load: {}", status.text());
     if (options.flush) empty();  // No part of a data set is served.
-    return Status::Text("ERR Error trying to load the RDB dump, check server logs.");
+    return refused(status);
   }
   if (options.save) snapshotter_.ForgetChanges();
   return Status::Ok();

@@ -82,6 +82,8 @@ class PersistenceService final : public SnapshotHost, public ConfigApplier {
     bool flush = true;
     bool merge = false;
   };
+  // A file that does not load leaves the data set as it is, except where only loading it shows that: see
+  // Restore::CheckFile. With `flush` the node is empty then.
   Status Reload(const ReloadOptions& options);
   // Background saves that go elsewhere than into `dbfilename`, and are none of the saves that LASTSAVE tells.
   Status BackgroundJob(SnapshotJob job) { return snapshotter_.Start(std::move(job)); }

@@ -5,7 +5,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
+#include <string_view>
 
 #include "server/config/config.h"
 #include "server/persistence_service.h"
@@ -39,6 +41,10 @@ class PersistenceCommands : public testing::Test {
     std::filesystem::remove_all(folder);
   }
   [[nodiscard]] std::string DumpPath() const { return folder + "/dump.rdb"; }
+  [[nodiscard]] std::string ReadDump() const {
+    std::ifstream file(DumpPath(), std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
   void WriteDump(const std::string& bytes) { std::ofstream(DumpPath(), std::ios::binary) << bytes; }
 
  private:
@@ -108,11 +114,44 @@ TEST_F(PersistenceCommands, ReloadKeepsOrMergesWhatIsThere) {
   EXPECT_EQ(redis.Run("debug reload maybe"), "-ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
 }
 
-TEST_F(PersistenceCommands, ReloadThatFailsServesNoPart) {
+TEST_F(PersistenceCommands, ReloadOfAFileThatDoesNotLoadLosesNothing) {
   redis.Run("mset a 1 b 2");
   EXPECT_EQ(redis.Run("save"), "+OK");
-  // The key is good, what follows it is not.
-  WriteDump(std::string("REDIS0010\xFE\x00\x00\x01k\x01v\x63", 17));
+  redis.Run("mset b 3 c 4");
+  const std::string good = ReadDump();
+  std::string flipped = good;
+  flipped[good.size() / 2] = static_cast<char>(flipped[good.size() / 2] ^ 1);
+  const std::string_view name = "cachenode-used-mem";
+  const std::string damaged[] = {"", "REDIS0010", flipped, good.substr(0, good.size() - 1),
+                                 // The key is good, what follows it is not.
+                                 std::string("REDIS0010\xFE\x00\x00\x01k\x01v\x63", 17),
+                                 // It needs more memory than there is.
+                                 std::string("REDIS0010\xFA\x12")
+                                     .append(name)
+                                     .append("\x10"
+                                             "9000000000000000\xFF")
+                                     .append(8, '\0')};
+  const std::string error = "-ERR Error trying to load the RDB dump, check server logs.";
+  for (const std::string& bytes : damaged) {
+    WriteDump(bytes);
+    for (const char* const command : {"debug reload nosave", "debug reload nosave merge", "debug reload nosave noflush",
+                                      "debug reload nosave noflush merge"}) {
+      EXPECT_EQ(redis.Run(command), error);
+      EXPECT_EQ(redis.Run("mget a b c k"), "*4 $1 1 $1 3 $1 4 $-1");
+    }
+  }
+  std::filesystem::remove(DumpPath());
+  EXPECT_EQ(redis.Run("debug reload nosave"), error);
+  EXPECT_EQ(redis.Run("dbsize"), ":3");
+  WriteDump(good + "what comes behind the end does not matter");
+  EXPECT_EQ(redis.Run("debug reload nosave"), "+OK");
+  EXPECT_EQ(redis.Run("mget a b c"), "*3 $1 1 $1 2 $-1");
+}
+
+TEST_F(PersistenceCommands, ReloadThatFailsWhileItLoadsServesNoPart) {
+  redis.Run("mset a 1 b 2");
+  // Only loading it shows that a key is there twice.
+  WriteDump(std::string("REDIS0010\xFE\x00\x00\x01k\x01v\x00\x01k\x01v\xFF", 22).append(8, '\0'));
   EXPECT_EQ(redis.Run("debug reload nosave"), "-ERR Error trying to load the RDB dump, check server logs.");
   EXPECT_EQ(redis.Run("dbsize"), ":0");
 }
