@@ -1,8 +1,10 @@
 #include "persistence/rdb_cursor.h"
 
 #include <charconv>
+#include <utility>
 
 #include "persistence/lzf.h"
+#include "storage/base/memory_pages.h"
 
 namespace cachenode {
 namespace {
@@ -53,6 +55,19 @@ bool RdbString::View(std::string& scratch, std::string_view& text) const {
   if (!CopyTo(scratch)) return false;
   text = scratch;
   return true;
+}
+
+ByteBlockRef RdbString::ReadIntoBlock(bool& is_valid) const noexcept {
+  is_valid = true;
+  ByteBlockRef block = ByteBlockRef::Create(text_bytes);
+  if (!block) return {};
+  MakePagesPresent(block->mutable_data(), block->size());
+  if (form == Form::kRaw) {
+    std::memcpy(block->mutable_data(), bytes.data(), bytes.size());
+    return block;
+  }
+  is_valid = Decompress({block->mutable_data(), block->size()});
+  return is_valid ? std::move(block) : ByteBlockRef();
 }
 
 bool RdbCursor::Corrupt(const char* reason) noexcept {

@@ -1,6 +1,6 @@
 // Reads the primitives of the RDB format (bytes, lengths, strings) from bytes in memory.
 //
-// Thread-safety: one thread at a time; a value type. Nothing here allocates except RdbString::CopyTo.
+// Thread-safety: one thread at a time; a value type. Nothing here allocates except what copies an RdbString.
 // Invariant: the position never passes the end, and after the first failure every read fails. Bytes are hostile: no
 //   length is believed before it was compared with what is there.
 #pragma once
@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "persistence/rdb_format.h"
+#include "storage/base/byte_block.h"
 
 namespace cachenode {
 
@@ -33,6 +34,13 @@ struct RdbString {
   [[nodiscard]] bool Decompress(std::span<char> text) const noexcept;
   // The decoded text: a view of the file's bytes when they are plain, else of `scratch`. False as above.
   [[nodiscard]] bool View(std::string& scratch, std::string_view& text) const;
+
+  // From so many bytes on, texts go into blocks of their own at once, the way the store keeps them.
+  static constexpr size_t kIntoBlockMin = size_t{16} << 10;
+  [[nodiscard]] bool IsForBlock() const noexcept { return form != Form::kInteger && text_bytes >= kIntoBlockMin; }
+  // The decoded text in a block; empty when there is no memory, or when compressed bytes are not valid: `is_valid`.
+  // Requires IsForBlock().
+  [[nodiscard]] ByteBlockRef ReadIntoBlock(bool& is_valid) const noexcept;
 };
 
 class RdbCursor {

@@ -1,6 +1,5 @@
 // Lists from RDB: elements, a ziplist, nodes of ziplists (quicklist), nodes of listpacks and single elements
 // (quicklist 2).
-#include <cstring>
 #include <utility>
 
 #include "persistence/rdb_value_decoders.h"
@@ -14,8 +13,6 @@ constexpr uint64_t kPlainNode = 1;
 constexpr uint64_t kPackedNode = 2;
 constexpr uint64_t kElementBytesMin = 1;
 constexpr uint64_t kNodeBytesMin = 2;
-// Elements from here on are decompressed into the block that will hold them.
-constexpr size_t kIntoBlockMin = size_t{16} << 10;
 
 class ListDecoder {
  public:
@@ -54,19 +51,16 @@ class ListDecoder {
     return input_.Read([&text](RdbCursor& at) { return at.ReadString(text); }) && AddElement(text);
   }
   [[nodiscard]] bool AddElement(const RdbString& text) {
-    if (text.form != RdbString::Form::kInteger && text.text_bytes >= kIntoBlockMin) return AddLarge(text);
+    if (text.IsForBlock()) return AddLarge(text);
     std::string_view element;
     if (!text.View(scratch_, element)) return input_.Fail("a compressed string cannot be decompressed");
     return builder_.Append(element);
   }
   [[nodiscard]] bool AddLarge(const RdbString& text) {
-    ByteBlockRef block = ByteBlockRef::Create(text.text_bytes);
+    bool is_valid = true;
+    ByteBlockRef block = text.ReadIntoBlock(is_valid);
+    if (!is_valid) return input_.Fail("a compressed string cannot be decompressed");
     if (!block) return false;
-    if (text.form == RdbString::Form::kRaw) {
-      std::memcpy(block->mutable_data(), text.bytes.data(), text.bytes.size());
-    } else if (!text.Decompress({block->mutable_data(), block->size()})) {
-      return input_.Fail("a compressed string cannot be decompressed");
-    }
     return builder_.AppendBlock(std::move(block));
   }
   [[nodiscard]] bool ReadNode(PackedForm form) {

@@ -16,8 +16,6 @@ namespace {
 
 constexpr std::string_view kBadPayload = "ERR DUMP payload version or checksum are wrong";
 constexpr std::string_view kBadFormat = "ERR Bad data format";
-// Strings from here on are decompressed into the block that will hold them.
-constexpr size_t kDecodeIntoBlockMin = size_t{16} << 10;
 constexpr size_t kKeyBytesInErrorMax = 128;
 
 RdbKeyPrefix PrefixOf(const EntryView& entry, const RdbEncoding& how) noexcept {
@@ -50,16 +48,11 @@ size_t StringValueBytesMax(const StringView& text) noexcept {
 
 Status CorruptValue(const char* reason) { return Status::WithText(Err::kCorrupt, reason); }
 
-Status WriteLzfString(const RdbString& text, KeySlot& slot, Expiry expiry, std::string& scratch) {
-  if (text.text_bytes < kDecodeIntoBlockMin) {
-    if (!text.CopyTo(scratch)) return CorruptValue("the compressed string cannot be decompressed");
-    return slot.WriteString(scratch, expiry);
-  }
-  ByteBlockRef block = ByteBlockRef::Create(text.text_bytes);
+Status WriteLargeString(const RdbString& text, KeySlot& slot, Expiry expiry) {
+  bool is_valid = true;
+  ByteBlockRef block = text.ReadIntoBlock(is_valid);
+  if (!is_valid) return CorruptValue("the compressed string cannot be decompressed");
   if (!block) return Err::kOutOfMemory;
-  if (!text.Decompress({block->mutable_data(), block->size()})) {
-    return CorruptValue("the compressed string cannot be decompressed");
-  }
   return slot.WriteBlock(std::move(block), expiry);
 }
 
@@ -158,13 +151,15 @@ Status WriteRdbString(std::string_view value, KeySlot& slot, Expiry expiry, std:
   RdbCursor cursor(value);
   RdbString text;
   if (!cursor.ReadString(text) || cursor.Left() != 0) return CorruptValue("the string is cut off");
+  if (text.IsForBlock()) return WriteLargeString(text, slot, expiry);
   switch (text.form) {
     case RdbString::Form::kRaw:
       return slot.WriteString(text.bytes, expiry);
     case RdbString::Form::kInteger:
       return slot.WriteInt64(text.integer, expiry);
     case RdbString::Form::kLzf:
-      return WriteLzfString(text, slot, expiry, scratch);
+      if (!text.CopyTo(scratch)) return CorruptValue("the compressed string cannot be decompressed");
+      return slot.WriteString(scratch, expiry);
   }
   return CorruptValue("unknown string encoding");
 }

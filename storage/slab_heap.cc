@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "storage/base/memory_pages.h"
+
 namespace cachenode {
 
 namespace {
@@ -165,8 +167,7 @@ void SlabHeap::MakePresent(uint32_t first) noexcept {
   const uint32_t segment_end = (first / kSegmentPages + 1) * kSegmentPages;
   const uint32_t begin = std::max(first, present_pages_);
   const uint32_t end = std::min(std::max(page_top_, begin + pages), segment_end);
-  // An older kernel refuses, and the pages come as they are touched.
-  (void)madvise(Address(begin << kPageUnitBits), (end - begin) * kPageBytes, MADV_POPULATE_WRITE);
+  MakePagesPresent(Address(begin << kPageUnitBits), (end - begin) * kPageBytes);
   present_pages_ = end;
 }
 

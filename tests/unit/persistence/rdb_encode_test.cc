@@ -26,6 +26,33 @@ std::string Decoded(std::string_view bytes) {
   return out;
 }
 
+TEST(RdbEncode, LargeTextsAreReadIntoBlocks) {
+  std::string large(RdbString::kIntoBlockMin, 'x');
+  for (size_t i = 0; i < large.size(); i += 7) large[i] = static_cast<char>('a' + i % 23);
+  for (const RdbCompression compression : {RdbCompression::kOff, RdbCompression::kLzf}) {
+    std::string bytes = Encoded(large, compression);
+    RdbCursor cursor(bytes);
+    RdbString text;
+    ASSERT_TRUE(cursor.ReadString(text));
+    ASSERT_EQ(text.form, compression == RdbCompression::kLzf ? RdbString::Form::kLzf : RdbString::Form::kRaw);
+    ASSERT_TRUE(text.IsForBlock());
+    bool is_valid = false;
+    const ByteBlockRef block = text.ReadIntoBlock(is_valid);
+    EXPECT_TRUE(is_valid);
+    ASSERT_TRUE(block);
+    EXPECT_EQ(block->view(), large);
+    if (compression != RdbCompression::kLzf) continue;
+    text.bytes.remove_suffix(1);
+    EXPECT_FALSE(text.ReadIntoBlock(is_valid));
+    EXPECT_FALSE(is_valid);
+  }
+  const std::string bytes = Encoded(large.substr(1), RdbCompression::kOff);
+  RdbCursor cursor(bytes);
+  RdbString text;
+  ASSERT_TRUE(cursor.ReadString(text));
+  EXPECT_FALSE(text.IsForBlock());
+}
+
 TEST(RdbEncode, LengthsTakeTheShortestForm) {
   const auto encoded = [](uint64_t length) {
     EncodeBuffer out;
