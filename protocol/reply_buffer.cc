@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "storage/base/memory_pages.h"
+
 namespace cachenode {
 namespace {
 
@@ -32,6 +34,7 @@ char* ChunkPool::Borrow() {
   }
   char* chunk = free_.back();
   free_.pop_back();
+  free_low_ = std::min(free_low_, free_.size());
   return chunk;
 }
 
@@ -43,6 +46,16 @@ void ChunkPool::Return(char* chunk) noexcept {
   } else {
     FreeChunk(chunk);
   }
+}
+
+// The pages go at once: the heap would keep them for a while.
+void ChunkPool::Trim() noexcept {
+  for (; free_low_ != 0; --free_low_) {
+    DropPages(free_.back(), kChunkBytes);
+    FreeChunk(free_.back());
+    free_.pop_back();
+  }
+  free_low_ = free_.size();
 }
 
 // The open chunk's unsealed bytes become a segment. `owned_chunk` goes back to the pool with it, when not null.

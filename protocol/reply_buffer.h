@@ -36,11 +36,14 @@ class ChunkPool {
 
   [[nodiscard]] char* Borrow();
   void Return(char* chunk) noexcept;
+  // Gives the chunks that were free all the time since the last call back to the system. To be called now and then.
+  void Trim() noexcept;
   [[nodiscard]] size_t borrowed_count() const noexcept { return borrowed_count_; }
   [[nodiscard]] size_t free_count() const noexcept { return free_.size(); }
 
  private:
   std::vector<char*> free_;
+  size_t free_low_ = 0;  // The fewest free_ had since the last Trim.
   size_t borrowed_count_ = 0;
 };
 

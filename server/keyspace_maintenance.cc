@@ -14,7 +14,7 @@ void KeyspaceMaintenance::Run(Worker& worker) {
   const bool may_expire = !worker.dispatcher().context().writes_are_paused();
   if (may_expire && state_.active_expire.load(std::memory_order_relaxed)) RunExpiry(worker);
   if (may_expire && MemoryGuard::IsOverLimit(worker.parts(), worker.config())) worker.AddIdleWork(eviction_);
-  RunSlices(worker.now_ms());
+  RunSlices(worker);
   if (worker.config().activedefrag) RunDefrag(worker);
 }
 
@@ -48,8 +48,8 @@ void KeyspaceMaintenance::NoteStaleKeys(WorkerStats& stats, uint64_t expired) co
   stats.stale_keys_ppm.Set((now_ppm + before_ppm * 19) / 20);
 }
 
-// Goes round its shards until the time is up, or each had its slice.
-void KeyspaceMaintenance::RunSlices(int64_t now_ms) {
+// Goes round its shards until the time is up, or nothing is left.
+void KeyspaceMaintenance::RunSlices(Worker& worker) {
   const uint64_t end = CycleClock::Ticks() + CycleClock::FromMicroseconds(kMaintainUs);
   for (uint32_t visited = first_; visited < keyspace_.shard_count(); visited += step_) {
     Shard& shard = keyspace_.shard(next_);
@@ -57,10 +57,13 @@ void KeyspaceMaintenance::RunSlices(int64_t now_ms) {
     bool more = true;
     while (more && CycleClock::Ticks() < end) {
       if (!shard.TryLock()) break;
-      more = shard.MaintainSlice(kUnitsPerSlice, now_ms);
+      more = shard.MaintainSlice(kUnitsPerSlice, worker.now_ms());
       shard.Unlock();
     }
-    if (CycleClock::Ticks() >= end) return;
+    if (CycleClock::Ticks() >= end) {
+      if (worker.config().activerehashing) worker.AddIdleWork(resizes_);
+      return;
+    }
   }
 }
 

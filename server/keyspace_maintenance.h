@@ -4,14 +4,15 @@
 // Thread-safety: its worker's thread, inside the world lock, holding no shard lock. Worker i of n looks after shards
 //   i, i + n, i + 2n, ...
 // Limits: per call, kExpireUs for expiry (scaled by active-expire-effort), active-defrag-cycle-min to -max per cent of
-// a
-//   period for defragmentation, and kMaintainUs for the rest.
+//   a period for defragmentation, and kMaintainUs for the rest. Resizes go on while the loop is
+//   idle, unless activerehashing is off.
 #pragma once
 
 #include <cstdint>
 
 #include "server/eviction_work.h"
 #include "server/node_state.h"
+#include "server/resize_work.h"
 #include "server/server_parts.h"
 #include "storage/expiry_cycle.h"
 
@@ -39,6 +40,7 @@ class KeyspaceMaintenance {
         state_(*parts.state),
         expiry_(keyspace_, worker_index, worker_count),
         eviction_(parts),
+        resizes_(keyspace_, worker_index, worker_count),
         first_(worker_index),
         step_(worker_count),
         expire_us_(expire_us),
@@ -51,7 +53,7 @@ class KeyspaceMaintenance {
  private:
   void RunExpiry(Worker& worker);
   void NoteStaleKeys(WorkerStats& stats, uint64_t expired) const;
-  void RunSlices(int64_t now_ms);
+  void RunSlices(Worker& worker);
   // How much of a period to spend on defragmentation; 0 when pages are used well enough.
   [[nodiscard]] int64_t DefragPercent(const Config& config) const;
   void RunDefrag(Worker& worker);
@@ -60,6 +62,7 @@ class KeyspaceMaintenance {
   NodeState& state_;
   ExpiryCycle expiry_;
   EvictionWork eviction_;
+  ResizeWork resizes_;
   const uint32_t first_;
   const uint32_t step_;
   const int64_t expire_us_;

@@ -41,6 +41,7 @@ namespace {
 constexpr uint64_t kCpuSampleUs = 250;
 // Each client is looked at about once a second, and at least this many per call.
 constexpr size_t kClientsPerCronMin = 5;
+constexpr int64_t kTrimChunksMs = 250;
 
 // Holding nothing. The kernel's timer slack must be small for that to be exact, see Run.
 void SleepUs(uint32_t microseconds) {
@@ -411,6 +412,10 @@ void Worker::RunCron() {
   cron_timer_->Start(static_cast<uint64_t>(std::max<int64_t>(1000 / hz, 1)));
   if (parts_.control != nullptr && parts_.control->cron_paused()) return;
   ClientsCron(hz);
+  if (now_ms() - chunks_trimmed_ms_ >= kTrimChunksMs) {
+    chunks_trimmed_ms_ = now_ms();
+    chunks_.Trim();
+  }
   if (ScriptIsBusy()) return;  // Nothing may change while a script is half done.
   for (CronTask& task : cron_tasks_) {
     YieldToWriter();

@@ -85,6 +85,7 @@ class Worker final : private TurnObserver, private LockWaitHook {
   void Adopt(IncomingConnection incoming, uint64_t id);
   // Idle work runs until its RunSlice says false. `work` outlives that. Nothing when it is there already.
   void AddIdleWork(IdleWork& work);
+  [[nodiscard]] bool HasIdleWork() const { return !idle_work_.empty(); }
   // The periodic work found more to do than it may do at once: calls it again in kHurryMs.
   void HurryCron();
   static constexpr uint64_t kHurryMs = 2;
@@ -197,6 +198,7 @@ class Worker final : private TurnObserver, private LockWaitHook {
   std::vector<Connection*> finished_;  // Destroyed when this thread is inside the world again.
   PollCoalescer coalescer_;
   ChunkPool chunks_;
+  int64_t chunks_trimmed_ms_ = 0;
   size_t counted_chunks_ = 0;  // Of chunks_, those that used memory contains.
   std::vector<Connection*> connections_;
   std::vector<Connection*> flush_queue_;

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "storage/base/memory.h"
+#include "storage/base/memory_pages.h"
 
 namespace cachenode {
 
@@ -37,6 +38,8 @@ BucketArray::~BucketArray() {
   if (IsMapped()) {
     munmap(buckets_, total_bytes_);
   } else {
+    // The next array is larger: the heap would keep these pages for a while, and use them for nothing.
+    DropPages(reinterpret_cast<char*>(buckets_), total_bytes_);
     memory::FreeAligned(buckets_, alignof(Bucket), total_bytes_);
   }
 }

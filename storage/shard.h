@@ -90,6 +90,8 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
   // Goes on with resizes, frees detached tables, gives empty pages back: about `units` buckets or pages of work.
   // True while more waits.
   bool MaintainSlice(uint32_t units, int64_t now_ms) CACHENODE_REQUIRES(this);
+  // The resizes alone. False when none is under way, or none can go on now.
+  bool ResizeSlice(uint32_t buckets, int64_t now_ms) CACHENODE_REQUIRES(this);
   // Moves entries out of sparsely used pages, looking at about `buckets_max` buckets from where it last stopped.
   // Returns the entries moved; `wrapped` is set when a round over all databases ended.
   uint64_t DefragSlice(uint32_t buckets_max, bool& wrapped) CACHENODE_REQUIRES(this);

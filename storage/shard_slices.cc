@@ -117,14 +117,20 @@ int64_t Shard::ExpireChain(uint32_t db, Table& table, Bucket& head, const Access
 
 // --- Upkeep ---------------------------------------------------------------------------------------------------------
 
-bool Shard::MaintainSlice(uint32_t units, int64_t now_ms) {
+bool Shard::ResizeSlice(uint32_t buckets, int64_t now_ms) {
   bool more = false;
   for (uint32_t db = 0; db < store_->table_end(); ++db) {
     Table* const table = store_->FindTable(db);
     if (table == nullptr) continue;
-    more |= store_->ResizeStep(*table, units, now_ms);
+    more |= store_->ResizeStep(*table, buckets, now_ms);
   }
   ++layout_version_;
+  store_->ReportMapped(true);
+  return more && store_->CanSave();
+}
+
+bool Shard::MaintainSlice(uint32_t units, int64_t now_ms) {
+  bool more = ResizeSlice(units, now_ms);
   more |= store_->FreeSlice(units);
   more |= store_->heap().ReleasePages(units) == units;
   store_->ReportMapped(true);

@@ -55,6 +55,26 @@ TEST(ReplyBuffer, ReusesChunksAndKeepsOnlySome) {
   EXPECT_EQ(pool.free_count(), ChunkPool::kFreeChunksMax);
 }
 
+TEST(ReplyBuffer, GivesChunksBackThatNobodyNeeded) {
+  ChunkPool pool;
+  const auto use = [&pool](size_t chunks) {
+    ReplyBuffer buffer(pool);
+    buffer.Append(std::string(chunks * ChunkPool::kChunkBytes, 'x'));
+  };
+  use(10);
+  pool.Trim();
+  EXPECT_EQ(pool.free_count(), 10U);  // They were in use since the call before.
+  use(3);
+  pool.Trim();
+  EXPECT_EQ(pool.free_count(), 3U);
+  const size_t used_bytes = memory::UsedBytes();
+  pool.Trim();
+  EXPECT_EQ(pool.free_count(), 0U);
+  EXPECT_EQ(memory::UsedBytes(), used_bytes);
+  use(2);
+  EXPECT_EQ(pool.free_count(), 2U);
+}
+
 TEST(ReplyBuffer, LeavesItToThePoolsOwnerToCountItsChunks) {
   const int64_t before_bytes = memory::ThreadBytes();
   {

@@ -33,6 +33,26 @@ class Maintenance : public testing::Test {
   void Round(KeyspaceMaintenance& of) {
     node.RunOn(0, [&of](Worker& worker) { of.Run(worker); });
   }
+  // What was begun for the worker's idle time is its caller's, and must not outlive that.
+  void WaitForIdleWork() {
+    bool has_work = true;
+    while (has_work) {
+      node.RunOn(0, [&](Worker& worker) { has_work = worker.HasIdleWork(); });
+    }
+  }
+  void TearDown() override { WaitForIdleWork(); }
+  uint32_t ShardsThatResize() {
+    uint32_t count = 0;
+    node.RunOn(0, [&](Worker& worker) {
+      for (uint32_t i = 0; i < node.parts.keyspace->shard_count(); ++i) {
+        Shard& shard = node.parts.keyspace->shard(i);
+        shard.Lock();
+        count += shard.ResizeSlice(0, worker.now_ms()) ? 1U : 0U;
+        shard.Unlock();
+      }
+    });
+    return count;
+  }
   uint64_t Count(StatsHub::CounterMember member) const { return node.stats->Sum(member); }
 
   TestNode node;
@@ -55,6 +75,7 @@ TEST_F(Maintenance, ErasesDueKeysAndTellsHowManyWereStale) {
   EXPECT_GT(Count(&WorkerStats::expire_ticks), 0U);
   for (int i = 0; i < 500; ++i) Round(patient);
   EXPECT_EQ(Count(&WorkerStats::stale_keys_ppm), 0U);
+  WaitForIdleWork();
 }
 
 TEST_F(Maintenance, CountsRoundsThatEndedForLackOfTime) {
@@ -67,6 +88,18 @@ TEST_F(Maintenance, CountsRoundsThatEndedForLackOfTime) {
   EXPECT_GT(rounds, 1);
   EXPECT_GT(Count(&WorkerStats::expire_time_caps_reached), 0U);
   EXPECT_LE(Count(&WorkerStats::expire_time_caps_reached), static_cast<uint64_t>(rounds));
+}
+
+TEST_F(Maintenance, FinishesResizesInIdleTime) {
+  int keys = 1000;
+  for (Fill(keys); ShardsThatResize() == 0; keys += 100) {
+    ASSERT_LT(keys, 100'000);
+    Fill(keys);
+  }
+  ResizeWork work(*node.parts.keyspace, 0, 1);
+  node.RunOn(0, [&](Worker& worker) { worker.AddIdleWork(work); });
+  WaitForIdleWork();
+  EXPECT_EQ(ShardsThatResize(), 0U);
 }
 
 TEST_F(Maintenance, LeavesExpiredKeysAloneWhileWritesArePaused) {
