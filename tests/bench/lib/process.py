@@ -138,7 +138,7 @@ class Server:
 
         The kernel's clock of the process: the sum of what /proc/PID/task/*/schedstat shows.
         """
-        return time.clock_gettime_ns((~self.pid << 3) | CPU_CLOCK)
+        return process_cpu_ns(self.pid)
 
     def children(self) -> list[int]:
         found = [Path(f"/proc/{self.pid}/task/{tid}/children").read_text().split() for tid in self.threads()]
@@ -146,6 +146,14 @@ class Server:
 
     def rss_bytes(self) -> int:
         return status_kib(self.pid, "VmRSS") * 1024
+
+    def forget_peak(self) -> None:
+        """`peak_bytes` begins anew."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+    def peak_bytes(self) -> int:
+        """The largest resident memory since the start or `forget_peak`, by the kernel's count: no peak is missed."""
+        return status_kib(self.pid, "VmHWM") * 1024
 
     def memory_bytes(self) -> int:
         """What the server and its forked children hold together, pages they share counted once."""
@@ -168,6 +176,10 @@ class Server:
     def _schedule(self, policy: int, priority: int) -> None:
         for tid in self.threads():
             os.sched_setscheduler(tid, policy, os.sched_param(priority))
+
+
+def process_cpu_ns(pid: int) -> int:
+    return time.clock_gettime_ns((~pid << 3) | CPU_CLOCK)
 
 
 def status_kib(pid: int, name: str) -> int:

@@ -7,6 +7,11 @@ class ReplyError(Exception):
     """An error reply; the text is the server's."""
 
 
+def encode(words) -> bytes:
+    parts = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
+
+
 class Client:
     """One connection. Not for concurrent use."""
 
@@ -27,9 +32,13 @@ class Client:
 
     def call(self, *words):
         """Sends one command and returns its reply: str, int, None or a list. Raises ReplyError."""
-        parts = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-        self._socket.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
+        self._socket.sendall(encode(words))
         return self._read()
+
+    def pipeline(self, commands) -> list:
+        """Sends them together and returns their replies."""
+        self._socket.sendall(b"".join(encode(words) for words in commands))
+        return [self._read() for _ in commands]
 
     def info(self, section: str = "all") -> dict[str, str]:
         lines = self.call("INFO", section).splitlines()

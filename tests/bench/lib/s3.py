@@ -1,27 +1,32 @@
-"""Row `s3`: a restore over S3 against loading the same file from disk.
+"""Row `s3`: restores from and exports to an S3 store against the same data on a local disk.
 
 `--stub` starts a store that serves one file from memory; in it `{file}` and `{port}` are replaced. `--restore` has the
-directives that make our server restore from it, with the same `{port}`. The defaults are the tests' own store, which
-verifies signatures.
+directives that make our server restore from it, `--export` those that let it write there, both with the same `{port}`.
+The defaults are the tests' own store, which verifies signatures.
 """
 
-import os
-import shlex
-import socket
-import subprocess
 import time
+from dataclasses import dataclass
 
+from . import s3_export
 from .context import Context
-from .process import REPOSITORY, Candidate, Server, load
-from .report import median
+from .process import Candidate, Server, load
+from .report import median, paired_ratio
+from .store import DIRECTIVES, PORT_OFFSET, STUB, running_store, words_of
 
-DEFAULT_STUB = (f"python3 {REPOSITORY}/tests/support/py/s3_stub.py --port {{port}} --key bench:bench-secret "
-                "bucket/dump.rdb={file}")
-DEFAULT_RESTORE = ("--s3-snapshot-location s3://bucket/dump.rdb --s3-endpoint http://127.0.0.1:{port} "
-                   "--s3-region us-east-1")
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench-secret"}
-STUB_LIMIT_S = 60
-STUB_PORT_OFFSET = 50
+DEFAULT_STUB = STUB + " bucket/dump.rdb={file}"
+DEFAULT_RESTORE = "--s3-snapshot-location s3://bucket/dump.rdb " + DIRECTIVES
+DEFAULT_EXPORT = DIRECTIVES
+ALLOWED_GROWTH_MIB = 128
+SETTLE_S = 0.3  # After which buffers of a load are given back.
+
+
+@dataclass(frozen=True)
+class Start:
+    wall_s: float
+    cpu_s: float
+    peak_bytes: int
+    settled_bytes: int
 
 
 def run(context: Context) -> None:
@@ -33,46 +38,48 @@ def run(context: Context) -> None:
         client.call("SAVE")
     source.stop()
     file = source.directory / "dump.rdb"
-    port = arguments.baseport + STUB_PORT_OFFSET
-    stub = subprocess.Popen([word.format(file=file, port=port) for word in shlex.split(arguments.stub)],
-                            stdout=subprocess.DEVNULL)
-    try:
-        wait_port(port)
-        os.environ.update({name: value for name, value in CREDENTIALS.items() if name not in os.environ})
-        directives = [word.format(port=port) for word in shlex.split(arguments.restore)]
-        remote = Candidate("s3", (*context.ours.command, *directives))
-        disk, over_s3 = [], []
-        for _ in range(arguments.rounds):
-            disk.append(timed_start(source, arguments.keys))
-            server = context.fleet.make(remote)
-            over_s3.append(timed_start(server, arguments.keys))
-            context.fleet.drop(server)
-    finally:
-        stub.terminate()
-        stub.wait()
-    rows = [[name, median([wall for wall, _ in of]), median([cpu for _, cpu in of])]
-            for name, of in (("disk", disk), ("s3", over_s3))]
-    context.report.table(f"s3: start with {arguments.keys:,} keys until the first PONG", ["from", "wall s", "CPU s"], rows)
-    context.report.figure("restore over S3: our CPU against disk", rows[1][2] / rows[0][2], "x", "<= 1.2")
-    context.report.figure("restore over S3: wall against disk", rows[1][1] / rows[0][1], "x", "<= 1.3")
+    port = arguments.baseport + PORT_OFFSET
+    with running_store(words_of(arguments.stub, file=file, port=port), port) as store:
+        report_restores(context, *restores(context, source, port))
+        s3_export.run(context, words_of(arguments.export, port=port), store.pid, file.stat().st_size)
 
 
-def timed_start(server: Server, keys: int) -> tuple[float, float]:
+def restores(context: Context, source: Server, port: int) -> tuple[list[Start], list[Start]]:
+    remote = Candidate("s3", (*context.ours.command, *words_of(context.arguments.restore, port=port)))
+    disk, over_s3 = [], []
+    for _ in range(context.arguments.rounds):
+        disk.append(timed_start(source, context.arguments.keys))
+        server = context.fleet.make(remote)
+        over_s3.append(timed_start(server, context.arguments.keys))
+        context.fleet.drop(server)
+    return disk, over_s3
+
+
+def timed_start(server: Server, keys: int) -> Start:
     wall_s = server.start()
     cpu_s = server.cpu_ns() / 1e9
+    peak_bytes = server.peak_bytes()
     with server.client() as client:
         if client.call("DBSIZE") != keys:
             raise RuntimeError("the restored data set is not the saved one")
+    time.sleep(SETTLE_S)
+    settled_bytes = server.rss_bytes()
     server.stop()
-    return wall_s, cpu_s
+    return Start(wall_s, cpu_s, peak_bytes, settled_bytes)
 
 
-def wait_port(port: int) -> None:
-    deadline = time.monotonic() + STUB_LIMIT_S
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise RuntimeError(f"the S3 stub does not listen on port {port}")
+def report_restores(context: Context, disk: list[Start], over_s3: list[Start]) -> None:
+    data_bytes = min(start.settled_bytes for start in disk + over_s3)
+    growth_mib = {name: max(start.peak_bytes - data_bytes for start in of) / 2**20
+                  for name, of in (("disk", disk), ("s3", over_s3))}
+    rows = [[name, median([start.wall_s for start in of]), median([start.cpu_s for start in of]), growth_mib[name]]
+            for name, of in (("disk", disk), ("s3", over_s3))]
+    context.report.table(f"s3: start with {context.arguments.keys:,} keys until the first PONG",
+                         ["from", "wall s", "CPU s", "peak over the data MiB"], rows)
+    figure = context.report.figure
+    figure("restore over S3: our CPU against disk", rows[1][2] / rows[0][2], "x", "<= 1.2")
+    figure("restore over S3: wall against disk", rows[1][1] / rows[0][1], "x", "<= 1.3")
+    figure("restore over S3: speed against disk",
+           paired_ratio([start.wall_s for start in disk], [start.wall_s for start in over_s3]), "x", ">= 0.8")
+    figure("restore over S3: RSS growth", growth_mib["s3"], "MiB", f"<= {ALLOWED_GROWTH_MIB}",
+           f"disk {growth_mib['disk']:.0f} MiB")

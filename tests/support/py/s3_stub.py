@@ -10,7 +10,8 @@ It speaks HEAD, GET (ranges, If-Match, If-None-Match), PUT (If-None-Match), DELE
 multipart uploads with ListMultipartUploads, path style and virtual-host style (bucket.localhost), plain or TLS; and it plays the credential services: instance metadata, container, STS. Objects lie
 in memory files and leave by sendfile, so that it costs little beside the client under test.
 
-As a program: s3_stub.py [--port N] [--key ID:SECRET] [--region R] bucket/key=file...   (prints its address)
+As a program: s3_stub.py [--port N] [--key ID:SECRET] [--region R] [--trust-bodies] [--receive-rate N]
+              bucket/key=file... bucket...   (prints its address; a bucket alone is an empty one)
 
 Faults (`inject`), each with `times` (default 1) and `when` (default any object GET):
     status         answer `status` with error `code`, `message`, extra `headers`
@@ -51,6 +52,7 @@ from email.utils import formatdate
 from xml.sax.saxutils import escape
 
 HEADER_BYTES_MAX = 64 * 1024
+RECEIVE_BYTES = 256 * 1024  # Of a body at a time.
 SKEW_SECONDS_MAX = 15 * 60
 REASONS = {200: "OK", 204: "No Content", 206: "Partial Content", 301: "Moved Permanently", 304: "Not Modified",
            307: "Temporary Redirect", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
@@ -67,16 +69,47 @@ class Key:
         self.expired = expired
 
 
-class StoredObject:
-    def __init__(self, data, headers=()):
+class MemoryFile:
+    """Bytes without a copy of their own in this process; gone with the last object that has them."""
+
+    def __init__(self, data=b""):
         self.fd = os.memfd_create("s3-object")
+        self.size = 0
+        self.append(data)
+
+    def __del__(self):
+        os.close(self.fd)
+
+    def __len__(self):
+        return self.size
+
+    def append(self, data):
+        self.size += len(data)
         view = memoryview(data)
         while view:
             view = view[os.write(self.fd, view):]
-        self.size = len(data)
-        self.etag = '"%s"' % hashlib.md5(data).hexdigest()
+
+
+class StoredObject:
+    def __init__(self, data, headers=(), etag=None):
+        """`data`: bytes, or the memory files of its parts."""
+        self.files = data if isinstance(data, list) else [MemoryFile(data)]
+        self.size = sum(file.size for file in self.files)
+        self.etag = etag or md5_etag(data)
         self.headers = dict(headers)
         self.modified = time.time()
+
+    def pieces(self, start, length):
+        """Where these bytes lie: (fd, offset, count)."""
+        for file in self.files:
+            count = min(length, file.size - start)
+            if count > 0:
+                yield file.fd, start, count
+                length -= count
+            start = max(0, start - file.size)
+
+    def read(self, start, length):
+        return b"".join(os.pread(fd, count, offset) for fd, offset, count in self.pieces(start, length))
 
 
 class Request:
@@ -132,7 +165,7 @@ class Upload:
         self.place = request.bucket, request.key
         self.headers = {name: value for name, value in request.headers.items()
                         if name.startswith("x-amz-meta-") or name.startswith("x-amz-server-side-") or name == "x-amz-storage-class"}
-        self.parts = {}  # Number -> (bytes, ETag).
+        self.parts = {}  # Number -> (memory file, ETag).
         self.initiated = time.time()
 
 
@@ -152,6 +185,10 @@ class Fault:
 
 class Disconnect(Exception):
     pass
+
+
+def md5_etag(data):
+    return '"%s"' % hashlib.md5(data).hexdigest()
 
 
 def store_time(seconds):
@@ -182,6 +219,8 @@ class S3Stub:
         self.public_buckets = set()
         self.buckets = set()         # That are there though empty.
         self.knows_conditions = True # If-None-Match on a completion; else 501.
+        self.trusts_bodies = False   # Neither hashes what it receives nor gives ETags that are hashes: cheap, for benchmarks.
+        self.receive_rate = 0        # Bytes a second that all bodies together come in at; 0: as fast as they are sent.
         self.part_bytes_min = 5 << 20
         self.uploads = {}            # Those that have begun and not ended, by id.
         self.required_headers = {}   # Header -> value every object request must carry and sign.
@@ -193,6 +232,7 @@ class S3Stub:
         self.connections = 0
         self._objects = {}
         self._faults = []
+        self._received_until = 0.0   # When the bytes received so far are due at `receive_rate`.
         self._lock = threading.Lock()
         self._tls = None
         if tls:
@@ -217,15 +257,19 @@ class S3Stub:
     # What tests call.
 
     def put(self, bucket, key, data, headers=()):
+        stored = StoredObject(data, headers, self._etag_of(data))
         with self._lock:
-            self._objects[bucket, key] = StoredObject(data, headers)
+            self._objects[bucket, key] = stored
+
+    def _etag_of(self, data):
+        return '"%s"' % os.urandom(16).hex() if self.trusts_bodies else md5_etag(data)
 
     def etag(self, bucket, key):
         return self._objects[bucket, key].etag
 
     def data(self, bucket, key):
         stored = self._objects[bucket, key]
-        return os.pread(stored.fd, stored.size, 0)
+        return stored.read(0, stored.size)
 
     def inject(self, action, times=1, when=None, **parameters):
         with self._lock:
@@ -251,6 +295,8 @@ class S3Stub:
     def _serve(self, connection):
         connection.settimeout(60)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.receive_rate:  # Or the socket's own buffer would take whole parts at once.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
         try:
             if self._tls:
                 connection = self._tls.wrap_socket(connection, server_side=True)
@@ -285,16 +331,37 @@ class S3Stub:
         length = int(headers.get("content-length", 0))
         if length:
             self._maybe_break_body(connection, Request(method, target, headers, b""), len(buffer))
-        pieces = [buffer]
-        missing = length - len(buffer)
+        request = Request(method, target, headers, buffer[:length])
+        if self.trusts_bodies and request.is_part:
+            request.body = MemoryFile(request.body)
+            whole = self._receive_body(connection, length - len(request.body), request.body.append)
+        else:
+            pieces = [request.body]
+            whole = self._receive_body(connection, length - len(request.body), lambda piece: pieces.append(bytes(piece)))
+            request.body = b"".join(pieces)
+        return (request, buffer[length:]) if whole else (None, b"")
+
+    def _receive_body(self, connection, missing, take):
+        """Hands what is missing of a body to `take`, piece by piece; False when the connection ends before."""
+        buffer = memoryview(bytearray(min(missing, RECEIVE_BYTES)))
         while missing > 0:
-            piece = connection.recv(min(missing, 1 << 20))
-            if not piece:
-                return None, b""
-            pieces.append(piece)
-            missing -= len(piece)
-        body = b"".join(pieces)
-        return Request(method, target, headers, body[:length]), body[length:]
+            count = connection.recv_into(buffer[:missing])
+            if not count:
+                return False
+            take(buffer[:count])
+            missing -= count
+            self._pace(count)
+        return True
+
+    def _pace(self, count):
+        """Returns when so many more bytes are due."""
+        if not self.receive_rate:
+            return
+        with self._lock:
+            now = time.monotonic()
+            self._received_until = max(self._received_until, now) + count / self.receive_rate
+            pause = self._received_until - now
+        time.sleep(pause)
 
     def _maybe_break_body(self, connection, request, received):
         fault = self._take_fault(request, ("cut_body", "stall_body"))
@@ -367,7 +434,7 @@ class S3Stub:
         if not hmac.compare_digest(hmac_sha256(signing_key, text).hex(), signature):
             raise Refusal(403, "SignatureDoesNotMatch", "The request signature we calculated does not match the "
                           "signature you provided. Check your key and signing method.")
-        if payload != "UNSIGNED-PAYLOAD" and payload != hashlib.sha256(request.body).hexdigest():
+        if not self.trusts_bodies and payload not in ("UNSIGNED-PAYLOAD", hashlib.sha256(request.body).hexdigest()):
             raise Refusal(400, "XAmzContentSHA256Mismatch", "The provided header does not match what was computed.")
         self._verify_token(headers, key)
         for name, value in self.required_headers.items():
@@ -469,9 +536,10 @@ class S3Stub:
             return self._complete(connection, request, fault, upload)
         if not request.is_part or not 1 <= request.part <= 10000:
             raise Refusal(400, "InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
-        etag = '"%s"' % hashlib.md5(request.body).hexdigest()
-        upload.parts[request.part] = (request.body, etag)
-        size, request.body, request.body_size = len(request.body), b"", len(request.body)
+        etag = self._etag_of(request.body)
+        file = request.body if isinstance(request.body, MemoryFile) else MemoryFile(request.body)
+        upload.parts[request.part] = (file, etag)
+        size, request.body, request.body_size = len(file), b"", len(file)
         if fault and fault.action == "lose_answer":
             self._reset(connection)
         bare = fault is not None and fault.action == "no_etag"
@@ -502,15 +570,15 @@ class S3Stub:
             raise Refusal(400, "InvalidPartOrder", "The list of parts was not in ascending order.")
         if any(number not in upload.parts or upload.parts[number][1] != etag for number, etag in listed):
             raise Refusal(400, "InvalidPart", "One or more of the specified parts could not be found.")
-        pieces = [upload.parts[number][0] for number, _ in listed]
-        if any(len(piece) < self.part_bytes_min for piece in pieces[:-1]):
+        files = [upload.parts[number][0] for number, _ in listed]
+        if any(len(file) < self.part_bytes_min for file in files[:-1]):
             raise Refusal(400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
-        data = b"".join(pieces)
         if fault and fault.action == "lose_bytes":
-            data = data[:-fault.missing]
-        self.put(*upload.place, data, upload.headers)
+            files[-1].size -= fault.missing
         digests = b"".join(bytes.fromhex(etag.strip('"')) for _, etag in listed)
-        self._objects[upload.place].etag = '"%s-%d"' % (hashlib.md5(digests).hexdigest(), len(listed))
+        stored = StoredObject(files, upload.headers, '"%s-%d"' % (hashlib.md5(digests).hexdigest(), len(listed)))
+        with self._lock:
+            self._objects[upload.place] = stored
         del self.uploads[request.parameters["uploadId"]]
         return self._send_upload_answer(connection, request, fault, "CompleteMultipartUploadResult",
                                         "<ETag>%s</ETag>" % escape(self.etag(*upload.place)))
@@ -643,12 +711,16 @@ class S3Stub:
 
     def _send_file(self, connection, stored, start, length):
         if self._tls or start + length > stored.size:
-            data = os.pread(stored.fd, length, start)
+            data = stored.read(start, length)
             return connection.sendall(data + b"\0" * (length - len(data)))
-        fd = connection.fileno()
+        for piece in stored.pieces(start, length):
+            self._send_piece(connection.fileno(), *piece)
+
+    @staticmethod
+    def _send_piece(fd, file, start, length):
         while length > 0:
             try:
-                sent = os.sendfile(fd, stored.fd, start, length)
+                sent = os.sendfile(fd, file, start, length)
             except BlockingIOError:
                 # The socket has a timeout, so it is non-blocking underneath.
                 import select
@@ -693,16 +765,21 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--key", default="AKIDTEST:secret/test+key", help="ID:SECRET")
     parser.add_argument("--region", default="us-east-1")
-    parser.add_argument("objects", nargs="+", help="bucket/key=file")
+    parser.add_argument("--trust-bodies", action="store_true", help="do not hash what is uploaded")
+    parser.add_argument("--receive-rate", type=int, default=0, metavar="N", help="take N bytes of uploads a second")
+    parser.add_argument("objects", nargs="+", help="bucket/key=file, or a bucket")
     options = parser.parse_args()
     stub = S3Stub(region=options.region, port=options.port)
     key_id, _, secret = options.key.partition(":")
     stub.keys = {key_id: Key(secret)}
+    stub.trusts_bodies, stub.receive_rate = options.trust_bodies, options.receive_rate
     for text in options.objects:
         name, _, path = text.partition("=")
         bucket, _, key = name.partition("/")
-        with open(path, "rb") as file:
-            stub.put(bucket, key, file.read())
+        stub.buckets.add(bucket)
+        if key:
+            with open(path, "rb") as file:
+                stub.put(bucket, key, file.read())
     with stub:
         print(stub.url, flush=True)
         try:
