@@ -5,6 +5,7 @@
 
 #include "storage/base/bytes.h"
 #include "storage/base/memory.h"
+#include "storage/base/memory_pages.h"
 #include "storage/value/value_reclaimer.h"
 
 namespace cachenode {
@@ -59,6 +60,8 @@ RawChunk::~RawChunk() {
   });
   memory::Free(bytes_, capacity_);
 }
+
+void RawChunk::MakePresent() noexcept { MakePagesPresent(bytes_, capacity_); }
 
 void RawChunk::Append(uint32_t db, const EntryView& entry, size_t bytes) noexcept {
   const size_t value_bytes = bytes - sizeof(RawHeader) - entry.key.size();

@@ -26,6 +26,8 @@ class RawChunk {
 
   [[nodiscard]] size_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] size_t BytesLeft() const noexcept { return capacity_ - size_; }
+  // Has the system bring the memory's pages in one call: for a chunk that will be filled.
+  void MakePresent() noexcept;
   // Bytes of the values held. They are memory of the keyspace until it lets go of them, and ours afterwards.
   [[nodiscard]] size_t pinned_bytes() const noexcept { return pinned_bytes_; }
 

@@ -137,13 +137,15 @@ size_t SnapshotRun::CopyEntry(ShardState& state, uint32_t db, const EntryView& e
 }
 
 bool SnapshotRun::OpenChunk(ShardState& state, size_t bytes_needed) {
-  if (state.open != nullptr) Push({std::move(state.open), nullptr, 0});
+  const bool filled_one = state.open != nullptr;
+  if (filled_one) Push({std::move(state.open), nullptr, 0});
   WaitForRoom();
   state.open = RawChunk::Create(std::max(chunk_bytes_, bytes_needed));
   if (state.open == nullptr) {
     Stop(Err::kOutOfMemory);
     return false;
   }
+  if (filled_one) state.open->MakePresent();
   CountBytes(static_cast<int64_t>(state.open->capacity()));
   return true;
 }

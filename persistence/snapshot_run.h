@@ -56,9 +56,9 @@ enum class WalkOutcome : uint8_t {
 class SnapshotRun final : public SnapshotObserver {
  public:
   // All the memory that copied entries and pinned blocks may take.
-  static constexpr size_t kBufferBytesMax = size_t{64} << 20;
+  static constexpr size_t kBufferBytesMax = size_t{48} << 20;
   // The part of it kept for EXEC and scripts, which cannot be parked half-way.
-  static constexpr size_t kReserveBytes = size_t{16} << 20;
+  static constexpr size_t kReserveBytes = size_t{12} << 20;
 
   SnapshotRun(Keyspace& keyspace, SnapshotHost& host, SnapshotPlan plan);
   ~SnapshotRun() override;

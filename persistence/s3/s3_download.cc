@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "storage/base/memory_pages.h"
+
 namespace cachenode {
 namespace {
 
@@ -77,6 +79,7 @@ std::string S3PartLane::MismatchOf(const HttpResponse& head) const {
 bool S3PartLane::Take(std::span<const char> bytes) {
   const std::span<char> buffer = ring_.Buffer(part_);
   if (!mismatch.empty() || bytes.size() > buffer.size() - filled_) return false;
+  if (filled_ == 0) MakePagesPresent(buffer.data(), buffer.size());
   std::memcpy(buffer.data() + filled_, bytes.data(), bytes.size());
   filled_ += bytes.size();
   ring_.Publish(part_, filled_);

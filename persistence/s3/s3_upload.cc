@@ -8,6 +8,7 @@
 
 #include "persistence/start_thread.h"
 #include "storage/base/crc64.h"
+#include "storage/base/memory_pages.h"
 
 namespace cachenode {
 namespace {
@@ -115,6 +116,7 @@ Status S3Upload::Write(std::span<const char> bytes) {
     Slot& slot = Filling();
     if (filled_ == 0) {
       if (Status failed = WaitForFree(slot); !failed.ok()) return failed;
+      if (parts_filled_ != 0) MakePagesPresent(slot.memory.data(), part_bytes_);  // It is no small object.
     }
     const size_t count = std::min(bytes.size(), part_bytes_ - filled_);
     std::memcpy(slot.memory.data() + filled_, bytes.data(), count);
