@@ -49,6 +49,12 @@ def includes(text):
         yield text.count("\n", 0, match.start(1) if match.group(1) else match.start(2)) + 1, match.group(1), match.group(2)
 
 
+def is_first_in_its_source(path, files):
+    """Whether the build itself shows that the header compiles alone."""
+    _, own, _ = next(includes(files.get(path[:-2] + ".cc", "")), (0, None, None))
+    return own == path
+
+
 def check_layers(files):
     for path, text in files.items():
         allowed = LAYERS[layer_of(path)] | {layer_of(path)}
