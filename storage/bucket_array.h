@@ -15,7 +15,7 @@ namespace cachenode {
 
 // What is known about 256 neighbouring buckets.
 struct BucketGroup {
-  int64_t earliest_ms = INT64_MAX;  // No deadline in these buckets is earlier.
+  int64_t earliest_ms = INT64_MAX;  // No deadline or hint in these buckets is earlier.
   uint32_t volatile_count = 0;      // Entries with a deadline.
 };
 

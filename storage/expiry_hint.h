@@ -4,10 +4,11 @@
 // in the half circle around now: [now - 32767 s, now + 32767 s] (9.1 hours). A later deadline is stored as the end of
 // the circle, so the bucket is looked at early and gets a new hint then; one in the past is stored as now.
 // Rule: a hint may be early, never late, as long as it is looked at within 9.1 hours after it became due. Whoever scans
-//   hints must know a lower bound that does not wrap (the group's earliest_ms); when that is overdue by more than
-//   kTrustMs, every bucket with a hint counts as due.
+//   hints must know a lower bound of all of them that does not wrap (the group's earliest_ms), made of what BoundMs
+//   says of each deadline; when that is overdue by more than kTrustMs, every bucket with a hint counts as due.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace cachenode::expiry_hint {
@@ -23,6 +24,11 @@ inline constexpr int64_t kTrustMs = 30000 * 1000;
   if (seconds > now + kHorizonSeconds) seconds = now + kHorizonSeconds;
   if (seconds < now) seconds = now;
   return static_cast<uint16_t>(1 + seconds % kModulus);
+}
+
+// What the deadline's hint does not come before, but for the rest of a second.
+[[nodiscard]] constexpr int64_t BoundMs(int64_t deadline_ms, int64_t now_ms) noexcept {
+  return std::min(deadline_ms, now_ms + kHorizonSeconds * 1000);
 }
 
 // The second the hint stands for, as milliseconds. Requires hint != 0.

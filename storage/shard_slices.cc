@@ -107,8 +107,12 @@ int64_t Shard::ExpireChain(uint32_t db, Table& table, Bucket& head, const Access
       due_slot = slot;
     });
     if (due_bucket == nullptr || keys_left == 0) {
-      head.SetHint(earliest == INT64_MAX ? uint16_t{0} : expiry_hint::Encode(earliest, context.now_ms));
-      return earliest;
+      if (earliest == INT64_MAX) {
+        head.SetHint(0);
+        return earliest;
+      }
+      head.SetHint(expiry_hint::Encode(earliest, context.now_ms));
+      return expiry_hint::BoundMs(earliest, context.now_ms);
     }
     EraseExpired(db, table, head, *due_bucket, due_slot, context);
     --keys_left;

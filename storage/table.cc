@@ -144,8 +144,9 @@ void Table::NoteDeadline(Bucket& head, int64_t expire_at_ms, int64_t now_ms) noe
   head.SetHint(expiry_hint::Earlier(head.ttl_hint, expire_at_ms, now_ms));
   BucketGroup& group = GroupOf(head);
   ++group.volatile_count;
-  group.earliest_ms = std::min(group.earliest_ms, expire_at_ms);
-  if (expire_at_ms < earliest_ms()) earliest_ms_.store(expire_at_ms, std::memory_order_relaxed);
+  const int64_t bound_ms = expiry_hint::BoundMs(expire_at_ms, now_ms);
+  group.earliest_ms = std::min(group.earliest_ms, bound_ms);
+  if (bound_ms < earliest_ms()) earliest_ms_.store(bound_ms, std::memory_order_relaxed);
 }
 
 // --- Prefetching ----------------------------------------------------------------------------------------------------

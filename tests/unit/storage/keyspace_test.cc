@@ -250,6 +250,34 @@ TEST_F(KeyspaceTest, StoppedClockAndTenHourLeapStillExpireEverything) {
   EXPECT_EQ(keyspace_.VolatileCount(0), 0U);
 }
 
+// Deadlines farther away than a hint can say, in buckets that nobody has to look at until a near one comes in.
+TEST_F(KeyspaceTest, HintsOfFarDeadlinesDoNotHideNearOnes) {
+  const auto write = [this](const char* prefix, int64_t in_seconds) {
+    for (int i = 0; i < 500; ++i) {
+      const Expiry expiry = Expiry::At(context_.now_ms + in_seconds * 1000);
+      ASSERT_TRUE(At(prefix + std::to_string(i)).WriteString("v", expiry).ok());
+    }
+  };
+  const auto expire = [this] {
+    for (uint32_t i = 0; i < keyspace_.shard_count(); ++i) {
+      Shard& shard = keyspace_.shard(i);
+      shard.AssertHeld();
+      while (shard.EarliestExpiryMs() <= context_.now_ms) shard.ExpireSlice(context_, 64);
+    }
+  };
+  write("far:", 100'000);
+  context_.SetNow(context_.now_ms + 60'000'000);  // The hints are past the end of their circle, and still in order.
+  write("near:", 10);
+  context_.SetNow(context_.now_ms + 29'000'000);  // Now they would count as ahead.
+  expire();
+  EXPECT_EQ(keyspace_.KeyCount(0), 500U);
+  for (int hour = 0; hour < 4; ++hour) {
+    context_.SetNow(context_.now_ms + 3'600'000);
+    expire();
+  }
+  EXPECT_EQ(keyspace_.KeyCount(0), 0U);
+}
+
 TEST_F(KeyspaceTest, ReservedTableTakesItsKeysWithoutResizing) {
   for (uint32_t i = 0; i < keyspace_.shard_count(); ++i) {
     Shard& shard = keyspace_.shard(i);
