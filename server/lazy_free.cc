@@ -25,7 +25,7 @@ class PendingBytes {
   const uint64_t bytes_;
 };
 
-// Lets `held` die in the background when it is large, and here otherwise.
+// Lets `held` die in the background when it is large, and here otherwise or when the queue is full.
 template <typename Held>
 void FreeHeld(const ServerParts& parts, size_t bytes, Held held) {
   if (parts.background == nullptr || bytes < kBackgroundBytesMin) return;
@@ -46,13 +46,9 @@ void EraseKey(const ServerParts& parts, KeySlot& slot, FreeWhere where) {
     return;
   }
   ByteBlockRef block = slot.EraseAndTakeBlock();
-  if (!block || block->MemoryBytes() < kBackgroundBytesMin) return;
-  // The job holds the last reference and drops it; a refused job drops it here.
-  // std::function wants copyable jobs, hence the shared owner of the figure; the job is its last user.
-  auto pending = std::make_shared<PendingBytes>(*parts.state, block->MemoryBytes());
-  static_cast<void>(parts.background->Submit(
-      BackgroundPool::Lane::kLazyFree,
-      [pending, held = std::move(block), state = parts.state] { state->lazily_freed.fetch_add(1); }));
+  if (!block) return;
+  const size_t bytes = block->MemoryBytes();
+  FreeHeld(parts, bytes, std::move(block));
 }
 
 void FreeGroup(const ServerParts& parts, StreamGroupRef group) {

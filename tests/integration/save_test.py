@@ -296,7 +296,7 @@ class Failure(SaveCase):
         for index in range(count):
             self.assertEqual(size // 6 * 6 + 1, self.value(writers[index % 4].read()), index)
         self.assertLess(reader_waited, 1.0, "a reader waited for the writers")
-        self.assertGreater(max(buffers), 40 << 20, "the writers never had to wait")
+        self.assertGreater(max(buffers), 34 << 20, "the writers never had to wait")  # From 36 MB on they do.
         self.assertLessEqual(max(buffers), 64 << 20)
         connection.send([b"SHUTDOWN", b"NOSAVE"])
         self.assertEqual(0, server.wait())
