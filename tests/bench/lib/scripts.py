@@ -104,8 +104,8 @@ class Transactions:
         for connection in connections:
             connection.close()
         # The sender is a script itself: what it reaches says nothing about the server.
-        return Sample(requests_per_s=1e6 * TRANSACTIONS / used_us, cpu_us=used_us / TRANSACTIONS, p50_ms=0, p99_ms=0,
-                      maximum_ms=0)
+        return Sample(requests_per_s=1e6 * TRANSACTIONS / used_us, cpu_us=used_us / TRANSACTIONS, client_cpu_us=0, p50_ms=0,
+                      p99_ms=0, maximum_ms=0)
 
     def _transaction(self) -> bytes:
         keys = [b"key:%012d" % self._random.randrange(self._key_count) for _ in range(SETS)]
