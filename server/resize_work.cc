@@ -11,12 +11,14 @@ bool ResizeWork::RunSlice(Worker& worker) {
   }
   if (more) {
     finished_in_a_row_ = 0;
-    return true;
+  } else {
+    ++finished_in_a_row_;
+    next_ = next_ + step_ < keyspace_.shard_count() ? next_ + step_ : first_;
   }
-  next_ = next_ + step_ < keyspace_.shard_count() ? next_ + step_ : first_;
   const uint32_t own_shards = (keyspace_.shard_count() - first_ + step_ - 1) / step_;
-  if (++finished_in_a_row_ < own_shards) return true;
+  if (finished_in_a_row_ < own_shards && ++slices_ < kSlicesMax) return true;
   finished_in_a_row_ = 0;
+  slices_ = 0;
   return false;
 }
 

@@ -2,6 +2,8 @@
 //
 // Thread-safety: its worker's thread, inside the world lock, holding no shard lock. Worker i of n looks after shards
 //   i, i + n, i + 2n, ...
+// Limits: kSlicesMax slices, about 20 ms, each time it is added: a resize that finds no memory must not keep a loop
+//   awake.
 #pragma once
 
 #include "server/worker.h"
@@ -13,6 +15,8 @@ class ResizeWork final : public IdleWork {
  public:
   // Buckets per hold of a shard's lock: about 20 us.
   static constexpr uint32_t kBucketsPerSlice = 16;
+
+  static constexpr uint32_t kSlicesMax = 1000;
 
   // `keyspace` outlives this.
   ResizeWork(Keyspace& keyspace, uint32_t worker_index, uint32_t worker_count)
@@ -27,6 +31,7 @@ class ResizeWork final : public IdleWork {
   const uint32_t first_;
   const uint32_t step_;
   uint32_t next_;
+  uint32_t slices_ = 0;             // Since it was added.
   uint32_t finished_in_a_row_ = 0;  // Shards. After a round nothing is left.
 };
 
