@@ -204,6 +204,7 @@ class CountedTree {
   void DescendEdge(Path& path, unsigned level, NodeRefs* at) const noexcept;
   // Puts `child` below the path's step above `level`.
   void SetChild(Path& path, unsigned level, NodeRefs* child) noexcept;
+  [[nodiscard]] Leaf* EditSharedLeaf(Path& path) noexcept;
   void GrowMemory(size_t before, size_t after) noexcept { memory_bytes_ += after - before; }
   [[nodiscard]] bool Insert(Path& path, Leaf* leaf, unsigned behind) noexcept;
   [[nodiscard]] bool Prepare(Path& path, unsigned behind, Spare& spare) noexcept;

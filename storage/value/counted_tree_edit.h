@@ -26,8 +26,7 @@ bool CountedTree<Traits>::EditPath(Path& path) noexcept {
   // Downwards: what hangs below a clone is shared from then on.
   for (unsigned level = 0; level < height_; ++level) {
     Node* const node = path.steps_[level].node;
-    if (node->IsUnique()) [[likely]]
-      continue;
+    if (node->IsUnique()) continue;
     Node* const copy = node->Clone(node->capacity());
     if (copy == nullptr) return false;
     GrowMemory(node->MemoryBytes(), copy->MemoryBytes());
@@ -39,10 +38,20 @@ bool CountedTree<Traits>::EditPath(Path& path) noexcept {
 
 template <typename Traits>
 typename CountedTree<Traits>::Leaf* CountedTree<Traits>::EditLeaf(Path& path) noexcept {
+  for (unsigned level = 0; level < height_; ++level) {
+    if (!path.steps_[level].node->IsUnique()) [[unlikely]]
+      return EditSharedLeaf(path);
+  }
+  Leaf* const leaf = path.leaf_;
+  return leaf->IsUnique() ? leaf : EditSharedLeaf(path);
+}
+
+// For a path on which something is shared.
+template <typename Traits>
+typename CountedTree<Traits>::Leaf* CountedTree<Traits>::EditSharedLeaf(Path& path) noexcept {
   if (!EditPath(path)) return nullptr;
   Leaf* const leaf = path.leaf_;
-  if (leaf->IsUnique()) [[likely]]
-    return leaf;
+  if (leaf->IsUnique()) return leaf;
   Leaf* const copy = Traits::Clone(*leaf);
   if (copy == nullptr) return nullptr;
   SetChild(path, height_, copy);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "storage/value/counted_tree_class.h"
+#include "storage/value/strided_search.h"
 
 namespace cachenode {
 
@@ -110,18 +111,13 @@ typename CountedTree<Traits>::Path CountedTree<Traits>::AtRank(uint64_t rank, ui
 template <typename Traits>
 template <typename IsBeyond>
 unsigned CountedTree<Traits>::SeekChild(const Node& node, unsigned level, const IsBeyond& is_beyond) const noexcept {
-  // Halves by a selection, not by a branch, which nobody could foretell.
-  const Key* const keys = node.first_keys();
-  const Key* from = keys;
-  for (size_t left = node.count(); left > 1;) {
-    const size_t half = left / 2;
-    const Key* const middle = from + half;
-    const bool beyond =
-        is_beyond(*middle, FirstLeaf(node.child(static_cast<unsigned>(middle - keys)), height_ - level - 1));
-    from = beyond ? from : middle;
-    left -= half;
-  }
-  return static_cast<unsigned>(from - keys);
+  const char* const keys = reinterpret_cast<const char*>(node.first_keys());
+  const auto index_of = [keys](const char* key) {
+    return static_cast<unsigned>(static_cast<size_t>(key - keys) / sizeof(Key));
+  };
+  return index_of(LastThatHolds<sizeof(Key)>(keys, node.count(), [&](const char* at) {
+    return !is_beyond(*reinterpret_cast<const Key*>(at), FirstLeaf(node.child(index_of(at)), height_ - level - 1));
+  }));
 }
 
 template <typename Traits>

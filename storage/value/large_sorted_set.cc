@@ -92,7 +92,7 @@ LargeSortedSet::Position LargeSortedSet::PositionOf(const PackedRecord& record, 
 // At the end of a leaf rather than at the start of the next one.
 LargeSortedSet::Position LargeSortedSet::PlaceOf(const Newcomer& newcomer) const noexcept {
   const double score = newcomer.element.score;
-  Position position{tree_.SeekByKey([score](const ScoreLeaf::Element& first) { return first.score > score; },
+  Position position{tree_.SeekByKey([score](const ScoreLeaf::Element& first) { return !(first.score <= score); },
                                     [score](const ScoreLeaf::Element& first) { return first.score < score; },
                                     [&](const ScoreLeaf::Element& first, const ScoreTree::FirstLeaf&) {
                                       return first.handle != newcomer.element.handle &&

@@ -14,6 +14,7 @@
 #include "storage/base/memory.h"
 #include "storage/value/counted_tree.h"
 #include "storage/value/shared_root.h"
+#include "storage/value/strided_search.h"
 
 namespace cachenode {
 
@@ -63,17 +64,10 @@ class ScoreLeaf : public NodeRefs {
   [[nodiscard]] Element At(unsigned index) const noexcept { return {score(index), handle(index)}; }
   // How many elements have a lower score. Requires count() > 0.
   [[nodiscard]] unsigned CountBelow(double wanted) const noexcept {
-    // Halves by a selection, not by a branch, which nobody could foretell.
     const char* const scores = Place(0);
-    const char* from = scores;
-    for (size_t left = count_; left > 1;) {
-      const size_t half = left / 2;
-      const char* const middle = from + half * kElementBytes;
-      from = LoadScore(middle - kElementBytes) < wanted ? middle : from;
-      left -= half;
-    }
-    return static_cast<unsigned>(static_cast<size_t>(from - scores) / kElementBytes) +
-           (LoadScore(from) < wanted ? 1U : 0U);
+    const auto is_below = [wanted](const char* at) { return LoadScore(at) < wanted; };
+    const char* const last = LastThatHolds<kElementBytes>(scores, count_, is_below);
+    return static_cast<unsigned>(static_cast<size_t>(last - scores) / kElementBytes) + (is_below(last) ? 1U : 0U);
   }
 
   // --- Changing; requires that the leaf is unique ---------------------------------------------------------------
