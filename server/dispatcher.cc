@@ -51,8 +51,11 @@ struct Dispatcher::State {
   };
   [[nodiscard]] Place Begin(Session& session);
   [[nodiscard]] RequestRunner::Outcome RunNext(Session& session, Args args, const Looked& looked, Place& place) {
-    if (place.is_calm && looked.is_plain && runner.PassesMemory()) [[likely]]
-      return runner.RunPlain(session, *looked.command, args, KeysOf(looked), place.mark);
+    if (place.is_calm && looked.is_plain && runner.PassesMemory()) [[likely]] {
+      const auto outcome = runner.RunPlain(session, *looked.command, args, KeysOf(looked), place.mark);
+      if (outcome) [[likely]]
+        return *outcome;
+    }
     return RunAny(session, args, looked, place);
   }
   [[nodiscard]] RequestRunner::Outcome RunAny(Session& session, Args args, const Looked& looked, Place& place);

@@ -90,10 +90,9 @@ void RequestRunner::BeginTurn(int64_t now_ms) {
   JudgeCalm();
 }
 
-// With threads requests lock their keys, and other threads change at any time what is asked here.
 void RequestRunner::JudgeCalm() {
   const bool is_watched = parts_.monitors != nullptr && parts_.monitors->Any();
-  is_calm_ = !locks_ && !clients_track_ && !is_watched;
+  is_calm_ = !clients_track_ && !is_watched && !holds_scripts_;
 }
 
 void RequestRunner::StartClock() { ticks_ = CycleClock::Ticks(); }
@@ -315,13 +314,6 @@ bool RequestRunner::MustWaitForSnapshot(uint32_t flags,
   return std::any_of(keys.begin(), keys.end(), [this](const HashedKey& key) {
     return parts_.persistence->MustPark(parts_.keyspace->ShardOf(key.hash), context_.db(), key.hash);
   });
-}
-
-// Whether MustWaitForMigration or MustWaitForSnapshot may hold a write back.
-bool RequestRunner::WritesNeedALook() const {
-  const MigrateTable* table = parts_.state->migrations.get();
-  const bool is_fenced = table != nullptr && table->HasFences();
-  return is_fenced || (parts_.persistence != nullptr && parts_.persistence->SnapshotRunning());
 }
 
 // The locks of the command's keys are held, or the world.

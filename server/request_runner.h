@@ -74,9 +74,10 @@ class RequestRunner final : public NestedRunner {
   // Asked for each plain request in a calm: false when this one has to be judged for the memory it may take.
   [[nodiscard]] bool PassesMemory() { return gate_.PassesMemory(); }
   // As Run, for a plain command of fitting arity in a calm; `keys` are all of its keys. `mark` is where its reply
-  // begins, and afterwards where that of the next request does.
-  [[nodiscard]] Outcome RunPlain(Session& session, const Command& command, Args args, std::span<const HashedKey> keys,
-                                 Mark& mark);
+  // begins, and afterwards where that of the next request does. Nothing, with nothing done, when the request has to
+  // take the other way: it might wait there. Until then the calm lasts, as the thread has not slept.
+  [[nodiscard]] std::optional<Outcome> RunPlain(Session& session, const Command& command, Args args,
+                                                std::span<const HashedKey> keys, Mark& mark);
 
   // Whoever calls this promises to call ReleaseScripts before it writes to clients or sleeps. From then on a script
   // that runs alone leaves the script slot and the world in this runner's hands, for the scripts of this turn that
@@ -117,6 +118,15 @@ class RequestRunner final : public NestedRunner {
   [[nodiscard]] bool RunsScript(const Session& session, const Command& command) const;
   [[nodiscard]] Outcome Call(Session& session, const Command& command, Args args, const Prepared& prepared);
   [[nodiscard]] Outcome Finish(Session& session, const Command& command, Args args, const Status& status, Mark mark);
+  [[nodiscard, gnu::noinline]] bool LockForPlain(const Command& command, std::span<const HashedKey> keys);
+  [[nodiscard]] bool MustWaitToWrite(const Command& command, std::span<const HashedKey> keys) const {
+    return (command.flags & (kWrite | kMayReplicate)) != 0 && WritesNeedALook() && WriteMayWait(command, keys);
+  }
+  [[nodiscard]] bool WriteMayWait(const Command& command, std::span<const HashedKey> keys) const;
+  [[nodiscard]] bool NeedsTheOtherWay(const Command& command) const;
+  [[nodiscard]] Status HandlePlain(const Command& command, Args args, std::span<const HashedKey> keys, bool& served);
+  [[nodiscard]] Outcome FinishPlain(Session& session, const Command& command, Args args, const Status& status,
+                                    bool served, Mark& mark);
   [[nodiscard]] bool WritesNeedALook() const;
   void JudgeCalm();
   [[nodiscard]] std::optional<Status> CallAlone(const Command& command, Args args, std::span<const HashedKey> keys);
@@ -191,19 +201,35 @@ inline uint64_t RequestRunner::Count(const Command& command) {
   return duration;
 }
 
-inline RequestRunner::Outcome RequestRunner::RunPlain(Session& session, const Command& command, Args args,
-                                                      std::span<const HashedKey> keys, Mark& mark) {
+inline std::optional<RequestRunner::Outcome> RequestRunner::RunPlain(Session& session, const Command& command,
+                                                                     Args args, std::span<const HashedKey> keys,
+                                                                     Mark& mark) {
   session.last_command = &command;
-  if ((command.flags & (kWrite | kMayReplicate)) != 0 && WritesNeedALook()) [[unlikely]] {
-    const Outcome outcome = Call(session, command, args, {&command, true, keys});
-    mark = session.replies.MarkHere();
-    return outcome;
-  }
+  const bool may_run = locks_ ? LockForPlain(command, keys) : !MustWaitToWrite(command, keys);
+  if (!may_run) [[unlikely]]
+    return std::nullopt;
+  bool served = false;
+  const Status status = HandlePlain(command, args, keys, served);
+  if (locks_) locks_->Release();
+  return FinishPlain(session, command, args, status, served, mark);
+}
+
+// `served`: whether clients waited for what the request changed. The locks of the keys are held.
+inline Status RequestRunner::HandlePlain(const Command& command, Args args, std::span<const HashedKey> keys,
+                                         bool& served) {
   context_.BeginCommand(command);
   context_.SetKeys(keys);
-  const Status status = command.handler(context_, args);
-  if (!status.ok() || *has_waits_to_serve_) [[unlikely]] {
+  Status status = command.handler(context_, args);
+  served = *has_waits_to_serve_;
+  if (served) [[unlikely]]
     ServeWaiting();
+  return status;
+}
+
+// Without locks.
+inline RequestRunner::Outcome RequestRunner::FinishPlain(Session& session, const Command& command, Args args,
+                                                         const Status& status, bool served, Mark& mark) {
+  if (!status.ok() || served) [[unlikely]] {
     const Outcome outcome = Finish(session, command, args, status, mark);
     mark = session.replies.MarkHere();
     return outcome;

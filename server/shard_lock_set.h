@@ -25,6 +25,11 @@ class ShardLockSet {
   // The same without any wait. False when somebody has one of them, be it this thread for another request; none is held
   // by this set then.
   [[nodiscard]] bool TryAcquire() CACHENODE_NO_THREAD_SAFETY_ANALYSIS;
+  // The same, spinning for each a while; it never sleeps.
+  [[nodiscard]] bool TryAcquireSpinning() {
+    Order();
+    return TryAll() == shards_.size();
+  }
   void Release() CACHENODE_NO_THREAD_SAFETY_ANALYSIS;
   // Whether the set, once acquired, has the lock of the key's shard.
   [[nodiscard]] bool Holds(KeyHash hash) const;
