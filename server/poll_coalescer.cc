@@ -6,25 +6,40 @@
 
 namespace cachenode {
 
-uint32_t PollCoalescer::SleepUsAfterTurn(uint64_t now_ticks) noexcept {
-  if (now_ticks - window_begin_ticks_ >= CycleClock::FromMicroseconds(kWindowUs)) CloseWindow(now_ticks);
+bool PollCoalescer::WindowIsOver(uint64_t now_ticks) const noexcept {
+  return now_ticks - window_begin_ticks_ >= CycleClock::FromMicroseconds(kWindowUs);
+}
+
+uint32_t PollCoalescer::SleepUsAfterTurn() noexcept {
   const bool found_enough = turn_reads_ == 0 || turn_reads_ >= kReadsPerTurnEnough;
   turn_reads_ = 0;
   return found_enough ? 0 : sleep_us_;
 }
 
-void PollCoalescer::CloseWindow(uint64_t now_ticks) noexcept {
+void PollCoalescer::CloseWindow(uint64_t now_ticks, uint64_t queued_us) noexcept {
+  constexpr uint32_t kSmoothing = 8;  // Windows.
   const uint64_t elapsed_us = std::max<uint64_t>(1, CycleClock::ToMicroseconds(now_ticks - window_begin_ticks_));
-  const bool is_busy = window_clients_ >= kClientsMin && window_reads_ * uint64_t{1000} >= kReadsPerMsMin * elapsed_us;
-  sleep_us_ = 0;
-  if (is_busy) {
-    const uint64_t wanted_us = kReadsWanted * elapsed_us / window_reads_;
-    sleep_us_ = static_cast<uint32_t>(std::clamp<uint64_t>(wanted_us, kSleepUsMin, kSleepUsMax));
-  }
+  const uint64_t permille = std::min<uint64_t>(1000, (queued_us - queued_us_) * 1000 / elapsed_us);
+  queued_permille_ = (queued_permille_ * (kSmoothing - 1) + static_cast<uint32_t>(permille)) / kSmoothing;
+  queued_us_ = queued_us;
+  sleep_us_ = SleepUsFor(elapsed_us);
   window_reads_ = 0;
   window_clients_ = 0;
   ++window_;
   window_begin_ticks_ = now_ticks;
+}
+
+uint32_t PollCoalescer::SleepUsFor(uint64_t elapsed_us) const noexcept {
+  const bool is_short = queued_permille_ >= kShortFromPermille;
+  const uint64_t reads_min = is_short ? kShortReadsPerMsMin : kReadsPerMsMin;
+  const bool is_busy = window_clients_ >= (is_short ? kShortClientsMin : kClientsMin) &&
+                       window_reads_ * uint64_t{1000} >= reads_min * elapsed_us;
+  if (!is_busy) return 0;
+  const uint64_t wanted_us = kReadsWanted * elapsed_us / window_reads_;
+  const uint64_t round_us = window_clients_ * elapsed_us / window_reads_;
+  const uint64_t most_us =
+      is_short ? std::min<uint64_t>(round_us / kShortPartOfRound, kShortSleepUsMax) : uint64_t{kSleepUsMax};
+  return static_cast<uint32_t>(std::clamp<uint64_t>(wanted_us, kSleepUsMin, std::max<uint64_t>(most_us, kSleepUsMin)));
 }
 
 }  // namespace cachenode

@@ -4,9 +4,12 @@
 // Why: a server that is faster than its clients wakes for every single request, and a wake-up costs as much as the
 //   request (measured at 50 clients without pipelining: 0.7 polls a request). With many clients at work nobody waits
 //   longer for it: who is served a little later finds the loop less busy. With few clients it would only add delay.
+//   Where threads wait for a CPU, workers or others, each wake-up also takes one from somebody, and the clients wait
+//   for that: then it pays for fewer clients and longer, but never for long against what a client takes anyway.
 // Thread-safety: one object per worker, used by its thread.
 // Limits: sleeps at most kSleepUsMax; never while fewer than kClientsMin clients were read from in the last window, or
 //   fewer than kReadsPerMsMin reads came in a millisecond, or the last turn found kReadsPerTurnEnough clients anyway.
+//   With CPUs short, the limits kShort* and a part of the time from a client's request to its next.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +25,13 @@ class PollCoalescer {
   static constexpr uint32_t kReadsPerMsMin = 40;
   static constexpr uint32_t kReadsPerTurnEnough = 8;
   static constexpr uint32_t kReadsWanted = 12;  // That a turn should find.
+  // CPUs are short from this share of its time on that the thread waits for one. Pinned alone it is 1 %, with as many
+  // busy threads as CPUs 15 to 40.
+  static constexpr uint32_t kShortFromPermille = 100;
+  static constexpr uint32_t kShortSleepUsMax = 200;
+  static constexpr uint32_t kShortClientsMin = 8;
+  static constexpr uint32_t kShortReadsPerMsMin = 5;
+  static constexpr uint32_t kShortPartOfRound = 4;  // A quarter of the time from a request to the next.
 
   // A client's stamp: the window in which it was last read from.
   using Stamp = uint32_t;
@@ -35,11 +45,14 @@ class PollCoalescer {
     ++window_clients_;
   }
 
-  // At the end of a turn: the microseconds to sleep before polling; 0 for none. `now_ticks`: cycle clock.
-  [[nodiscard]] uint32_t SleepUsAfterTurn(uint64_t now_ticks) noexcept;
+  // At the end of a turn, in this order. `now_ticks`: cycle clock. `queued_us`: CpuQueueTime::Us of the thread.
+  [[nodiscard]] bool WindowIsOver(uint64_t now_ticks) const noexcept;
+  void CloseWindow(uint64_t now_ticks, uint64_t queued_us) noexcept;
+  // The microseconds to sleep before polling; 0 for none.
+  [[nodiscard]] uint32_t SleepUsAfterTurn() noexcept;
 
  private:
-  void CloseWindow(uint64_t now_ticks) noexcept;
+  [[nodiscard]] uint32_t SleepUsFor(uint64_t elapsed_us) const noexcept;
 
   uint32_t turn_reads_ = 0;
   uint32_t window_reads_ = 0;
@@ -47,6 +60,8 @@ class PollCoalescer {
   Stamp window_ = 1;
   uint32_t sleep_us_ = 0;  // By the last window.
   uint64_t window_begin_ticks_ = 0;
+  uint64_t queued_us_ = 0;        // When the last window ended.
+  uint32_t queued_permille_ = 0;  // Of the thread's time, smoothed over windows.
 };
 
 }  // namespace cachenode

@@ -204,7 +204,9 @@ void Worker::OnTurnEnd() {
     loop_->Stop();
     return;
   }
-  const uint32_t sleep_us = coalescer_.SleepUsAfterTurn(CycleClock::Ticks());
+  const uint64_t now_ticks = CycleClock::Ticks();
+  if (coalescer_.WindowIsOver(now_ticks)) coalescer_.CloseWindow(now_ticks, cpu_queue_time_.Us());
+  const uint32_t sleep_us = coalescer_.SleepUsAfterTurn();
   if (sleep_us != 0 && !awake_) SleepUs(sleep_us);
 }
 

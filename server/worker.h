@@ -22,6 +22,7 @@
 #include "server/mailbox.h"
 #include "server/net/event_loop.h"
 #include "server/net/listener.h"
+#include "server/cpu_queue_time.h"
 #include "server/poll_coalescer.h"
 #include "server/server_parts.h"
 #include "server/stats/recent_peak.h"
@@ -197,6 +198,7 @@ class Worker final : private TurnObserver, private LockWaitHook {
   bool pumping_ = false;
   std::vector<Connection*> finished_;  // Destroyed when this thread is inside the world again.
   PollCoalescer coalescer_;
+  CpuQueueTime cpu_queue_time_;
   ChunkPool chunks_;
   int64_t chunks_trimmed_ms_ = 0;
   size_t counted_chunks_ = 0;  // Of chunks_, those that used memory contains.
