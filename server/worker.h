@@ -19,10 +19,10 @@
 
 #include "protocol/reply_buffer.h"
 #include "protocol/resp_parser.h"
+#include "server/cpu_queue_time.h"
 #include "server/mailbox.h"
 #include "server/net/event_loop.h"
 #include "server/net/listener.h"
-#include "server/cpu_queue_time.h"
 #include "server/poll_coalescer.h"
 #include "server/server_parts.h"
 #include "server/stats/recent_peak.h"

@@ -18,25 +18,36 @@ namespace {
 // What std::atomic offers cannot end after a while; a worker that waits for a script must look after its clients.
 constexpr long kLookAfterNs = 5'000'000;
 
-void WaitWhile(std::atomic<uint32_t>& word, uint32_t value) {
-  LockWaitHook* const hook = ThreadLockWaitHook();
-  const timespec limit{0, kLookAfterNs};
-  while (word.load(std::memory_order_seq_cst) == value) {
-    syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAIT_PRIVATE, value,
-            hook == nullptr ? nullptr : &limit, nullptr, 0);
-    if (hook != nullptr && word.load(std::memory_order_seq_cst) == value) hook->WhileWaiting();
-  }
-}
-
-void WakeAll(std::atomic<uint32_t>& word) {
-  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr, nullptr, 0);
+void Wake(std::atomic<uint32_t>& word, int threads) {
+  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAKE_PRIVATE, threads, nullptr, nullptr, 0);
 }
 
 }  // namespace
 
 // Why nobody misses anybody: a thread that steps in writes its flag and then reads the gate; a writer closes the gate
 // and then reads the flags. All four are sequentially consistent, so at least one of the two sees the other. Waits
-// never miss a wake-up for the same reason: who leaves clears its flag and then looks at the gate.
+// never miss a wake-up for the same reason: who leaves clears its flag and then looks at the gate; who sleeps counts
+// itself and then has the kernel look at the word, and who wakes changed the word and then looks at the count.
+
+void WorldLock::WaitWhile(WaitWord& word, uint32_t value) {
+  LockWaitHook* const hook = ThreadLockWaitHook();
+  const timespec limit{0, kLookAfterNs};
+  word.sleepers.fetch_add(1, std::memory_order_seq_cst);
+  while (word.value.load(std::memory_order_seq_cst) == value) {
+    syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word.value), FUTEX_WAIT_PRIVATE, value,
+            hook == nullptr ? nullptr : &limit, nullptr, 0);
+    if (hook != nullptr && word.value.load(std::memory_order_seq_cst) == value) hook->WhileWaiting();
+  }
+  word.sleepers.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+void WorldLock::WakeOne(WaitWord& word) {
+  if (word.sleepers.load(std::memory_order_seq_cst) != 0) Wake(word.value, 1);
+}
+
+void WorldLock::WakeAll(WaitWord& word) {
+  if (word.sleepers.load(std::memory_order_seq_cst) != 0) Wake(word.value, INT32_MAX);
+}
 
 WorldLock::Seat* WorldLock::TakeSeat() {
   for (uint32_t i = 0; i < kSeatsMax; ++i) {
@@ -65,11 +76,11 @@ void WorldLock::EnterFromOutside(Seat& seat) {
   while (true) {
     seat.flag_.exchange(epoch_.load(std::memory_order_acquire), std::memory_order_seq_cst);
     lock_order::PausePoint();
-    if (gate_.load(std::memory_order_seq_cst) == kOpen) [[likely]]
+    if (gate_.value.load(std::memory_order_seq_cst) == kOpen) [[likely]]
       break;
     seat.flag_.exchange(0, std::memory_order_seq_cst);
     AwakeWriter();
-    for (uint32_t gate = gate_.load(); gate != kOpen; gate = gate_.load()) WaitWhile(gate_, gate);
+    for (uint32_t gate = gate_.value.load(); gate != kOpen; gate = gate_.value.load()) WaitWhile(gate_, gate);
   }
   lock_order::Acquired(LockRank::kWorld);
 }
@@ -84,7 +95,7 @@ void WorldLock::LeaveFromInside(Seat& seat) {
   lock_order::Released(LockRank::kWorld);
   seat.flag_.exchange(0, std::memory_order_seq_cst);
   lock_order::PausePoint();
-  if (gate_.load(std::memory_order_seq_cst) != kOpen) [[unlikely]]
+  if (gate_.value.load(std::memory_order_seq_cst) != kOpen) [[unlikely]]
     AwakeWriter();
 }
 
@@ -95,7 +106,7 @@ void WorldLock::StepAside(Seat& seat) {
 }
 
 void WorldLock::AwakeWriter() {
-  departures_.fetch_add(1, std::memory_order_seq_cst);
+  departures_.value.fetch_add(1, std::memory_order_seq_cst);
   WakeAll(departures_);
 }
 
@@ -110,7 +121,7 @@ void WorldLock::LockExclusive(Seat& seat) {
     lock_order::BeforeWait(LockRank::kWorld);
     do {
       TakeWriterTurn();
-      gate_.store(kWriter, std::memory_order_seq_cst);
+      gate_.value.store(kWriter, std::memory_order_seq_cst);
       lock_order::PausePoint();
     } while (!WaitForOthers(seat, false));
     lock_order::Acquired(LockRank::kWorld);
@@ -127,17 +138,17 @@ void WorldLock::Upgrade(Seat& seat) {
   }
   assert(seat.depth_ == Seat::Depth::kInside);
   if (!elided_) {
-    [[maybe_unused]] const uint32_t waiting = upgrade_waits_.exchange(1, std::memory_order_seq_cst);
+    [[maybe_unused]] const uint32_t waiting = upgrade_waits_.value.exchange(1, std::memory_order_seq_cst);
     assert(waiting == 0);
     lock_order::PausePoint();
     // A writer that waits for our flag steps back now; it leaves the gate closed for us.
     AwakeWriter();
-    for (uint32_t free = 0; !turn_.compare_exchange_strong(free, 1, std::memory_order_seq_cst); free = 0)
+    for (uint32_t free = 0; !turn_.value.compare_exchange_strong(free, 1, std::memory_order_seq_cst); free = 0)
       WaitWhile(turn_, 1);
-    gate_.store(kUpgrade, std::memory_order_seq_cst);
+    gate_.value.store(kUpgrade, std::memory_order_seq_cst);
     [[maybe_unused]] const bool granted = WaitForOthers(seat, true);
     assert(granted);
-    upgrade_waits_.store(0, std::memory_order_seq_cst);
+    upgrade_waits_.value.store(0, std::memory_order_seq_cst);
     WakeAll(upgrade_waits_);
     exclusive_.store(ThreadNumber(), std::memory_order_relaxed);
   }
@@ -157,7 +168,7 @@ void WorldLock::UnlockExclusive(Seat& seat) {
   } else {
     lock_order::Released(LockRank::kWorld);
   }
-  gate_.store(kOpen, std::memory_order_seq_cst);
+  gate_.value.store(kOpen, std::memory_order_seq_cst);
   WakeAll(gate_);
   lock_order::PausePoint();
   ReleaseWriterTurn();
@@ -166,20 +177,25 @@ void WorldLock::UnlockExclusive(Seat& seat) {
 // Becomes the one writer that may close the gate. An upgrade goes first.
 void WorldLock::TakeWriterTurn() {
   while (true) {
-    while (upgrade_waits_.load(std::memory_order_seq_cst) != 0) WaitWhile(upgrade_waits_, 1);
+    while (upgrade_waits_.value.load(std::memory_order_seq_cst) != 0) WaitWhile(upgrade_waits_, 1);
     uint32_t free = 0;
-    if (!turn_.compare_exchange_strong(free, 1, std::memory_order_seq_cst)) {
+    if (!turn_.value.compare_exchange_strong(free, 1, std::memory_order_seq_cst)) {
       WaitWhile(turn_, 1);
       continue;
     }
-    if (upgrade_waits_.load(std::memory_order_seq_cst) == 0) return;
+    if (upgrade_waits_.value.load(std::memory_order_seq_cst) == 0) return;
     ReleaseWriterTurn();
   }
 }
 
+// The next writer is enough, but for an upgrade, which sleeps among them: they would give way to it, asleep as it is.
 void WorldLock::ReleaseWriterTurn() {
-  turn_.store(0, std::memory_order_seq_cst);
-  WakeAll(turn_);
+  turn_.value.store(0, std::memory_order_seq_cst);
+  if (upgrade_waits_.value.load(std::memory_order_seq_cst) != 0) {
+    WakeAll(turn_);
+  } else {
+    WakeOne(turn_);
+  }
 }
 
 // True when every other seat is outside. False when an upgrade wants to go first: the turn is given up then and the
@@ -190,9 +206,9 @@ bool WorldLock::WaitForOthers(const Seat& self, bool is_upgrade) {
     const Seat& seat = seats_[i];
     if (&seat == &self) continue;
     while (true) {
-      const uint32_t before = departures_.load(std::memory_order_seq_cst);
+      const uint32_t before = departures_.value.load(std::memory_order_seq_cst);
       if (seat.flag_.load(std::memory_order_seq_cst) == 0) break;
-      if (!is_upgrade && upgrade_waits_.load(std::memory_order_seq_cst) != 0) {
+      if (!is_upgrade && upgrade_waits_.value.load(std::memory_order_seq_cst) != 0) {
         ReleaseWriterTurn();
         return false;
       }

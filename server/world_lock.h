@@ -75,7 +75,7 @@ class WorldLock {
     if (WriterWaits()) [[unlikely]]
       StepAside(seat);
   }
-  [[nodiscard]] bool WriterWaits() const { return !elided_ && gate_.load(std::memory_order_relaxed) != kOpen; }
+  [[nodiscard]] bool WriterWaits() const { return !elided_ && gate_.value.load(std::memory_order_relaxed) != kOpen; }
 
   // Waits until every other thread is outside. Nests. Holds no shard lock.
   void LockExclusive(Seat& seat);
@@ -103,6 +103,15 @@ class WorldLock {
   // What gate_ says to threads that want in.
   enum Gate : uint32_t { kOpen, kWriter, kUpgrade };
 
+  // A word that threads sleep on, and how many of them may: a wake-up is a system call, and mostly nobody sleeps.
+  struct WaitWord {
+    std::atomic<uint32_t> value{0};
+    std::atomic<uint32_t> sleepers{0};
+  };
+  static void WaitWhile(WaitWord& word, uint32_t value);
+  static void WakeOne(WaitWord& word);
+  static void WakeAll(WaitWord& word);
+
   void EnterFromOutside(Seat& seat);
   void LeaveFromInside(Seat& seat);
   void StepAside(Seat& seat);
@@ -114,13 +123,13 @@ class WorldLock {
   // Constant after construction.
   const bool elided_;
   // Any thread.
-  alignas(64) std::atomic<uint32_t> gate_{kOpen};
+  alignas(64) WaitWord gate_;  // A Gate.
   std::atomic<uint64_t> epoch_{1};
-  alignas(64) std::atomic<uint32_t> turn_{0};  // 1: a writer waits or is exclusive. Owner writes gate_.
-  std::atomic<uint32_t> upgrade_waits_{0};     // A writer not yet granted must give up its turn.
-  std::atomic<uint32_t> departures_{0};        // Changes when a thread leaves while a writer waits.
-  std::atomic<uint32_t> seats_used_{0};        // Seats beyond were never taken.
-  std::atomic<uint32_t> exclusive_{0};         // ThreadNumber of the exclusive holder, for reports.
+  alignas(64) WaitWord turn_;            // 1: a writer waits or is exclusive. Owner writes gate_.
+  WaitWord upgrade_waits_;               // A writer not yet granted must give up its turn.
+  WaitWord departures_;                  // Changes when a thread leaves while a writer waits.
+  std::atomic<uint32_t> seats_used_{0};  // Seats beyond were never taken.
+  std::atomic<uint32_t> exclusive_{0};   // ThreadNumber of the exclusive holder, for reports.
   std::array<Seat, kSeatsMax> seats_;
 };
 
