@@ -16,7 +16,7 @@ bool ResizeWork::RunSlice(Worker& worker) {
     next_ = next_ + step_ < keyspace_.shard_count() ? next_ + step_ : first_;
   }
   const uint32_t own_shards = (keyspace_.shard_count() - first_ + step_ - 1) / step_;
-  if (finished_in_a_row_ < own_shards && ++slices_ < kSlicesMax) return true;
+  if (finished_in_a_row_ < own_shards && ++slices_ < slices_max_) return true;
   finished_in_a_row_ = 0;
   slices_ = 0;
   return false;

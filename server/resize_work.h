@@ -18,9 +18,9 @@ class ResizeWork final : public IdleWork {
 
   static constexpr uint32_t kSlicesMax = 1000;
 
-  // `keyspace` outlives this.
-  ResizeWork(Keyspace& keyspace, uint32_t worker_index, uint32_t worker_count)
-      : keyspace_(keyspace), first_(worker_index), step_(worker_count), next_(worker_index) {}
+  // `keyspace` outlives this. `slices_max`: another limit, for tests.
+  ResizeWork(Keyspace& keyspace, uint32_t worker_index, uint32_t worker_count, uint32_t slices_max = kSlicesMax)
+      : keyspace_(keyspace), first_(worker_index), step_(worker_count), slices_max_(slices_max), next_(worker_index) {}
 
   bool RunSlice(Worker& worker) override;
   // Writes merge as they go, and maintenance does a little each period: a busy loop needs no more.
@@ -30,6 +30,7 @@ class ResizeWork final : public IdleWork {
   Keyspace& keyspace_;
   const uint32_t first_;
   const uint32_t step_;
+  const uint32_t slices_max_;
   uint32_t next_;
   uint32_t slices_ = 0;             // Since it was added.
   uint32_t finished_in_a_row_ = 0;  // Shards. After a round nothing is left.

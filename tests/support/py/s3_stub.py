@@ -41,13 +41,13 @@ Faults (`inject`), each with `times` (default 1) and `when` (default any object 
 
 import argparse
 import hashlib
-import html
 import os
 import re
 import sys
 import threading
 import time
 import urllib.parse
+import xml.etree.ElementTree as ElementTree
 from email.utils import formatdate
 from xml.sax.saxutils import escape
 
@@ -58,6 +58,19 @@ from s3_signature import Key, verify_signature
 
 def store_time(seconds):
     return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(seconds))
+
+
+def listed_parts(body):
+    """The numbers and ETags, without quotes, of the parts that a completion lists; clients order the fields as they
+    like."""
+    def field(part, name):
+        return next((child.text or "" for child in part if child.tag.rpartition("}")[2] == name), "")
+
+    try:
+        parts = [part for part in ElementTree.fromstring(body) if part.tag.rpartition("}")[2] == "Part"]
+        return [(int(field(part, "PartNumber")), field(part, "ETag").strip('"')) for part in parts]
+    except (ElementTree.ParseError, ValueError):
+        raise Refusal(400, "MalformedXML", "The XML you provided was not well-formed.") from None
 
 
 class S3Stub(HttpServer):
@@ -257,18 +270,17 @@ class S3Stub(HttpServer):
             return self._send_upload_answer(connection, request, None, "Error",
                                             "<Code>%s</Code><Message>injected</Message>" % fault.code)
         self._check_free(request, *upload.place)
-        listed = [(int(number), html.unescape(etag)) for number, etag in
-                  re.findall(r"<PartNumber>(\d+)</PartNumber><ETag>([^<]*)</ETag>", request.body.decode())]
+        listed = listed_parts(request.body)
         if not listed or [number for number, _ in listed] != sorted(number for number, _ in listed):
             raise Refusal(400, "InvalidPartOrder", "The list of parts was not in ascending order.")
-        if any(number not in upload.parts or upload.parts[number][1] != etag for number, etag in listed):
+        if any(number not in upload.parts or upload.parts[number][1].strip('"') != etag for number, etag in listed):
             raise Refusal(400, "InvalidPart", "One or more of the specified parts could not be found.")
         files = [upload.parts[number][0] for number, _ in listed]
         if any(len(file) < self.part_bytes_min for file in files[:-1]):
             raise Refusal(400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
         if fault and fault.action == "lose_bytes":
             files[-1].size -= fault.missing
-        digests = b"".join(bytes.fromhex(etag.strip('"')) for _, etag in listed)
+        digests = b"".join(bytes.fromhex(etag) for _, etag in listed)
         stored = StoredObject(files, upload.headers, '"%s-%d"' % (hashlib.md5(digests).hexdigest(), len(listed)))
         with self._lock:
             self._objects[upload.place] = stored

@@ -102,6 +102,26 @@ TEST_F(Maintenance, FinishesResizesInIdleTime) {
   EXPECT_EQ(ShardsThatResize(), 0U);
 }
 
+TEST_F(Maintenance, AResizeEndsItsIdleWorkAfterTheSlicesAllowedAndGoesOnNextTime) {
+  constexpr uint32_t kSlices = 2;
+  int keys = 1000;
+  for (Fill(keys); ShardsThatResize() == 0; keys += 100) {
+    ASSERT_LT(keys, 100'000);
+    Fill(keys);
+  }
+  ResizeWork work(*node.parts.keyspace, 0, 1, kSlices);
+  uint32_t times = 0;
+  for (; ShardsThatResize() != 0; ++times) {
+    ASSERT_LT(times, 100'000U);
+    uint32_t slices = 1;
+    node.RunOn(0, [&](Worker& worker) {
+      while (work.RunSlice(worker) && slices <= kSlices) ++slices;
+    });
+    ASSERT_LE(slices, kSlices);
+  }
+  EXPECT_GT(times, 0U);
+}
+
 TEST_F(Maintenance, LeavesExpiredKeysAloneWhileWritesArePaused) {
   Fill(10);
   EXPECT_EQ(Ask({"CLIENT", "PAUSE", "100000", "WRITE"}, 5), "+OK\r\n");
