@@ -311,9 +311,10 @@ std::span<const RequestRunner::HashedKey> RequestRunner::KeysFor(const Command& 
 bool RequestRunner::MustWaitForSnapshot(uint32_t flags,
                                         std::span<const HashedKey> keys) const CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
   if ((flags & kWrite) == 0 || parts_.persistence == nullptr || !parts_.persistence->SnapshotRunning()) return false;
-  return std::any_of(keys.begin(), keys.end(), [this](const HashedKey& key) {
-    return parts_.persistence->MustPark(parts_.keyspace->ShardOf(key.hash), context_.db(), key.hash);
-  });
+  for (const HashedKey& key : keys) {
+    if (parts_.persistence->MustPark(parts_.keyspace->ShardOf(key.hash), context_.db(), key.hash)) return true;
+  }
+  return false;
 }
 
 // The locks of the command's keys are held, or the world.

@@ -145,9 +145,10 @@ Status ConfigStore::Set(std::span<const std::string_view> pairs, const ConfigCal
   std::vector<Change> changes;
   Status resolved = Resolve(pairs, caller, changes);
   if (!resolved) return resolved;
-  const auto waiting =
-      std::ranges::stable_partition(changes, [this](const Change& change) { return !WaitsForReboot(*change.option); });
-  const std::span<const Change> at_once(changes.begin(), waiting.begin());
+  const auto first_waiting = std::stable_partition(
+      changes.begin(), changes.end(), [this](const Change& change) { return !WaitsForReboot(*change.option); });
+  const std::span<const Change> at_once(changes.begin(), first_waiting);
+  const std::span<const Change> waiting(first_waiting, changes.end());
   std::vector<ConfigPair> pending = pending_;
   Status later = CheckPending(at_once, waiting, pending);
   if (!later) return later;
