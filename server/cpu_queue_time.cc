@@ -22,9 +22,10 @@ uint64_t CpuQueueTime::Us() {
   std::array<char, 96> text;
   const ssize_t size = pread(descriptor_, text.data(), text.size(), 0);
   const std::string_view line(text.data(), size > 0 ? static_cast<size_t>(size) : 0);
-  const size_t second = line.find(' ') + 1;  // 0 when there is none: then it is no number of ours, but no harm either.
+  const size_t gap = line.find(' ');
+  if (gap == std::string_view::npos) return 0;
   uint64_t nanoseconds = 0;
-  std::from_chars(line.data() + second, line.data() + line.size(), nanoseconds);
+  std::from_chars(line.data() + gap + 1, line.data() + line.size(), nanoseconds);
   return nanoseconds / 1000;
 }
 

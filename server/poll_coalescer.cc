@@ -19,9 +19,11 @@ uint32_t PollCoalescer::SleepUsAfterTurn() noexcept {
 void PollCoalescer::CloseWindow(uint64_t now_ticks, uint64_t queued_us) noexcept {
   constexpr uint32_t kSmoothing = 8;  // Windows.
   const uint64_t elapsed_us = std::max<uint64_t>(1, CycleClock::ToMicroseconds(now_ticks - window_begin_ticks_));
-  const uint64_t permille = std::min<uint64_t>(1000, (queued_us - queued_us_) * 1000 / elapsed_us);
+  // The figure may be missing once, and is 0 then.
+  const uint64_t waited_us = queued_us - std::min(queued_us, queued_us_);
+  const uint64_t permille = std::min<uint64_t>(1000, waited_us * 1000 / elapsed_us);
   queued_permille_ = (queued_permille_ * (kSmoothing - 1) + static_cast<uint32_t>(permille)) / kSmoothing;
-  queued_us_ = queued_us;
+  queued_us_ = std::max(queued_us, queued_us_);
   sleep_us_ = SleepUsFor(elapsed_us);
   window_reads_ = 0;
   window_clients_ = 0;

@@ -92,6 +92,7 @@ LargeSortedSet::Position LargeSortedSet::PositionOf(const PackedRecord& record, 
 // At the end of a leaf rather than at the start of the next one.
 LargeSortedSet::Position LargeSortedSet::PlaceOf(const Newcomer& newcomer) const noexcept {
   const double score = newcomer.element.score;
+  // No score is NaN. Asked this way round, the comparison reads memory and needs no register.
   Position position{tree_.SeekByKey([score](const ScoreLeaf::Element& first) { return !(first.score <= score); },
                                     [score](const ScoreLeaf::Element& first) { return first.score < score; },
                                     [&](const ScoreLeaf::Element& first, const ScoreTree::FirstLeaf&) {

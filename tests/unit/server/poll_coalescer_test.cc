@@ -96,6 +96,15 @@ TEST(PollCoalescer, WithCpusShortNeverDelaysFewClientsOrRareReads) {
   EXPECT_EQ(SleepAfter(coalescer, 20, PollCoalescer::kShortReadsPerMsMin - 1, kUntilJudgedShort, now, kShort), 0U);
 }
 
+TEST(PollCoalescer, AFigureThatIsMissingOnceDoesNotMakeThemShort) {
+  PollCoalescer coalescer;
+  uint64_t now = CycleClock::FromMicroseconds(1000000);
+  constexpr uint64_t kLittle = PollCoalescer::kShortFromPermille / 10;
+  EXPECT_EQ(SleepAfter(coalescer, 20, 10, kUntilJudgedShort, now, kLittle), 0U);
+  EXPECT_EQ(SleepAfter(coalescer, 20, 10, 1, now), 0U);
+  EXPECT_EQ(SleepAfter(coalescer, 20, 10, 1, now, kLittle), 0U);
+}
+
 TEST(PollCoalescer, OneWaitForACpuDoesNotMakeThemShort) {
   PollCoalescer coalescer;
   uint64_t now = CycleClock::FromMicroseconds(1000000);
