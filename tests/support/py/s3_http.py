@@ -158,7 +158,9 @@ class HttpServer:
             time.sleep(fault.seconds)
         self._reset(connection)
 
-    def _answer_before_request(self, connection, request, fault):
+    @staticmethod
+    def _play_instead_of_answer(connection, fault):
+        """Raises when the fault is one that the store behind never hears of."""
         if fault.action == "status":
             parameters = fault.parameters
             raise Refusal(parameters["status"], parameters.get("code", ""), parameters.get("message", "injected"),
@@ -169,7 +171,6 @@ class HttpServer:
         if fault.action == "hang":
             time.sleep(fault.seconds)
             raise Disconnect
-        return False
 
     @staticmethod
     def _reset(connection):

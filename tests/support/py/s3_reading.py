@@ -1,11 +1,12 @@
 """Runs s3_get, the S3 client as a program, against the store of s3_stub.py: what the programs that check reading have in
 common.
 
-    s3_reading.tool = "build/release/bin/s3_get"
     with store() as stub:
         expect_data(get(stub))
+    run(checks)      # The command line: which checks, and which build of s3_get.
 """
 
+import argparse
 import functools
 import hashlib
 import os
@@ -13,18 +14,20 @@ import random
 import re
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 from s3_stub import S3Stub
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 SECRET = "secret/test+key"
 BASE_ENV = {"AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": SECRET}
 PART = 65536  # The smallest part size: many parts out of little data.
 DATA = random.Random(1).randbytes(10 * PART + 12345)
 SECRETS = [SECRET, "metadata-secret", "metadata-token", "session-token-text", "container-auth", "identity-token"]
 
-tool = None  # The path of s3_get; to be set first.
+tool = None  # The path of s3_get; set by run().
 home = tempfile.mkdtemp(prefix="s3-client-test-")
 
 
@@ -93,3 +96,13 @@ def file_in_home(name, text):
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
     return path
+
+
+def run(checks):
+    global tool
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tool", default=os.path.join(ROOT, "build/release/bin/s3_get"))
+    parser.add_argument("words", nargs="*")
+    options = parser.parse_args()
+    tool = os.path.abspath(options.tool)
+    sys.exit(checks.run(options.words))

@@ -116,8 +116,8 @@ class S3Stub(HttpServer):
     def _answer(self, connection, request):
         try:
             fault = self._take_fault(request)
-            if fault and self._answer_before_request(connection, request, fault):
-                return
+            if fault:
+                self._play_instead_of_answer(connection, fault)
             if self._is_service(request):
                 return self._answer_service(connection, request)
             if fault and fault.action == "corrupt":
