@@ -168,6 +168,9 @@ constexpr Field kFields[] = {
     {"tot-cmds", {kNotInRedis, 0, 8, 0}, Number<CommandsTotal>},
 };
 
+// Who was served waits no more, although its worker may not have heard of it yet.
+bool IsWaiting(const Session& session) { return session.blocked != nullptr && !session.blocked->IsClaimed(); }
+
 }  // namespace
 
 std::string ClientFlagsOf(const Session& session) {
@@ -177,7 +180,7 @@ std::string ClientFlagsOf(const Session& session) {
   if (session.client_class == ClientClass::kPrimary) flags.push_back('M');
   if (session.client_class == ClientClass::kPubSub) flags.push_back('P');
   if ((session.conditions & kInTransaction) != 0) flags.push_back('x');
-  if (session.paused || session.blocked != nullptr) flags.push_back('b');
+  if (session.paused || IsWaiting(session)) flags.push_back('b');
   if (session.tracking != nullptr) {
     flags.push_back('t');
     if (session.tracking->redirect_broken) flags.push_back('R');

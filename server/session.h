@@ -102,8 +102,9 @@ struct Session {
   bool authenticated = false;
   bool no_evict = false;
   bool no_touch = false;
-  bool is_internal = false;  // Not a network client: restore, tests, scripts.
-  bool paused = false;       // Parked by CLIENT PAUSE.
+  bool is_internal = false;       // Not a network client: restore, tests, scripts.
+  bool paused = false;            // Parked by CLIENT PAUSE.
+  bool counts_as_blocked = true;  // Once parked; false when who served it has taken it off already.
   ReplyMode reply_mode = ReplyMode::kOn;
   Closing closing = Closing::kNo;
   ClientClass client_class = ClientClass::kNormal;

@@ -29,7 +29,11 @@ class DirectReply {
   [[nodiscard]] bool IsAllowed() const noexcept { return state_.load(std::memory_order_relaxed) == kAllowed; }
 
   // How many of `bytes` were sent: 0 when it is not allowed, or failed in a way that the worker will find out. Once.
-  [[nodiscard]] size_t TrySend(std::string_view bytes) noexcept;
+  // The client is taken off `waiting` first: who has its reply is not seen waiting.
+  [[nodiscard]] size_t TrySend(std::string_view bytes, std::atomic<int64_t>& waiting) noexcept;
+
+  // Whether TrySend sent anything, which is why the client does not count as waiting any more. After Forbid.
+  [[nodiscard]] bool HasSent() const noexcept { return has_sent_; }
 
  private:
   static constexpr uint32_t kForbidden = 0;
@@ -37,7 +41,8 @@ class DirectReply {
   static constexpr uint32_t kSending = 2;
 
   std::atomic<uint32_t> state_{kForbidden};
-  int descriptor_ = -1;  // Written while forbidden, read while sending.
+  int descriptor_ = -1;    // Written while forbidden, read while sending.
+  bool has_sent_ = false;  // Written while sending, read while forbidden.
 };
 
 }  // namespace cachenode

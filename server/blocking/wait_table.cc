@@ -121,7 +121,10 @@ void WaitTable::Unlink(WaitPlace& place) {
 
 void WaitTable::Leave(Session& session) {
   BlockedClient& client = *session.blocked;
-  if (client.direct_reply != nullptr) client.direct_reply->Forbid();
+  if (client.direct_reply != nullptr) {
+    client.direct_reply->Forbid();
+    session.counts_as_blocked = !client.direct_reply->HasSent();
+  }
   if (client.places_linked.load(std::memory_order_acquire) != 0) {
     for (WaitPlace& place : client.places) Unlink(place);
   }

@@ -11,6 +11,7 @@
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/config/config.h"
+#include "server/node_state.h"
 #include "server/wait_accounting.h"
 #include "storage/base/clock.h"
 #include "storage/base/cycle_clock.h"
@@ -204,7 +205,7 @@ void WaitTable::Deliver(CommandContext& context, Session* asker) {
       continue;
     }
     size_t sent = 0;
-    if (ready.direct != nullptr) sent = ready.direct->TrySend(ready.bytes);
+    if (ready.direct != nullptr) sent = ready.direct->TrySend(ready.bytes, parts_.state->clients_blocked);
     if (sent != 0) {
       context.stats().writes_processed.Increment();
       context.stats().output_bytes.Add(sent);

@@ -273,7 +273,8 @@ void Connection::Unpark() {
   if (!parked_) return;
   parked_ = false;
   session_.paused = false;
-  worker_.parts().state->clients_blocked.fetch_sub(1, std::memory_order_relaxed);
+  if (session_.counts_as_blocked) worker_.parts().state->clients_blocked.fetch_sub(1, std::memory_order_relaxed);
+  session_.counts_as_blocked = true;
 }
 
 void Connection::Resume() {

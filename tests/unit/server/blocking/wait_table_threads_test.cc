@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "server/blocking/wait_table.h"
+#include "server/node_state.h"
 #include "tests/support/server/test_node.h"
 
 namespace cachenode {
@@ -76,6 +77,21 @@ TEST(WaitTableThreads, FirstBlockedIsFirstServedAcrossWorkers) {
     ASSERT_TRUE(node.WaitUntil(client.id, [](Session& session) { return session.blocked == nullptr; }));
   }
   EXPECT_EQ(node.parts.waits->KeyCount(), 0);
+}
+
+TEST(WaitTableThreads, WhoHasItsReplyIsNotSeenWaiting) {
+  TestNode node({}, kWorkers);
+  TestClient client = node.Connect(1);
+  TestClient pusher = node.Connect(2);
+  for (int round = 0; round < 500; ++round) {
+    ASSERT_TRUE(client.Send(Request({"blpop", "k", "0"})));
+    ASSERT_TRUE(node.WaitUntil(client.id, [](Session& session) { return session.blocked != nullptr; }));
+    EXPECT_EQ(node.parts.state->clients_blocked.load(), 1);
+    ASSERT_TRUE(pusher.Send(Request({"rpush", "k", "v"})));
+    ASSERT_EQ(ReadReply(client), (std::vector<std::string>{"k", "v"}));
+    ASSERT_EQ(node.parts.state->clients_blocked.load(), 0) << round;
+    EXPECT_EQ(ReadReply(pusher), (std::vector<std::string>{":1"}));
+  }
 }
 
 TEST(WaitTableThreads, PipelinedRequestsWaitForTheirTurn) {
