@@ -29,13 +29,23 @@ bool RequestRunner::NeedsTheOtherWay(const Command& command) const {
   return is_watched || may_serve_moves;
 }
 
+namespace {
+
+bool TryLockKeys(ShardLockSet& locks, std::span<const RequestRunner::HashedKey> keys) {
+  if (keys.size() == 1) [[likely]]
+    return locks.TryAcquireOne(keys.front().hash);
+  locks.Clear();
+  for (const RequestRunner::HashedKey& key : keys) locks.Add(key.hash);
+  return locks.TryAcquireSpinning();
+}
+
+}  // namespace
+
 // The locks of the keys, when all that can hold for a request allows the short way; none otherwise. Other threads may
 // change at any time what is asked here, but not while the keys are locked. It does not sleep: the calm would be over.
 bool RequestRunner::LockForPlain(const Command& command, std::span<const HashedKey> keys) {
   if (command.Is(kSelfLocking)) return false;
-  locks_->Clear();
-  for (const HashedKey& key : keys) locks_->Add(key.hash);
-  if (!locks_->TryAcquireSpinning()) [[unlikely]]
+  if (!TryLockKeys(*locks_, keys)) [[unlikely]]
     return false;
   if (!NeedsTheOtherWay(command) && !MustWaitToWrite(command, keys)) [[likely]]
     return true;

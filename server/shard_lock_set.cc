@@ -1,51 +1,34 @@
 #include "server/shard_lock_set.h"
 
-#include <algorithm>
-
 namespace cachenode {
 
-size_t ShardLockSet::TryAll() {
-  for (size_t i = 0; i < shards_.size(); ++i) {
-    if (keyspace_.shard(shards_[i]).TryLockSpinning()) continue;
-    for (size_t held = i; held-- > 0;) keyspace_.shard(shards_[held]).Unlock();
-    return i;
-  }
-  return shards_.size();
+void ShardLockSet::ReleaseAll() {
+  ForEach([](Shard& shard) CACHENODE_NO_THREAD_SAFETY_ANALYSIS { shard.Unlock(); });
 }
 
-void ShardLockSet::Order() {
-  if (shards_.size() <= 1) return;
-  std::sort(shards_.begin(), shards_.end());
-  shards_.erase(std::unique(shards_.begin(), shards_.end()), shards_.end());
+void ShardLockSet::GiveBackBelow(uint32_t end) {
+  ForEach([end](Shard& shard) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
+    if (shard.id() < end) shard.Unlock();
+  });
 }
 
 bool ShardLockSet::TryAcquire() {
-  Order();
-  for (size_t i = 0; i < shards_.size(); ++i) {
-    if (keyspace_.shard(shards_[i]).TryLock()) continue;
-    for (size_t held = i; held-- > 0;) keyspace_.shard(shards_[held]).Unlock();
-    return false;
-  }
-  return true;
+  return TakeAll([](Shard& shard) CACHENODE_NO_THREAD_SAFETY_ANALYSIS { return shard.TryLock(); }) == nullptr;
 }
 
 void ShardLockSet::Acquire(WorldLock::Seat& seat) {
-  Order();
-  for (;;) {
-    const size_t reached = TryAll();
-    if (reached == shards_.size()) return;
+  const auto take = [](Shard& shard) CACHENODE_NO_THREAD_SAFETY_ANALYSIS { return shard.TryLockSpinning(); };
+  while (Shard* const taken_elsewhere = TakeAll(take)) {
     world_.Leave(seat);
-    keyspace_.shard(shards_[reached]).WaitUntilFree();
+    taken_elsewhere->WaitUntilFree();
     world_.Enter(seat);
   }
 }
 
-bool ShardLockSet::Holds(KeyHash hash) const {
-  return std::binary_search(shards_.begin(), shards_.end(), keyspace_.ShardIndexOf(hash));
-}
-
-void ShardLockSet::Release() {
-  for (size_t held = shards_.size(); held-- > 0;) keyspace_.shard(shards_[held]).Unlock();
+size_t ShardLockSet::size() const {
+  size_t count = 0;
+  for (const uint64_t word : words_) count += static_cast<size_t>(std::popcount(word));
+  return count;
 }
 
 }  // namespace cachenode

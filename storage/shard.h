@@ -1,8 +1,7 @@
 // One slice of all databases: a lock and everything it guards.
 //
 // Thread-safety: the functions that require the lock say so; under the world lock nobody else runs and the lock need
-// not
-//   be taken. Counters marked relaxed may be read by any thread at any time. With one worker the lock is elided.
+//   not be taken. Counters marked relaxed may be read by any thread at any time. With one worker the lock is elided.
 // Invariants: a key lives in the shard its hash names, in one table per database; everything a shard owns is in its
 //   ShardStore, which FLUSHALL replaces as a whole.
 #pragma once
@@ -15,6 +14,7 @@
 
 #include "storage/access_context.h"
 #include "storage/base/function_ref.h"
+#include "storage/base/prefetch.h"
 #include "storage/entry_view.h"
 #include "storage/key_slot.h"
 #include "storage/shard_lock.h"
@@ -74,8 +74,12 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
 
   // --- Prefetching; no lock, but inside the world flag --------------------------------------------------------------
 
-  // Stage 1: the key's bucket. Stage 2, a few hundred cycles later: the entry its tag points at.
-  void PrefetchBucket(uint32_t db, KeyHash hash) const noexcept { store_->PrefetchBucket(db, hash); }
+  // Stage 1: the lock, which another thread had last, and the key's bucket. Stage 2, a few hundred cycles later: the
+  // entry its tag points at.
+  void PrefetchBucket(uint32_t db, KeyHash hash) const noexcept {
+    PrefetchForWriting(&lock_);
+    store_->PrefetchBucket(db, hash);
+  }
   void PrefetchEntry(uint32_t db, KeyHash hash) const noexcept { store_->PrefetchEntry(db, hash); }
 
   // --- Background slices; all under the lock. Each does a bounded piece of work ------------------------------------
@@ -136,12 +140,13 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
                    uint32_t& keys_left) noexcept;
   uint64_t DefragChain(Table& table, Bucket& head) noexcept;
 
-  ShardLock lock_;
+  // Hardly ever changed, and apart from what is: who prefetches reads it without waiting for another thread's line.
   const uint32_t id_;
   const bool threaded_;
+  std::unique_ptr<ShardStore> store_;
+  alignas(64) ShardLock lock_;
   // Advanced whenever an entry or a bucket may have moved: slots then look for their entry again.
   uint64_t layout_version_ = 0;
-  std::unique_ptr<ShardStore> store_;
   OwnedCounter change_count_;
   // Where defragmentation goes on.
   uint32_t defrag_db_ = 0;

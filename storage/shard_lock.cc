@@ -21,10 +21,10 @@ void Pause() noexcept {
 
 }  // namespace
 
-bool ShardLock::TryLockSpinning() noexcept {
+bool ShardLock::Spin() noexcept {
   for (int i = 0; i < kSpins; ++i) {
-    if (word_.load(std::memory_order_relaxed) == kFree && TryLock()) return true;
     Pause();
+    if (word_.load(std::memory_order_relaxed) == kFree && TryLock()) return true;
   }
   return false;
 }

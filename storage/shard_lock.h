@@ -26,7 +26,11 @@ class CACHENODE_CAPABILITY("shard") ShardLock {
                                          std::memory_order_relaxed);
   }
   // Spins about kSpins pauses. False when the lock was taken all that time.
-  [[nodiscard]] bool TryLockSpinning() noexcept CACHENODE_TRY_ACQUIRE(true);
+  [[nodiscard]] bool TryLockSpinning() noexcept CACHENODE_TRY_ACQUIRE(true) {
+    if (word_.load(std::memory_order_relaxed) == kFree && TryLock()) [[likely]]
+      return true;
+    return Spin();
+  }
   // Spins, then sleeps until the lock is its own; around the sleep the thread's LockWaitHook is called.
   void Lock() noexcept CACHENODE_ACQUIRE();
   void Unlock() noexcept CACHENODE_RELEASE() {
@@ -46,6 +50,7 @@ class CACHENODE_CAPABILITY("shard") ShardLock {
   static constexpr uint32_t kFree = 0;
   static constexpr uint32_t kContended = 1;
 
+  [[nodiscard]] bool Spin() noexcept CACHENODE_TRY_ACQUIRE(true);
   void Wake() noexcept;
   // Sleeps while the word is `seen`, which is not free, having marked it as contended; `seen` may be stale.
   void SleepOn(uint32_t seen) noexcept;
