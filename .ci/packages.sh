@@ -3,7 +3,7 @@
 # install_packages <set>... installs what is missing of the sets, and says nothing when nothing is.
 
 packages_run="g++ cmake ninja-build pkg-config ca-certificates
-  libuv1-dev libjemalloc-dev libssl-dev libcurl4-openssl-dev liblzf-dev libxxhash-dev libfmt-dev
+  libuv1-dev liburing-dev libjemalloc-dev libssl-dev libcurl4-openssl-dev liblzf-dev libxxhash-dev libfmt-dev
   libluajit-5.1-dev lua-cjson-dev libmicrohttpd-dev nlohmann-json3-dev"
 
 # redis-tools holds the reference server as well: redis-server is a link to its redis-check-rdb, and the package

@@ -5,6 +5,7 @@ find_package(CURL REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(fmt REQUIRED)
 pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv>=1.44)
+pkg_check_modules(LIBURING REQUIRED IMPORTED_TARGET liburing>=2.2)
 
 # The interpreter of scripts and its JSON library, both linked statically. Debian builds the second for the C API of
 # Lua 5.1, which LuaJIT keeps.

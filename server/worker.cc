@@ -9,9 +9,11 @@
 #include <time.h>
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "server/acl/acl_store.h"
+#include "server/batched_io.h"
 #include "server/blocking/wait_table.h"
 #include "server/client_memory.h"
 #include "server/client_registry.h"
@@ -73,7 +75,11 @@ void ConfigureSocket(int descriptor, const Config& config) {
 }  // namespace
 
 Worker::Worker(const WorkerSetup& setup, const ServerParts& parts, WorkerStats& stats)
-    : setup_(setup), parts_(parts), stats_(stats), seat_(parts.world->TakeSeat()) {}
+    : setup_(setup),
+      parts_(parts),
+      stats_(stats),
+      seat_(parts.world->TakeSeat()),
+      batched_io_(std::make_unique<BatchedIo>(stats)) {}
 
 Worker::~Worker() {
   for (Connection* connection : connections_) {
@@ -146,6 +152,7 @@ void Worker::Run() {
   SetThreadLockWaitHook(this);
   constexpr unsigned long kTimerSlackNs = 1000;
   prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
+  if (config().io_uring) batched_io_->Open();
   cron_timer_->Start(1);
   if (!stop_.load(std::memory_order_acquire)) loop_->Run();
   SetThreadLockWaitHook(nullptr);
@@ -187,6 +194,7 @@ ParserLimits Worker::parser_limits() const {
 void Worker::OnEventsHandled(bool had_events) {
   if (!had_events && turn_queue_.empty() && idle_work_.empty() && !mail_left_) return;
   loop_->TouchTurn();
+  if (batched_io_->HasReads()) batched_io_->ReadQueued();
   if (mail_left_) TakeMail();
   if (!turn_queue_.empty()) RunQueuedTurns();
   FlushQueued();
@@ -271,6 +279,7 @@ void Worker::Adopt(IncomingConnection incoming, uint64_t id) {
 }
 
 void Worker::Destroy(Connection* connection) {
+  assert(!connection->read_queued_);
   if (connection->turn_queued_) std::erase(turn_queue_, connection);
   for (SessionListener* listener : parts_.session_listeners) listener->OnSessionEnd(connection->session());
   parts_.clients->Remove(connection->session());
@@ -280,6 +289,9 @@ void Worker::Destroy(Connection* connection) {
   connections_.pop_back();
   delete connection;
 }
+
+// In a round of Pump nothing is put off: the loop comes back too late.
+bool Worker::QueueRead(Connection& connection) { return !pumping_ && batched_io_->QueueRead(connection); }
 
 void Worker::QueueFlush(Connection& connection) {
   if (connection.flush_queued_) return;
@@ -335,20 +347,19 @@ void Worker::CountReplies() {
 void Worker::FlushConnections() {
   while (!flush_queue_.empty()) {
     flush_round_.swap(flush_queue_);
-    for (Connection* connection : flush_round_) {
-      connection->flush_queued_ = false;
-      if (connection->Flush()) continue;
-      if (MustKeepClients()) {
-        connection->flush_queued_ = true;
-        finished_.push_back(connection);
-      } else {
-        Destroy(connection);
-      }
-    }
+    for (Connection* connection : flush_round_) connection->flush_queued_ = false;
+    batched_io_->Flush(flush_round_, [this](Connection& connection) { Retire(connection); });
     flush_round_.clear();
   }
   if (finished_.empty() || MustKeepClients()) return;
   for (Connection* connection : std::exchange(finished_, {})) Destroy(connection);
+}
+
+// A flush found it finished.
+void Worker::Retire(Connection& connection) {
+  if (!MustKeepClients()) return Destroy(&connection);
+  connection.flush_queued_ = true;
+  finished_.push_back(&connection);
 }
 
 // Inside another call of this thread, which may hold locks that the end of a client asks for.
@@ -361,6 +372,7 @@ bool Worker::ScriptIsBusy() const { return parts_.scripts != nullptr && parts_.s
 void Worker::Pump(int wait_ms) {
   if (pumping_) return;
   pumping_ = true;
+  batched_io_->SetAside();
   if (spare_tools_.dispatcher == nullptr) spare_tools_ = MakeTools();
   std::swap(tools_, spare_tools_);
   PumpRound(wait_ms);

@@ -32,6 +32,7 @@
 
 namespace cachenode {
 
+class BatchedIo;
 class Connection;
 class Dispatcher;
 class Worker;
@@ -115,6 +116,8 @@ class Worker final : private TurnObserver, private LockWaitHook {
   [[nodiscard]] std::span<char> read_buffer() { return {tools_.read_buffer.get(), kReadBufferBytes}; }
 
   // From connections.
+  // False when the connection has to read at once.
+  [[nodiscard]] bool QueueRead(Connection& connection);
   void QueueFlush(Connection& connection);
   void QueueTurn(Connection& connection);
   // Lets a waiting world writer pass. Between connections, holding nothing.
@@ -166,6 +169,7 @@ class Worker final : private TurnObserver, private LockWaitHook {
   void RunQueuedTurns();
   void FlushQueued();
   void FlushConnections();
+  void Retire(Connection& connection);
   void CountReplies();
   void Destroy(Connection* connection);
   void AttachWaits(WorldLock::Seat* command_seat);
@@ -202,6 +206,7 @@ class Worker final : private TurnObserver, private LockWaitHook {
   ChunkPool chunks_;
   int64_t chunks_trimmed_ms_ = 0;
   size_t counted_chunks_ = 0;  // Of chunks_, those that used memory contains.
+  std::unique_ptr<BatchedIo> batched_io_;
   std::vector<Connection*> connections_;
   std::vector<Connection*> flush_queue_;
   std::vector<Connection*> flush_round_;

@@ -44,6 +44,7 @@ struct NetworkDirectives {
   int64_t metrics_port = 0;    // 0: no monitoring over HTTP.
   std::string metrics_bind;    // One address.
   int64_t client_turn_us = 0;  // Microseconds a client may use before the others get their turn.
+  bool io_uring = false;       // Receive and send for many clients in one system call, where the kernel lets us.
 };
 
 // What clients may do and how much memory they may hold.

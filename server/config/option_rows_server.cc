@@ -31,6 +31,7 @@ constexpr OptionSpec kRows[] = {
     Integer<&Config::client_turn_us>("client-turn-us", "200", {20, 1000000})
         .Flags(kOptionOurs | kOptionImmutable)
         .In(Unit::kMicroseconds),
+    Bool<&Config::io_uring>("io-uring", "yes").Flags(kOptionOurs | kOptionImmutable),
 
     // What clients may do and how much memory they may hold.
     Text<&Config::requirepass>("requirepass", "").Flags(kOptionSensitive).Applies(ApplyGroup::kAuthentication),

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "protocol/resp_writer.h"
+#include "server/batched_io.h"
 #include "server/blocking/blocked_client.h"
 #include "server/client_memory.h"
 #include "server/config/config.h"
@@ -58,6 +59,7 @@ constexpr size_t OutputClassOf(ClientClass client_class) {
 Connection::Connection(Worker& worker, uint64_t id, std::unique_ptr<Transport> transport)
     : worker_(worker),
       transport_(std::move(transport)),
+      plain_descriptor_(transport_->IsPlain()),
       session_(id, worker.index(), worker.chunks()),
       parser_(worker.parser_limits()) {
   session_.connection = this;
@@ -75,8 +77,13 @@ Status Connection::Open() { return transport_->Open(worker_.loop(), *this); }
 
 void Connection::OnReadable() {
   // Input that waits for its turn goes first; what the kernel holds is announced again.
-  if (turn_queued_ || session_.closing != Closing::kNo) return;
+  if (turn_queued_ || session_.closing != Closing::kNo || worker_.QueueRead(*this)) return;
+  ReadNow();
+}
+
+void Connection::ReadNow() {
   worker_.YieldToWriter();
+  if (session_.closing != Closing::kNo) return;
   if (parked_ || InputSize() > kCarriedInputMax) {
     ReadOwn();
   } else {
@@ -89,20 +96,38 @@ void Connection::OnHangUp() { CloseNow(); }
 
 bool Connection::ReadInto(std::span<char> space, size_t& got) {
   const TransferResult read = transport_->Read(space);
+  got = read.bytes;
+  return Accept(read);
+}
+
+// Whether the read brought anything.
+bool Connection::Accept(const TransferResult& read) {
   worker_.stats().reads_processed.Increment();
   worker_.coalescer().NoteRead(read_stamp_);
-  got = 0;
   if (read.outcome == TransferResult::Outcome::kWouldBlock) return false;
   if (read.outcome != TransferResult::Outcome::kDone) {
     CN_LOG(worker_.log(), kVerbose, "Client closed connection id={} addr={}", session_.id, session_.peer_address);
     CloseNow();
     return false;
   }
-  got = read.bytes;
-  input_bytes_total_ += got;
-  worker_.stats().input_bytes.Add(got);
+  reads_much_ = read.bytes >= BatchedIo::kReceiveBytes;
+  input_bytes_total_ += read.bytes;
+  worker_.stats().input_bytes.Add(read.bytes);
   session_.last_interaction_ms = worker_.now_ms();
   return true;
+}
+
+void Connection::TakeInput(const TransferResult& read, std::string_view received) {
+  worker_.YieldToWriter();
+  if (session_.closing != Closing::kNo) return;
+  if (Accept(read)) ExecuteShared(received);
+  FinishTurn();
+}
+
+void Connection::SetAside(const TransferResult& read, std::string_view received) {
+  if (session_.closing != Closing::kNo || !Accept(read)) return;
+  KeepInput(received);
+  worker_.QueueTurn(*this);
 }
 
 // The usual case: into the worker's buffer, behind the few bytes an earlier read left over.
@@ -113,7 +138,11 @@ void Connection::ReadShared() {
   size_t got = 0;
   if (!ReadInto(shared.subspan(carried), got)) return;
   input_begin_ = input_end_ = 0;
-  const std::string_view input(shared.data(), carried + got);
+  ExecuteShared({shared.data(), carried + got});
+}
+
+// Input that lies in a buffer of others: what is not done with is kept.
+void Connection::ExecuteShared(std::string_view input) {
   const size_t done = ExecuteInput(input);
   if (done < input.size() && session_.closing == Closing::kNo) KeepInput(input.substr(done));
 }
@@ -305,20 +334,30 @@ void Connection::OnPumped(short events) {
 bool Connection::Flush() {
   if (executing_) return true;  // Called by a round of the worker's Pump; the request's own turn flushes again.
   if (session_.closing == Closing::kNow) return false;
+  std::array<iovec, kWritePiecesMax> pieces;
+  const size_t count = BeginFlush(pieces);
+  return count == 0 ? EndFlush() : EndFlush(transport_->Write({pieces.data(), count}));
+}
+
+size_t Connection::BeginFlush(std::span<iovec> pieces) {
   if (session_.blocked != nullptr && session_.blocked->direct_reply != nullptr) [[unlikely]]
     session_.blocked->direct_reply->Forbid();
-  if (!session_.replies.empty() && !write_blocked_) {
-    std::array<iovec, kWritePiecesMax> pieces;
-    const size_t count = session_.replies.FillIovecs(pieces);
-    const TransferResult written = transport_->Write({pieces.data(), count});
-    worker_.stats().writes_processed.Increment();
-    if (written.outcome == TransferResult::Outcome::kError) return false;
-    session_.replies.Consume(written.bytes);
-    worker_.stats().output_bytes.Add(written.bytes);
-    if (written.bytes != 0) session_.last_interaction_ms = worker_.now_ms();
-    write_blocked_ = !session_.replies.empty();
-    UpdateWatch();
-  }
+  if (session_.replies.empty() || write_blocked_) return 0;
+  return session_.replies.FillIovecs(pieces);
+}
+
+bool Connection::EndFlush(const TransferResult& written) {
+  worker_.stats().writes_processed.Increment();
+  if (written.outcome == TransferResult::Outcome::kError) return false;
+  session_.replies.Consume(written.bytes);
+  worker_.stats().output_bytes.Add(written.bytes);
+  if (written.bytes != 0) session_.last_interaction_ms = worker_.now_ms();
+  write_blocked_ = !session_.replies.empty();
+  UpdateWatch();
+  return EndFlush();
+}
+
+bool Connection::EndFlush() {
   // What others had this client told does not pass by FinishTurn.
   if (!session_.replies.empty() && session_.closing == Closing::kNo) CheckOutputLimit(worker_.now_ms());
   CountMemory();

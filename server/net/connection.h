@@ -62,6 +62,25 @@ class Connection final : public ClientConnection, private Transport::Listener {
   void OnPumped(short events);
   // Sends what can be sent. False when the connection is finished and must be destroyed.
   [[nodiscard]] bool Flush();
+
+  // For BatchedIo, which moves the bytes of plain sockets instead.
+  // Whether the usual read, of nothing in particular into no particular place, is what comes next.
+  [[nodiscard]] bool MayBeReadInBatch() const {
+    return plain_descriptor_ && !parked_ && InputSize() == 0 && !reads_much_;
+  }
+  // Reads by itself, and executes.
+  void ReadNow();
+  // Executes what was received, or keeps it for a next turn; `received` is what `read` is about.
+  void TakeInput(const TransferResult& read, std::string_view received);
+  void SetAside(const TransferResult& read, std::string_view received);
+  [[nodiscard]] bool MaySendInBatch() const {
+    return plain_descriptor_ && !executing_ && session_.closing != Closing::kNow;
+  }
+  // Flush in two halves: what is to be sent, at most kWritePiecesMax pieces, and, unless that was nothing, what became
+  // of it. EndFlush answers as Flush.
+  [[nodiscard]] size_t BeginFlush(std::span<iovec> pieces);
+  [[nodiscard]] bool EndFlush(const TransferResult& written);
+
   // Once a second or so: idle timeout, soft output limit, buffer shrinking, peaks.
   void Cron(int64_t now_ms);
   // The most input that waited since the last Cron, or the room held for it if that is more. Bytes.
@@ -74,6 +93,7 @@ class Connection final : public ClientConnection, private Transport::Listener {
   [[nodiscard]] size_t MemoryBytes() const;
 
  private:
+  friend class BatchedIo;
   friend class Worker;
 
   void OnReadable() override;
@@ -82,6 +102,9 @@ class Connection final : public ClientConnection, private Transport::Listener {
 
   [[nodiscard]] size_t InputSize() const { return input_end_ - input_begin_; }
   [[nodiscard]] bool ReadInto(std::span<char> space, size_t& got);
+  [[nodiscard]] bool Accept(const TransferResult& read);
+  void ExecuteShared(std::string_view input);
+  [[nodiscard]] bool EndFlush();
   void ReadShared();
   void ReadOwn();
   void KeepInput(std::string_view rest);
@@ -107,6 +130,7 @@ class Connection final : public ClientConnection, private Transport::Listener {
   // Constant after construction.
   Worker& worker_;
   const std::unique_ptr<Transport> transport_;
+  const bool plain_descriptor_;  // What is sent and received is what the peer receives and sends.
 
   // Owner worker.
   Session session_;
@@ -125,6 +149,8 @@ class Connection final : public ClientConnection, private Transport::Listener {
   PollCoalescer::Stamp read_stamp_ = 0;
   int64_t soft_limit_since_ms_ = 0;  // 0: below the soft output limit.
   uint32_t worker_slot_ = 0;         // Place in the worker's list.
+  bool read_queued_ = false;         // In the hands of BatchedIo.
+  bool reads_much_ = false;          // The last read filled what a batch has for one.
   bool flush_queued_ = false;
   bool turn_queued_ = false;
   bool parked_ = false;

@@ -63,6 +63,7 @@ class SocketTransport final : public Transport, private Poller::Listener {
   }
 
   [[nodiscard]] int descriptor() const override { return descriptor_; }
+  [[nodiscard]] bool IsPlain() const override { return true; }
 
  private:
   void OnReady(uint8_t events) override {

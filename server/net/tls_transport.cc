@@ -82,6 +82,7 @@ class TlsTransport final : public Transport, private Poller::Listener {
   void Watch(bool readable, bool writable) override;
   void Close() override;
   [[nodiscard]] int descriptor() const override { return descriptor_; }
+  [[nodiscard]] bool IsPlain() const override { return false; }
 
  private:
   enum class State : uint8_t { kHandshake, kReady, kFailed };

@@ -46,6 +46,8 @@ class Transport {
   // Closes the descriptor; nothing is reported afterwards.
   virtual void Close() = 0;
   [[nodiscard]] virtual int descriptor() const = 0;
+  // Whether reading and writing are what recv and sendmsg do on the descriptor.
+  [[nodiscard]] virtual bool IsPlain() const = 0;
 };
 
 // A connected stream socket, TCP or Unix. Owns `descriptor`, which must be non-blocking.

@@ -91,6 +91,8 @@ constexpr InfoField kServer[] = {
     {"config_file", [](T& text, N name, const S& source) { text.Line(name, source.parts.config->FilePath()); }},
     {"io_threads_active", [](T& text, N name, const S& source) { text.Line(name, source.config.io_threads > 1); }},
     {"io_threads", [](T& text, N name, const S& source) { text.Line(name, source.config.io_threads); }},
+    {"io_uring_workers",
+     [](T& text, N name, const S& source) { text.Line(name, source.parts.stats->Sum(&WorkerStats::io_uring_open)); }},
     {"shards", [](T& text, N name, const S& source) { text.Line(name, source.parts.keyspace->shard_count()); }},
 };
 

@@ -106,6 +106,7 @@ class WorkerStats {
   Counter output_buffer_bytes_max;  // Largest reply buffer of late.
   Counter client_bytes;             // Memory of this worker's clients.
   Counter evictable_client_bytes;   // Of those among them that maxmemory-clients means.
+  Counter io_uring_open;            // 1 while this worker has one.
   Counter loop_us_total;
   Counter command_us_total;
 

@@ -75,3 +75,20 @@ class BusyScript(ServerCase):
             self.assertEqual("+QUEUED", repr(client.call("GET", "key")))
             self.assertEqual('*1\n  "x"' if number == 0 else "*-1", repr(client.call("EXEC")))
         self.check_nothing_is_watched(others[0])
+
+    def test_who_was_read_together_with_a_busy_script_is_answered_beside_it(self):
+        server = self.start("--busy-reply-threshold", "10", "--enable-debug-command", "yes", "--io-threads", "1")
+        sleeper, runner, *others = [server.connect(timeout=PATIENCE) for _ in range(CLIENTS)]
+        for client in others:
+            self.assertEqual("+PONG", repr(client.call("PING")))
+        sleeper.send([b"DEBUG", b"SLEEP", b"0.3"])  # All that follows waits to be read when it ends.
+        runner.send([b"EVAL", b"while true do end", b"0"])
+        for client in others:
+            client.send([b"PING"])
+        self.assertEqual("+OK", repr(sleeper.read()))
+        for client in others:
+            self.assertEqual(BUSY, repr(client.read()))
+        self.assertEqual("+OK", repr(others[0].call("SCRIPT", "KILL")))
+        self.assertIn("Script killed by user", repr(runner.read()))
+        for client in others:
+            self.assertEqual("+PONG", repr(client.call("PING")))

@@ -15,6 +15,7 @@ LAYERS = {
 # A system header (by the beginning of its name) and the only folders that may include it. Tests may include all.
 LIBRARIES = [
     ("uv.h", ["server/net"]),
+    ("liburing.h", ["server/net"]),
     ("curl/", ["persistence/s3"]),
     ("openssl/", ["persistence/s3", "server"]),
     ("lzf.h", ["persistence"]),

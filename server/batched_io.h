@@ -1,0 +1,98 @@
+// A worker's receives and sends, taken together: what is readable after a poll is received in one system call and then
+// executed connection by connection; what a turn wrote is sent in one.
+//
+// Thread-safety: the worker's own thread, on which Open is called.
+// Invariants: a connection whose input was received is executed before anything else of it is read: a round of
+//   Worker::Pump in between takes the input over (SetAside). Without the kernel's help, or with it for a single
+//   connection, everything goes the plain way; nobody else knows the difference.
+// Limits: kReceivesMax connections and kReceiveBytes of each at a time, and SocketBatch::kOperationsMax sends.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "server/net/connection.h"
+#include "server/net/socket_batch.h"
+#include "server/stats/worker_stats.h"
+
+namespace cachenode {
+
+class BatchedIo {
+ public:
+  static constexpr size_t kReceivesMax = 32;
+  static constexpr size_t kReceiveBytes = 16 * 1024;  // Who fills it is read alone the next time.
+
+  explicit BatchedIo(WorkerStats& stats) : stats_(stats) {}
+
+  // Without it there are no batches.
+  void Open();
+
+  // --- Receiving -----------------------------------------------------------------------------------------------------
+
+  // False when the connection is to be read at once.
+  [[nodiscard]] bool QueueRead(Connection& connection);
+  [[nodiscard]] bool HasReads() const { return !readable_.empty(); }
+  // Receives and executes for all that are queued.
+  void ReadQueued();
+  // From inside a request that ReadQueued executes: gives what was received for others to them, for their next turns,
+  // and forgets who was not read yet: the kernel announces them again.
+  void SetAside();
+
+  // --- Sending -------------------------------------------------------------------------------------------------------
+
+  // Flushes all of `round`; `retire` takes those that are finished.
+  template <typename Retire>
+  void Flush(std::span<Connection* const> round, const Retire& retire);
+
+ private:
+  struct Buffers {
+    std::array<std::array<char, kReceiveBytes>, kReceivesMax> received;
+    std::array<std::array<iovec, Connection::kWritePiecesMax>, SocketBatch::kOperationsMax> pieces;
+  };
+
+  void Receive(std::span<Connection* const> readers);
+  [[nodiscard]] std::string_view ReceivedBy(size_t index) const;
+  // False when the connection has nothing to send in a batch.
+  [[nodiscard]] bool AddSend(Connection& connection);
+  void CloseIfBroken();
+
+  WorkerStats& stats_;
+  std::unique_ptr<SocketBatch> batch_;
+  std::unique_ptr<Buffers> buffers_;
+  std::vector<Connection*> readable_;
+  size_t next_ = 0;                                   // Those before it are read, or in `received_`.
+  std::array<Connection*, kReceivesMax> received_{};  // Null: executed or set aside.
+  size_t received_count_ = 0;
+  std::span<const TransferResult> results_;  // Of those received.
+  std::array<Connection*, SocketBatch::kOperationsMax> senders_{};
+};
+
+template <typename Retire>
+void BatchedIo::Flush(std::span<Connection* const> round, const Retire& retire) {
+  const bool alone = batch_ == nullptr || round.size() < 2;
+  while (!round.empty()) {
+    size_t sends = 0;
+    while (!round.empty() && sends < SocketBatch::kOperationsMax) {
+      Connection& connection = *round.front();
+      round = round.subspan(1);
+      if (!alone && AddSend(connection)) {
+        senders_[sends++] = &connection;
+      } else if (!connection.Flush()) {
+        retire(connection);
+      }
+    }
+    if (sends == 0) continue;
+    const std::span<const TransferResult> results = batch_->Perform();
+    for (size_t i = 0; i < sends; ++i) {
+      if (!senders_[i]->EndFlush(results[i])) retire(*senders_[i]);
+    }
+    CloseIfBroken();
+    if (batch_ == nullptr) return Flush(round, retire);
+  }
+}
+
+}  // namespace cachenode
