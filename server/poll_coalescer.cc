@@ -39,8 +39,7 @@ uint32_t PollCoalescer::SleepUsFor(uint64_t elapsed_us) const noexcept {
   if (!is_busy) return 0;
   const uint64_t wanted_us = kReadsWanted * elapsed_us / window_reads_;
   const uint64_t round_us = window_clients_ * elapsed_us / window_reads_;
-  const uint64_t most_us =
-      is_short ? std::min<uint64_t>(round_us / kShortPartOfRound, kShortSleepUsMax) : uint64_t{kSleepUsMax};
+  const uint64_t most_us = std::min<uint64_t>(round_us / kPartOfRound, is_short ? kShortSleepUsMax : kSleepUsMax);
   return static_cast<uint32_t>(std::clamp<uint64_t>(wanted_us, kSleepUsMin, std::max<uint64_t>(most_us, kSleepUsMin)));
 }
 

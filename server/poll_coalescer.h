@@ -7,9 +7,9 @@
 //   Where threads wait for a CPU, workers or others, each wake-up also takes one from somebody, and the clients wait
 //   for that: then it pays for fewer clients and longer, but never for long against what a client takes anyway.
 // Thread-safety: one object per worker, used by its thread.
-// Limits: sleeps at most kSleepUsMax; never while fewer than kClientsMin clients were read from in the last window, or
-//   fewer than kReadsPerMsMin reads came in a millisecond, or the last turn found kReadsPerTurnEnough clients anyway.
-//   With CPUs short, the limits kShort* and a part of the time from a client's request to its next.
+// Limits: sleeps at most kSleepUsMax and a part of the time from a client's request to its next; never while fewer than
+//   kClientsMin clients were read from in the last window, or fewer than kReadsPerMsMin reads came in a millisecond, or
+//   the last turn found kReadsPerTurnEnough clients anyway. With CPUs short, the limits kShort*.
 #pragma once
 
 #include <cstdint>
@@ -18,20 +18,20 @@ namespace cachenode {
 
 class PollCoalescer {
  public:
-  static constexpr uint32_t kSleepUsMax = 50;
+  static constexpr uint32_t kSleepUsMax = 100;
   static constexpr uint32_t kSleepUsMin = 10;
   static constexpr uint64_t kWindowUs = 2000;
   static constexpr uint32_t kClientsMin = 24;
   static constexpr uint32_t kReadsPerMsMin = 40;
-  static constexpr uint32_t kReadsPerTurnEnough = 8;
-  static constexpr uint32_t kReadsWanted = 12;  // That a turn should find.
+  static constexpr uint32_t kReadsPerTurnEnough = 12;
+  static constexpr uint32_t kReadsWanted = 20;  // That a turn should find: BatchedIo takes them together.
+  static constexpr uint32_t kPartOfRound = 3;   // A third of the time from a client's request to its next.
   // CPUs are short from this share of its time on that the thread waits for one. Pinned alone it is 1 %, with as many
   // busy threads as CPUs 15 to 40.
   static constexpr uint32_t kShortFromPermille = 100;
-  static constexpr uint32_t kShortSleepUsMax = 200;
+  static constexpr uint32_t kShortSleepUsMax = 300;
   static constexpr uint32_t kShortClientsMin = 8;
   static constexpr uint32_t kShortReadsPerMsMin = 5;
-  static constexpr uint32_t kShortPartOfRound = 4;  // A quarter of the time from a request to the next.
 
   // A client's stamp: the window in which it was last read from.
   using Stamp = uint32_t;
