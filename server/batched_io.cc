@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/base/cycle_clock.h"
+
 namespace cachenode {
 
 void BatchedIo::Open() {
@@ -22,39 +24,66 @@ void BatchedIo::CloseIfBroken() {
 // --- Receiving -------------------------------------------------------------------------------------------------------
 
 bool BatchedIo::QueueRead(Connection& connection) {
+  if (connection.read_queued_) return true;
   if (batch_ == nullptr || !connection.MayBeReadInBatch()) return false;
-  if (!std::exchange(connection.read_queued_, true)) readable_.push_back(&connection);
+  connection.read_queued_ = true;
+  readable_.push_back(&connection);
   return true;
 }
 
 void BatchedIo::ReadQueued() {
-  while (next_ < readable_.size()) {
-    const size_t most = batch_ == nullptr ? 1 : kReceivesMax;
-    const auto readers = std::span(readable_).subspan(next_, std::min(readable_.size() - next_, most));
-    next_ += readers.size();
-    Receive(readers);
-    for (size_t i = 0; i < received_count_; ++i) {
-      Connection* const connection = std::exchange(received_[i], nullptr);
-      if (connection == nullptr) continue;  // Set aside meanwhile.
-      connection->read_queued_ = false;
-      connection->TakeInput(results_[i], ReceivedBy(i));
+  const uint64_t deadline = CycleClock::Ticks() + CycleClock::FromMicroseconds(kTurnUs);
+  while (!AllExecuted() || next_ < readable_.size()) {
+    if (AllExecuted()) {
+      ReceiveNext();
+    } else {
+      ExecuteNext();
     }
-    received_count_ = 0;
+    if (CycleClock::Ticks() >= deadline) break;
   }
-  readable_.clear();
-  next_ = 0;
+  ForgetRead();
 }
 
-void BatchedIo::Receive(std::span<Connection* const> readers) {
-  if (readers.size() == 1) {
-    readers.front()->read_queued_ = false;
-    return readers.front()->ReadNow();
-  }
+void BatchedIo::ReceiveNext() {
+  received_count_ = executed_ = 0;
+  const size_t count = std::min(readable_.size() - next_, batch_ == nullptr ? size_t{1} : kReceivesMax);
+  const auto readers = std::span(readable_).subspan(next_, count);
+  next_ += count;
   for (Connection* const connection : readers) {
-    batch_->AddReceive(connection->FileDescriptor(), buffers_->received[received_count_]);
-    received_[received_count_++] = connection;
+    if (connection != nullptr) received_[received_count_++] = connection;
   }
-  results_ = batch_->Perform();
+  if (received_count_ <= 1) {
+    if (std::exchange(received_count_, 0) == 1) ReadAlone(*std::exchange(received_.front(), nullptr));
+    return;
+  }
+  for (size_t i = 0; i < received_count_; ++i) {
+    batch_->AddReceive(received_[i]->FileDescriptor(), buffers_->received[i]);
+  }
+  std::ranges::copy(batch_->Perform(), results_.begin());
+}
+
+void BatchedIo::ReadAlone(Connection& connection) {
+  connection.read_queued_ = false;
+  connection.ReadNow();
+}
+
+void BatchedIo::ExecuteNext() {
+  const size_t index = executed_++;
+  Connection* const connection = std::exchange(received_[index], nullptr);
+  if (connection == nullptr) return;
+  connection->read_queued_ = false;
+  connection->TakeInput(results_[index], ReceivedBy(index));
+}
+
+void BatchedIo::Forget(const Connection& connection) {
+  if (!connection.read_queued_) return;
+  std::ranges::replace(received_, &connection, nullptr);
+  std::ranges::replace(readable_, &connection, nullptr);
+}
+
+void BatchedIo::ForgetRead() {
+  readable_.erase(readable_.begin(), readable_.begin() + static_cast<ptrdiff_t>(next_));
+  next_ = 0;
 }
 
 std::string_view BatchedIo::ReceivedBy(size_t index) const {
@@ -62,15 +91,16 @@ std::string_view BatchedIo::ReceivedBy(size_t index) const {
 }
 
 void BatchedIo::SetAside() {
-  for (size_t i = 0; i < received_count_; ++i) {
-    Connection* const connection = std::exchange(received_[i], nullptr);
+  for (; !AllExecuted(); ++executed_) {
+    Connection* const connection = std::exchange(received_[executed_], nullptr);
     if (connection == nullptr) continue;
     connection->read_queued_ = false;
-    connection->SetAside(results_[i], ReceivedBy(i));
+    connection->SetAside(results_[executed_], ReceivedBy(executed_));
   }
-  for (; next_ < readable_.size(); ++next_) readable_[next_]->read_queued_ = false;
-  readable_.clear();
-  next_ = 0;
+  for (; next_ < readable_.size(); ++next_) {
+    if (readable_[next_] != nullptr) readable_[next_]->read_queued_ = false;
+  }
+  ForgetRead();
 }
 
 // --- Sending ---------------------------------------------------------------------------------------------------------

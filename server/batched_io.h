@@ -5,7 +5,10 @@
 // Invariants: a connection whose input was received is executed before anything else of it is read: a round of
 //   Worker::Pump in between takes the input over (SetAside). Without the kernel's help, or with it for a single
 //   connection, everything goes the plain way; nobody else knows the difference.
-// Limits: kReceivesMax connections and kReceiveBytes of each at a time, and SocketBatch::kOperationsMax sends.
+// Limits: kReceivesMax connections and kReceiveBytes of each at a time, and SocketBatch::kOperationsMax sends. Who is
+// not
+//   executed within kTurnUs is in the next turn, first and in the same order: replies leave in between, and everything
+//   else of the worker has its time.
 #pragma once
 
 #include <array>
@@ -25,6 +28,7 @@ class BatchedIo {
  public:
   static constexpr size_t kReceivesMax = 32;
   static constexpr size_t kReceiveBytes = 16 * 1024;  // Who fills it is read alone the next time.
+  static constexpr uint64_t kTurnUs = 1000;
 
   explicit BatchedIo(WorkerStats& stats) : stats_(stats) {}
 
@@ -35,9 +39,11 @@ class BatchedIo {
 
   // False when the connection is to be read at once.
   [[nodiscard]] bool QueueRead(Connection& connection);
-  [[nodiscard]] bool HasReads() const { return !readable_.empty(); }
-  // Receives and executes for all that are queued.
+  [[nodiscard]] bool HasReads() const { return !readable_.empty() || !AllExecuted(); }
+  // Receives and executes for those that are queued, until none is left or the time is over.
   void ReadQueued();
+  // The connection ends.
+  void Forget(const Connection& connection);
   // From inside a request that ReadQueued executes: gives what was received for others to them, for their next turns,
   // and forgets who was not read yet: the kernel announces them again.
   void SetAside();
@@ -54,7 +60,11 @@ class BatchedIo {
     std::array<std::array<iovec, Connection::kWritePiecesMax>, SocketBatch::kOperationsMax> pieces;
   };
 
-  void Receive(std::span<Connection* const> readers);
+  [[nodiscard]] bool AllExecuted() const { return executed_ == received_count_; }
+  void ReceiveNext();
+  void ExecuteNext();
+  static void ReadAlone(Connection& connection);
+  void ForgetRead();
   [[nodiscard]] std::string_view ReceivedBy(size_t index) const;
   // False when the connection has nothing to send in a batch.
   [[nodiscard]] bool AddSend(Connection& connection);
@@ -63,11 +73,13 @@ class BatchedIo {
   WorkerStats& stats_;
   std::unique_ptr<SocketBatch> batch_;
   std::unique_ptr<Buffers> buffers_;
-  std::vector<Connection*> readable_;
-  size_t next_ = 0;                                   // Those before it are read, or in `received_`.
-  std::array<Connection*, kReceivesMax> received_{};  // Null: executed or set aside.
+  std::vector<Connection*> readable_;  // In order; null: gone.
+  size_t next_ = 0;                    // Those before it are read, or received.
+  // The last ones received; null: set aside or gone. Those before executed_ are executed.
+  std::array<Connection*, kReceivesMax> received_{};
+  std::array<TransferResult, kReceivesMax> results_{};
   size_t received_count_ = 0;
-  std::span<const TransferResult> results_;  // Of those received.
+  size_t executed_ = 0;
   std::array<Connection*, SocketBatch::kOperationsMax> senders_{};
 };
 

@@ -1,7 +1,6 @@
 #include "server/quiescence.h"
 
 #include <utility>
-#include <vector>
 
 namespace cachenode {
 
@@ -17,19 +16,21 @@ void QuiescentRetireList::Retire(std::unique_ptr<Retired> garbage) {
 }
 
 size_t QuiescentRetireList::Collect() {
-  std::vector<Waiting> passed;
-  size_t left = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    if (waiting_.empty()) return 0;
-    const uint64_t stamp = world_.PassedStamp();
-    while (!waiting_.empty() && waiting_.front().stamp <= stamp) {
-      passed.push_back(std::move(waiting_.front()));
-      waiting_.pop_front();
-    }
-    left = waiting_.size();
+  TakePassed().clear();  // Outside the mutex.
+  const std::lock_guard lock(mutex_);
+  return waiting_.size();
+}
+
+QuiescentRetireList::Garbage QuiescentRetireList::TakePassed() {
+  Garbage passed;
+  const std::lock_guard lock(mutex_);
+  if (waiting_.empty()) return passed;
+  const uint64_t stamp = world_.PassedStamp();
+  while (!waiting_.empty() && waiting_.front().stamp <= stamp) {
+    passed.push_back(std::move(waiting_.front().garbage));
+    waiting_.pop_front();
   }
-  return left;  // `passed` is freed outside the mutex.
+  return passed;
 }
 
 }  // namespace cachenode

@@ -10,6 +10,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "server/world_lock.h"
 #include "storage/retire_list.h"
@@ -22,9 +23,13 @@ class QuiescentRetireList final : public RetireList {
 
   explicit QuiescentRetireList(WorldLock& world) : world_(world) {}
 
+  using Garbage = std::vector<std::unique_ptr<Retired>>;
+
   void Retire(std::unique_ptr<Retired> garbage) override;
   // Frees what may go. Returns how many objects still wait.
   size_t Collect();
+  // What may go, for the caller to free.
+  [[nodiscard]] Garbage TakePassed();
 
  private:
   struct Waiting {

@@ -376,9 +376,18 @@ void Server::RunWorker(uint32_t index) {
   workers_[index]->Run();
 }
 
+// Not on the loop: the arrays that all shards' resizes leave at about the same time take milliseconds to unmap.
+void Server::FreeRetired() {
+  auto garbage = std::make_shared<QuiescentRetireList::Garbage>(retired_.TakePassed());
+  if (garbage->empty()) return;
+  // Where the lane is full they are freed here.
+  static_cast<void>(background_.Submit(BackgroundPool::Lane::kLazyFree,
+                                       [garbage = std::move(garbage)]() mutable { garbage.reset(); }));
+}
+
 void Server::PeriodicWork(Worker& worker, int64_t now_ms) {
   stats_.Sample(clock_.MonotonicUs() / 1000);
-  retired_.Collect();
+  FreeRetired();
   NotePeakMemory(parts_);
   persistence_->Poll();
   snapshots_->Tick(now_ms);

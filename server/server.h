@@ -91,6 +91,7 @@ class Server final : private ConfigApplier {
   void Announce();
   void RunWorkers();
   void RunWorker(uint32_t index);
+  void FreeRetired();
   void PeriodicWork(Worker& worker, int64_t now_ms);
   void StopBySignal(int signal_number);
   Status SaveForShutdown(const ShutdownRequest& request);

@@ -9,7 +9,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
 
 #include "server/acl/acl_store.h"
@@ -192,9 +191,10 @@ ParserLimits Worker::parser_limits() const {
 }
 
 void Worker::OnEventsHandled(bool had_events) {
-  if (!had_events && turn_queue_.empty() && idle_work_.empty() && !mail_left_) return;
+  const bool has_reads = batched_io_->HasReads();
+  if (!had_events && turn_queue_.empty() && idle_work_.empty() && !mail_left_ && !has_reads) return;
   loop_->TouchTurn();
-  if (batched_io_->HasReads()) batched_io_->ReadQueued();
+  if (has_reads) batched_io_->ReadQueued();
   if (mail_left_) TakeMail();
   if (!turn_queue_.empty()) RunQueuedTurns();
   FlushQueued();
@@ -219,7 +219,8 @@ void Worker::OnTurnEnd() {
 }
 
 void Worker::UpdateAwake() {
-  const bool wanted = !turn_queue_.empty() || !idle_work_.empty() || mail_left_ || !flush_queue_.empty();
+  const bool wanted =
+      !turn_queue_.empty() || !idle_work_.empty() || mail_left_ || !flush_queue_.empty() || batched_io_->HasReads();
   if (wanted == awake_) return;
   awake_ = wanted;
   loop_->KeepAwake(wanted);
@@ -279,7 +280,7 @@ void Worker::Adopt(IncomingConnection incoming, uint64_t id) {
 }
 
 void Worker::Destroy(Connection* connection) {
-  assert(!connection->read_queued_);
+  batched_io_->Forget(*connection);
   if (connection->turn_queued_) std::erase(turn_queue_, connection);
   for (SessionListener* listener : parts_.session_listeners) listener->OnSessionEnd(connection->session());
   parts_.clients->Remove(connection->session());

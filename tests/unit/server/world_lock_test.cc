@@ -133,7 +133,15 @@ TEST(QuiescentRetireList, FreesOnlyAfterEveryThreadInsideHasLeft) {
     world.Enter(*seat);  // Entered after the retirement: cannot hold the old memory.
     EXPECT_EQ(retired.Collect(), 0U);
     EXPECT_EQ(freed, 1);
+    retired.Retire(std::make_unique<CountedGarbage>(freed));
+    EXPECT_TRUE(retired.TakePassed().empty());
     world.Leave(*seat);
+    QuiescentRetireList::Garbage passed = retired.TakePassed();
+    EXPECT_EQ(passed.size(), 1U);
+    EXPECT_EQ(retired.Collect(), 0U);
+    EXPECT_EQ(freed, 1);  // The caller's to free.
+    passed.clear();
+    EXPECT_EQ(freed, 2);
   }
 }
 
