@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -32,8 +33,11 @@ class BatchedIo {
 
   explicit BatchedIo(WorkerStats& stats) : stats_(stats) {}
 
+  // Performs a batch, while nothing that others may change is looked at.
+  using Perform = std::function<std::span<const TransferResult>(SocketBatch&)>;
+
   // Without it there are no batches.
-  void Open();
+  void Open(Perform perform);
 
   // --- Receiving -----------------------------------------------------------------------------------------------------
 
@@ -72,6 +76,7 @@ class BatchedIo {
 
   WorkerStats& stats_;
   std::unique_ptr<SocketBatch> batch_;
+  Perform perform_;
   std::unique_ptr<Buffers> buffers_;
   std::vector<Connection*> readable_;  // In order; null: gone.
   size_t next_ = 0;                    // Those before it are read, or received.
@@ -91,6 +96,7 @@ void BatchedIo::Flush(std::span<Connection* const> round, const Retire& retire) 
     while (!round.empty() && sends < SocketBatch::kOperationsMax) {
       Connection& connection = *round.front();
       round = round.subspan(1);
+      connection.flush_queued_ = false;
       if (!alone && AddSend(connection)) {
         senders_[sends++] = &connection;
       } else if (!connection.Flush()) {
@@ -98,9 +104,11 @@ void BatchedIo::Flush(std::span<Connection* const> round, const Retire& retire) 
       }
     }
     if (sends == 0) continue;
-    const std::span<const TransferResult> results = batch_->Perform();
+    const std::span<const TransferResult> results = perform_(*batch_);
     for (size_t i = 0; i < sends; ++i) {
-      if (!senders_[i]->EndFlush(results[i])) retire(*senders_[i]);
+      const bool goes_on = senders_[i]->EndFlush(results[i]);
+      // Who was queued anew meanwhile, by whom had the world, is found finished then.
+      if (!goes_on && !senders_[i]->flush_queued_) retire(*senders_[i]);
     }
     CloseIfBroken();
     if (batch_ == nullptr) return Flush(round, retire);

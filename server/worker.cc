@@ -151,7 +151,7 @@ void Worker::Run() {
   SetThreadLockWaitHook(this);
   constexpr unsigned long kTimerSlackNs = 1000;
   prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
-  if (config().io_uring) batched_io_->Open();
+  if (config().io_uring) batched_io_->Open([this](SocketBatch& batch) { return PerformOutside(batch); });
   cron_timer_->Start(1);
   if (!stop_.load(std::memory_order_acquire)) loop_->Run();
   SetThreadLockWaitHook(nullptr);
@@ -291,6 +291,16 @@ void Worker::Destroy(Connection* connection) {
   delete connection;
 }
 
+// Whoever wants the world for itself need not wait for what this thread lets the kernel do.
+std::span<const TransferResult> Worker::PerformOutside(SocketBatch& batch) {
+  if (pumping_ || seat_->exclusive() || parts_.world->elided()) return batch.Perform();
+  parts_.world->Leave(*seat_);
+  const std::span<const TransferResult> results = batch.Perform();
+  parts_.world->Enter(*seat_);
+  tools_.dispatcher->BeginTurn(now_ms());  // As after stepping aside.
+  return results;
+}
+
 // In a round of Pump nothing is put off: the loop comes back too late.
 bool Worker::QueueRead(Connection& connection) { return !pumping_ && batched_io_->QueueRead(connection); }
 
@@ -348,7 +358,6 @@ void Worker::CountReplies() {
 void Worker::FlushConnections() {
   while (!flush_queue_.empty()) {
     flush_round_.swap(flush_queue_);
-    for (Connection* connection : flush_round_) connection->flush_queued_ = false;
     batched_io_->Flush(flush_round_, [this](Connection& connection) { Retire(connection); });
     flush_round_.clear();
   }
