@@ -280,7 +280,8 @@ void Connection::FinishTurn() {
   if (session_.blocked != nullptr) [[unlikely]]
     AllowDirectReply();
   UpdateWatch();
-  CountMemory();
+  // The flush that follows counts, too; before that only a limit wants to know.
+  if (!flush_queued_ || worker_.config().maxmemory_clients != 0) CountMemory();
 }
 
 void Connection::FailProtocol() {

@@ -102,6 +102,31 @@ TEST_P(BatchedIoTest, RepliesTooLargeForASocketFollowLater) {
   EXPECT_TRUE(slow.Receive(BulkOf(large).size()) == BulkOf(large));
 }
 
+// Whoever has the world kills clients whose replies the kernel has in hand just then.
+TEST(BatchedIoThreads, KillsFromElsewhereMeetBatches) {
+  constexpr uint32_t kWorkers = 3;
+  constexpr size_t kVictims = 16;
+  TestNode node({}, kWorkers);
+  TestClient killer = node.Connect(0);
+  const std::string pings = Request({"PING"}) + Request({"PING"}) + Request({"PING"});
+  const std::string kill = Request({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+  for (int round = 0; round < 100; ++round) {
+    std::vector<TestClient> victims;
+    for (size_t i = 0; i < kVictims; ++i) {
+      victims.push_back(node.Connect(1 + static_cast<uint32_t>(i % (kWorkers - 1))));
+      EXPECT_TRUE(victims.back().Send(Request({"PING"})));
+      ASSERT_EQ(victims.back().Receive(7), "+PONG\r\n");
+    }
+    for (TestClient& victim : victims) EXPECT_TRUE(victim.Send(pings));
+    ASSERT_TRUE(killer.Send(kill));
+    ASSERT_EQ(killer.Receive(5), ":" + std::to_string(kVictims) + "\r\n");
+    for (TestClient& victim : victims) {
+      const std::string replies = victim.ReceiveAll();
+      EXPECT_TRUE(std::string("+PONG\r\n+PONG\r\n+PONG\r\n").starts_with(replies)) << replies;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(WithAndWithoutTheKernelsHelp, BatchedIoTest, testing::Bool(),
                          [](const testing::TestParamInfo<bool>& with) { return with.param ? "with" : "without"; });
 
