@@ -7,10 +7,9 @@
 
 namespace cachenode {
 
-void BatchedIo::Open(Perform perform) {
+void BatchedIo::Open() {
   batch_ = SocketBatch::Create();
   if (batch_ == nullptr) return;
-  perform_ = std::move(perform);
   buffers_.reset(new Buffers);  // Its pages come when they are used.
   stats_.io_uring_open.Set(1);
 }
@@ -60,7 +59,7 @@ void BatchedIo::ReceiveNext() {
   for (size_t i = 0; i < received_count_; ++i) {
     batch_->AddReceive(received_[i]->FileDescriptor(), buffers_->received[i]);
   }
-  std::ranges::copy(perform_(*batch_), results_.begin());
+  std::ranges::copy(batch_->Perform(), results_.begin());
 }
 
 void BatchedIo::ReadAlone(Connection& connection) {

@@ -5,15 +5,13 @@
 // Invariants: a connection whose input was received is executed before anything else of it is read: a round of
 //   Worker::Pump in between takes the input over (SetAside). Without the kernel's help, or with it for a single
 //   connection, everything goes the plain way; nobody else knows the difference.
-// Limits: kReceivesMax connections and kReceiveBytes of each at a time, and SocketBatch::kOperationsMax sends. Who is
-// not
-//   executed within kTurnUs is in the next turn, first and in the same order: replies leave in between, and everything
-//   else of the worker has its time.
+// Limits: kReceivesMax connections and kReceiveBytes of each, and SocketBatch::kOperationsMax sends, at a time. Who is
+//   not executed within kTurnUs is in the next turn, first and in the same order: replies leave in between, and
+//   everything else of the worker has its time.
 #pragma once
 
 #include <array>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -33,11 +31,8 @@ class BatchedIo {
 
   explicit BatchedIo(WorkerStats& stats) : stats_(stats) {}
 
-  // Performs a batch, while nothing that others may change is looked at.
-  using Perform = std::function<std::span<const TransferResult>(SocketBatch&)>;
-
   // Without it there are no batches.
-  void Open(Perform perform);
+  void Open();
 
   // --- Receiving -----------------------------------------------------------------------------------------------------
 
@@ -76,7 +71,6 @@ class BatchedIo {
 
   WorkerStats& stats_;
   std::unique_ptr<SocketBatch> batch_;
-  Perform perform_;
   std::unique_ptr<Buffers> buffers_;
   std::vector<Connection*> readable_;  // In order; null: gone.
   size_t next_ = 0;                    // Those before it are read, or received.
@@ -104,11 +98,9 @@ void BatchedIo::Flush(std::span<Connection* const> round, const Retire& retire) 
       }
     }
     if (sends == 0) continue;
-    const std::span<const TransferResult> results = perform_(*batch_);
+    const std::span<const TransferResult> results = batch_->Perform();
     for (size_t i = 0; i < sends; ++i) {
-      const bool goes_on = senders_[i]->EndFlush(results[i]);
-      // Who was queued anew meanwhile, by whom had the world, is found finished then.
-      if (!goes_on && !senders_[i]->flush_queued_) retire(*senders_[i]);
+      if (!senders_[i]->EndFlush(results[i])) retire(*senders_[i]);
     }
     CloseIfBroken();
     if (batch_ == nullptr) return Flush(round, retire);

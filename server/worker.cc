@@ -151,7 +151,7 @@ void Worker::Run() {
   SetThreadLockWaitHook(this);
   constexpr unsigned long kTimerSlackNs = 1000;
   prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
-  if (config().io_uring) batched_io_->Open([this](SocketBatch& batch) { return PerformOutside(batch); });
+  if (config().io_uring) batched_io_->Open();
   cron_timer_->Start(1);
   if (!stop_.load(std::memory_order_acquire)) loop_->Run();
   SetThreadLockWaitHook(nullptr);
@@ -289,16 +289,6 @@ void Worker::Destroy(Connection* connection) {
   connections_[slot]->worker_slot_ = slot;
   connections_.pop_back();
   delete connection;
-}
-
-// Whoever wants the world for itself need not wait for what this thread lets the kernel do.
-std::span<const TransferResult> Worker::PerformOutside(SocketBatch& batch) {
-  if (pumping_ || seat_->exclusive() || parts_.world->elided()) return batch.Perform();
-  parts_.world->Leave(*seat_);
-  const std::span<const TransferResult> results = batch.Perform();
-  parts_.world->Enter(*seat_);
-  tools_.dispatcher->BeginTurn(now_ms());  // As after stepping aside.
-  return results;
 }
 
 // In a round of Pump nothing is put off: the loop comes back too late.

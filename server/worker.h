@@ -2,8 +2,7 @@
 //
 // Thread-safety: everything belongs to the worker's own thread, except mailbox().Post and the atomics it names.
 //   Worker 0 runs on the main thread.
-// Invariants: from the first callback of a turn to its end the thread sits inside the world lock, but for the time it
-//   has the kernel receive and send for many; it sleeps outside.
+// Invariants: from the first callback of a turn to its end the thread sits inside the world lock; it sleeps outside.
 //   Connections are destroyed only between callbacks.
 // Limits: periodic tasks bound themselves (kCronSliceUs is what they should aim at); idle work gets all time while
 //   nothing else is to do, in slices, and about a tenth of it otherwise (see IdleWork).
@@ -36,10 +35,8 @@ namespace cachenode {
 class BatchedIo;
 class Connection;
 class Dispatcher;
-class SocketBatch;
 class Worker;
 struct Config;
-struct TransferResult;
 
 // Work that fills idle time: snapshot walkers, lazy frees.
 class IdleWork {
@@ -173,7 +170,6 @@ class Worker final : private TurnObserver, private LockWaitHook {
   void FlushQueued();
   void FlushConnections();
   void Retire(Connection& connection);
-  std::span<const TransferResult> PerformOutside(SocketBatch& batch);
   void CountReplies();
   void Destroy(Connection* connection);
   void AttachWaits(WorldLock::Seat* command_seat);
