@@ -5,6 +5,8 @@ import io
 import os
 import resource
 import subprocess
+import threading
+import time
 from dataclasses import dataclass
 
 from .process import FIFO_PRIORITY, Server
@@ -78,11 +80,11 @@ class Bench:
             before_ns = server.cpu_ns()
             client_before_s = children_cpu_s()
             running = [self.spawn(workload.arguments(server.port, each)) for _ in range(processes)]
-            rows = [parse_csv(process.communicate()[0]) for process in running]
+            rows, ends = outputs(running)
             used_ns = server.cpu_ns() - before_ns
             client_used_s = children_cpu_s() - client_before_s
         return Sample(
-            requests_per_s=sum(float(row["rps"]) for row in rows),
+            requests_per_s=rate_together(each, [float(row["rps"]) for row in rows], ends),
             cpu_us=used_ns / 1000 / (each * processes),
             client_cpu_us=client_used_s * 1e6 / (each * processes),
             p50_ms=max(float(row["p50_latency_ms"]) for row in rows),
@@ -98,6 +100,33 @@ class Bench:
 
         return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                 preexec_fn=prepare)
+
+
+def outputs(running: list[subprocess.Popen]) -> tuple[list[dict[str, str]], list[float]]:
+    """What each process printed, and when it ended."""
+    rows: list = [None] * len(running)
+    ends = [0.0] * len(running)
+
+    def wait_for(index: int) -> None:
+        text = running[index].communicate()[0]
+        ends[index] = time.monotonic()
+        rows[index] = text
+
+    waiting = [threading.Thread(target=wait_for, args=(index,)) for index in range(len(running))]
+    for thread in waiting:
+        thread.start()
+    for thread in waiting:
+        thread.join()
+    return [parse_csv(text) for text in rows], ends
+
+
+def rate_together(each: int, rates: list[float], ends: list[float]) -> float:
+    """Requests a second of processes that sent `each` at their own `rates`: all of them over the time from the first
+    one's beginning to the last one's end. The sum of the rates would count what a process got while it was alone."""
+    if len(rates) == 1:
+        return rates[0]
+    begin = min(end - each / rate for end, rate in zip(ends, rates))
+    return each * len(rates) / (max(ends) - begin)
 
 
 def children_cpu_s() -> float:

@@ -12,7 +12,7 @@ MGET_KEYS = 1000
 SET_MEMBERS = 1000
 HASH_FIELDS = 500
 CLIENT_PROCESSES = 2
-HEAVY_PIPELINE = 4
+HEAVY_PIPELINE = 16
 
 
 def workloads(key_count: int) -> list[tuple[Workload, bool]]:
