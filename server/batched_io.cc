@@ -16,7 +16,7 @@ void BatchedIo::Open() {
 
 // What remains goes the plain way from now on.
 void BatchedIo::CloseIfBroken() {
-  if (!batch_->is_broken()) return;
+  if (batch_ == nullptr || !batch_->is_broken()) return;
   batch_.reset();
   stats_.io_uring_open.Set(0);
 }
@@ -59,7 +59,14 @@ void BatchedIo::ReceiveNext() {
   for (size_t i = 0; i < received_count_; ++i) {
     batch_->AddReceive(received_[i]->FileDescriptor(), buffers_->received[i]);
   }
-  std::ranges::copy(batch_->Perform(), results_.begin());
+  Perform(results_);
+}
+
+// The results are taken over before anything else can happen.
+void BatchedIo::Perform(std::span<TransferResult> results) {
+  owner_.BeforeBatch();
+  std::ranges::copy(batch_->Perform(), results.begin());
+  owner_.AfterBatch();
 }
 
 void BatchedIo::ReadAlone(Connection& connection) {
@@ -67,7 +74,10 @@ void BatchedIo::ReadAlone(Connection& connection) {
   connection.ReadNow();
 }
 
+// Whoever waits in between for the world finds all input where it was, and sets it aside.
 void BatchedIo::ExecuteNext() {
+  owner_.LetWriterPass();
+  if (AllExecuted()) return;
   const size_t index = executed_++;
   Connection* const connection = std::exchange(received_[index], nullptr);
   if (connection == nullptr) return;
@@ -91,6 +101,7 @@ std::string_view BatchedIo::ReceivedBy(size_t index) const {
 }
 
 void BatchedIo::SetAside() {
+  EndSends();
   for (; !AllExecuted(); ++executed_) {
     Connection* const connection = std::exchange(received_[executed_], nullptr);
     if (connection == nullptr) continue;
@@ -105,8 +116,44 @@ void BatchedIo::SetAside() {
 
 // --- Sending ---------------------------------------------------------------------------------------------------------
 
+void BatchedIo::Flush(std::span<Connection* const> round) {
+  const bool is_single = round.size() < 2;
+  while (!round.empty()) {
+    size_t added = 0;
+    while (!round.empty() && added < SocketBatch::kOperationsMax) {
+      Connection& connection = *round.front();
+      round = round.subspan(1);
+      connection.flush_queued_ = false;
+      if (!is_single && AddSend(connection)) {
+        senders_[added++] = &connection;
+      } else {
+        FlushAlone(connection);
+      }
+    }
+    if (added == 0) continue;
+    sender_count_ = added;
+    ended_ = 0;
+    Perform(sent_);
+    EndSends();
+    CloseIfBroken();
+  }
+}
+
+void BatchedIo::FlushAlone(Connection& connection) {
+  if (!connection.Flush()) owner_.Retire(connection);
+}
+
+// Who was queued anew meanwhile, by whom had the world, is found finished then.
+void BatchedIo::EndSends() {
+  while (ended_ != sender_count_) {
+    Connection& connection = *senders_[ended_];
+    const bool goes_on = connection.EndFlush(sent_[ended_++]);
+    if (!goes_on && !connection.flush_queued_) owner_.Retire(connection);
+  }
+}
+
 bool BatchedIo::AddSend(Connection& connection) {
-  if (!connection.MaySendInBatch()) return false;
+  if (batch_ == nullptr || !connection.MaySendInBatch()) return false;
   const std::span<iovec> room = buffers_->pieces[batch_->size()];
   const size_t count = connection.BeginFlush(room);
   if (count == 0) return false;

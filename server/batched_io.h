@@ -2,9 +2,11 @@
 // executed connection by connection; what a turn wrote is sent in one.
 //
 // Thread-safety: the worker's own thread, on which Open is called.
-// Invariants: a connection whose input was received is executed before anything else of it is read: a round of
-//   Worker::Pump in between takes the input over (SetAside). Without the kernel's help, or with it for a single
-//   connection, everything goes the plain way; nobody else knows the difference.
+// Invariants: a connection whose input was received is executed before anything else of it is read, and what was sent
+//   is taken out of its replies before anything else of it is sent: a round of Worker::Pump in between begins with
+//   SetAside. Such a round may come whenever the owner is told that a batch is over, or to let a writer pass, and from
+//   inside a request. Without the kernel's help, or with it for a single connection, everything goes the plain way;
+//   nobody else knows the difference.
 // Limits: kReceivesMax connections and kReceiveBytes of each, and SocketBatch::kOperationsMax sends, at a time. Who is
 //   not executed within kTurnUs is in the next turn, first and in the same order: replies leave in between, and
 //   everything else of the worker has its time.
@@ -25,11 +27,24 @@ namespace cachenode {
 
 class BatchedIo {
  public:
+  // The worker.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    // Around each system call, during which nothing that other threads may change is looked at.
+    virtual void BeforeBatch() = 0;
+    virtual void AfterBatch() = 0;
+    // Between two connections.
+    virtual void LetWriterPass() = 0;
+    // A flush found the connection finished.
+    virtual void Retire(Connection& connection) = 0;
+  };
+
   static constexpr size_t kReceivesMax = 32;
   static constexpr size_t kReceiveBytes = 16 * 1024;  // Who fills it is read alone the next time.
   static constexpr uint64_t kTurnUs = 1000;
 
-  explicit BatchedIo(WorkerStats& stats) : stats_(stats) {}
+  BatchedIo(Owner& owner, WorkerStats& stats) : owner_(owner), stats_(stats) {}
 
   // Without it there are no batches.
   void Open();
@@ -43,15 +58,14 @@ class BatchedIo {
   void ReadQueued();
   // The connection ends.
   void Forget(const Connection& connection);
-  // From inside a request that ReadQueued executes: gives what was received for others to them, for their next turns,
-  // and forgets who was not read yet: the kernel announces them again.
+  // From inside a request that ReadQueued executes, or AfterBatch: gives what was received for others to them, for
+  // their next turns, and forgets who was not read yet: the kernel announces them again. Ends what was sent.
   void SetAside();
 
   // --- Sending -------------------------------------------------------------------------------------------------------
 
-  // Flushes all of `round`; `retire` takes those that are finished.
-  template <typename Retire>
-  void Flush(std::span<Connection* const> round, const Retire& retire);
+  // Flushes all of `round`. Those of it that were not begun with may be queued for a flush meanwhile.
+  void Flush(std::span<Connection* const> round);
 
  private:
   struct Buffers {
@@ -65,10 +79,14 @@ class BatchedIo {
   static void ReadAlone(Connection& connection);
   void ForgetRead();
   [[nodiscard]] std::string_view ReceivedBy(size_t index) const;
+  void Perform(std::span<TransferResult> results);
   // False when the connection has nothing to send in a batch.
   [[nodiscard]] bool AddSend(Connection& connection);
+  void FlushAlone(Connection& connection);
+  void EndSends();
   void CloseIfBroken();
 
+  Owner& owner_;
   WorkerStats& stats_;
   std::unique_ptr<SocketBatch> batch_;
   std::unique_ptr<Buffers> buffers_;
@@ -79,32 +97,11 @@ class BatchedIo {
   std::array<TransferResult, kReceivesMax> results_{};
   size_t received_count_ = 0;
   size_t executed_ = 0;
+  // The last ones sent for. Those before ended_ are done with.
   std::array<Connection*, SocketBatch::kOperationsMax> senders_{};
+  std::array<TransferResult, SocketBatch::kOperationsMax> sent_{};
+  size_t sender_count_ = 0;
+  size_t ended_ = 0;
 };
-
-template <typename Retire>
-void BatchedIo::Flush(std::span<Connection* const> round, const Retire& retire) {
-  const bool alone = batch_ == nullptr || round.size() < 2;
-  while (!round.empty()) {
-    size_t sends = 0;
-    while (!round.empty() && sends < SocketBatch::kOperationsMax) {
-      Connection& connection = *round.front();
-      round = round.subspan(1);
-      connection.flush_queued_ = false;
-      if (!alone && AddSend(connection)) {
-        senders_[sends++] = &connection;
-      } else if (!connection.Flush()) {
-        retire(connection);
-      }
-    }
-    if (sends == 0) continue;
-    const std::span<const TransferResult> results = batch_->Perform();
-    for (size_t i = 0; i < sends; ++i) {
-      if (!senders_[i]->EndFlush(results[i])) retire(*senders_[i]);
-    }
-    CloseIfBroken();
-    if (batch_ == nullptr) return Flush(round, retire);
-  }
-}
 
 }  // namespace cachenode

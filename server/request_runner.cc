@@ -219,46 +219,6 @@ RequestRunner::Outcome RequestRunner::RunJudged(Session& session, Args args, con
   return Call(session, *command, args, prepared);
 }
 
-// --- Scripts ---------------------------------------------------------------------------------------------------------
-
-bool RequestRunner::RunsScript(const Session& session, const Command& command) const {
-  if (command.Is(kRunsScript)) return parts_.scripts != nullptr;
-  if (!command.Is(kRunsQueue) || session.transaction == nullptr) return false;
-  return (session.transaction->queue.any_flags() & kRunsScript) != 0 && parts_.scripts != nullptr;
-}
-
-// One script at a time: a client whose turn it is not is parked, and told when it is.
-RequestRunner::Outcome RequestRunner::CallScript(Session& session, const Command& command, Args args,
-                                                 const Prepared& prepared) {
-  if (holds_scripts_) {
-    parts_.scripts->Forget(session);
-  } else if (!parts_.scripts->TryEnter(session)) {
-    return Outcome::kMustWait;
-  }
-  const Outcome outcome = Call(session, command, args, prepared);
-  if (!holds_scripts_) {
-    parts_.scripts->Leave();
-  } else if (outcome != Outcome::kDone ||
-             ticks_ - scripts_held_since_ >= CycleClock::FromMicroseconds(kScriptsHoldUs)) {
-    ReleaseScripts();
-  }
-  return outcome;
-}
-
-// The slot is this request's, and so is the world from now on.
-void RequestRunner::HoldScripts() {
-  parts_.world->LockExclusive(*seat_);
-  holds_scripts_ = true;
-  scripts_held_since_ = CycleClock::Ticks();
-}
-
-void RequestRunner::ReleaseScripts() {
-  if (!holds_scripts_) return;
-  holds_scripts_ = false;
-  parts_.world->UnlockExclusive(*seat_);
-  parts_.scripts->Leave();
-}
-
 // --- Keys and locks --------------------------------------------------------------------------------------------------
 
 bool RequestRunner::AddKeysOf(const Command& command, Args args, FoundKeys& found) const {

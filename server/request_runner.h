@@ -139,6 +139,7 @@ class RequestRunner final : public NestedRunner {
   void NoteBlocked(Session& session);
   void ShowOwnRequest(const Session& session, const Command& command, Args args);
   void EndRunAlone();
+  [[nodiscard]] bool EnterScripts(const Session& session);
   void HoldScripts();
   [[nodiscard]] bool MustWaitForSnapshot(uint32_t flags, std::span<const HashedKey> keys) const;
   [[nodiscard]] std::span<const HashedKey> KeysFor(const Command& command, Args args, const Prepared& prepared);

@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "server/acl/acl_store.h"
-#include "server/batched_io.h"
 #include "server/blocking/wait_table.h"
 #include "server/client_memory.h"
 #include "server/client_registry.h"
@@ -74,11 +73,7 @@ void ConfigureSocket(int descriptor, const Config& config) {
 }  // namespace
 
 Worker::Worker(const WorkerSetup& setup, const ServerParts& parts, WorkerStats& stats)
-    : setup_(setup),
-      parts_(parts),
-      stats_(stats),
-      seat_(parts.world->TakeSeat()),
-      batched_io_(std::make_unique<BatchedIo>(stats)) {}
+    : setup_(setup), parts_(parts), stats_(stats), seat_(parts.world->TakeSeat()), batched_io_(*this, stats) {}
 
 Worker::~Worker() {
   for (Connection* connection : connections_) {
@@ -151,7 +146,7 @@ void Worker::Run() {
   SetThreadLockWaitHook(this);
   constexpr unsigned long kTimerSlackNs = 1000;
   prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
-  if (config().io_uring) batched_io_->Open();
+  if (config().io_uring) batched_io_.Open();
   cron_timer_->Start(1);
   if (!stop_.load(std::memory_order_acquire)) loop_->Run();
   SetThreadLockWaitHook(nullptr);
@@ -191,10 +186,10 @@ ParserLimits Worker::parser_limits() const {
 }
 
 void Worker::OnEventsHandled(bool had_events) {
-  const bool has_reads = batched_io_->HasReads();
+  const bool has_reads = batched_io_.HasReads();
   if (!had_events && turn_queue_.empty() && idle_work_.empty() && !mail_left_ && !has_reads) return;
   loop_->TouchTurn();
-  if (has_reads) batched_io_->ReadQueued();
+  if (has_reads) batched_io_.ReadQueued();
   if (mail_left_) TakeMail();
   if (!turn_queue_.empty()) RunQueuedTurns();
   FlushQueued();
@@ -220,7 +215,7 @@ void Worker::OnTurnEnd() {
 
 void Worker::UpdateAwake() {
   const bool wanted =
-      !turn_queue_.empty() || !idle_work_.empty() || mail_left_ || !flush_queue_.empty() || batched_io_->HasReads();
+      !turn_queue_.empty() || !idle_work_.empty() || mail_left_ || !flush_queue_.empty() || batched_io_.HasReads();
   if (wanted == awake_) return;
   awake_ = wanted;
   loop_->KeepAwake(wanted);
@@ -280,7 +275,7 @@ void Worker::Adopt(IncomingConnection incoming, uint64_t id) {
 }
 
 void Worker::Destroy(Connection* connection) {
-  batched_io_->Forget(*connection);
+  batched_io_.Forget(*connection);
   if (connection->turn_queued_) std::erase(turn_queue_, connection);
   for (SessionListener* listener : parts_.session_listeners) listener->OnSessionEnd(connection->session());
   parts_.clients->Remove(connection->session());
@@ -291,8 +286,20 @@ void Worker::Destroy(Connection* connection) {
   delete connection;
 }
 
+// Whoever wants the world for itself need not wait for what this thread has the kernel do. A round of Pump is part of a
+// call that knows already where it stands.
+void Worker::BeforeBatch() {
+  if (!pumping_) parts_.world->Leave(*seat_);
+}
+
+void Worker::AfterBatch() {
+  if (pumping_ || parts_.world->elided() || seat_->exclusive()) return;
+  parts_.world->Enter(*seat_);
+  tools_.dispatcher->BeginTurn(now_ms());  // As after stepping aside.
+}
+
 // In a round of Pump nothing is put off: the loop comes back too late.
-bool Worker::QueueRead(Connection& connection) { return !pumping_ && batched_io_->QueueRead(connection); }
+bool Worker::QueueRead(Connection& connection) { return !pumping_ && batched_io_.QueueRead(connection); }
 
 void Worker::QueueFlush(Connection& connection) {
   if (connection.flush_queued_) return;
@@ -346,16 +353,16 @@ void Worker::CountReplies() {
 }
 
 void Worker::FlushConnections() {
+  std::vector<Connection*>& round = pumping_ ? pumped_flush_round_ : flush_round_;
   while (!flush_queue_.empty()) {
-    flush_round_.swap(flush_queue_);
-    batched_io_->Flush(flush_round_, [this](Connection& connection) { Retire(connection); });
-    flush_round_.clear();
+    round.swap(flush_queue_);
+    batched_io_.Flush(round);
+    round.clear();
   }
   if (finished_.empty() || MustKeepClients()) return;
   for (Connection* connection : std::exchange(finished_, {})) Destroy(connection);
 }
 
-// A flush found it finished.
 void Worker::Retire(Connection& connection) {
   if (!MustKeepClients()) return Destroy(&connection);
   connection.flush_queued_ = true;
@@ -372,7 +379,7 @@ bool Worker::ScriptIsBusy() const { return parts_.scripts != nullptr && parts_.s
 void Worker::Pump(int wait_ms) {
   if (pumping_) return;
   pumping_ = true;
-  batched_io_->SetAside();
+  batched_io_.SetAside();
   if (spare_tools_.dispatcher == nullptr) spare_tools_ = MakeTools();
   std::swap(tools_, spare_tools_);
   PumpRound(wait_ms);

@@ -19,6 +19,7 @@
 
 #include "protocol/reply_buffer.h"
 #include "protocol/resp_parser.h"
+#include "server/batched_io.h"
 #include "server/cpu_queue_time.h"
 #include "server/mailbox.h"
 #include "server/net/event_loop.h"
@@ -32,7 +33,6 @@
 
 namespace cachenode {
 
-class BatchedIo;
 class Connection;
 class Dispatcher;
 class Worker;
@@ -58,7 +58,7 @@ struct WorkerSetup {
   Clock* clock = nullptr;
 };
 
-class Worker final : private TurnObserver, private LockWaitHook {
+class Worker final : private TurnObserver, private LockWaitHook, private BatchedIo::Owner {
  public:
   static constexpr size_t kReadBufferBytes = 64 * 1024;
   static constexpr int64_t kCronSliceUs = 1000;
@@ -158,6 +158,10 @@ class Worker final : private TurnObserver, private LockWaitHook {
   void BeforeSleep() noexcept override;
   void AfterSleep() noexcept override;
   void WhileWaiting() noexcept override;
+  void BeforeBatch() override;
+  void AfterBatch() override;
+  void LetWriterPass() override { YieldToWriter(); }
+  void Retire(Connection& connection) override;
 
   void StepAside();
   [[nodiscard]] Tools MakeTools();
@@ -169,7 +173,6 @@ class Worker final : private TurnObserver, private LockWaitHook {
   void RunQueuedTurns();
   void FlushQueued();
   void FlushConnections();
-  void Retire(Connection& connection);
   void CountReplies();
   void Destroy(Connection* connection);
   void AttachWaits(WorldLock::Seat* command_seat);
@@ -206,10 +209,11 @@ class Worker final : private TurnObserver, private LockWaitHook {
   ChunkPool chunks_;
   int64_t chunks_trimmed_ms_ = 0;
   size_t counted_chunks_ = 0;  // Of chunks_, those that used memory contains.
-  std::unique_ptr<BatchedIo> batched_io_;
+  BatchedIo batched_io_;
   std::vector<Connection*> connections_;
   std::vector<Connection*> flush_queue_;
   std::vector<Connection*> flush_round_;
+  std::vector<Connection*> pumped_flush_round_;  // The other one may be under way.
   std::deque<Connection*> turn_queue_;
   std::vector<IdleWork*> idle_work_;
   size_t clients_cron_cursor_ = 0;

@@ -117,6 +117,7 @@ class WorldLock {
   void StepAside(Seat& seat);
   void TakeWriterTurn();
   void ReleaseWriterTurn();
+  [[nodiscard]] static bool LeavesSoon(const Seat& seat);
   [[nodiscard]] bool WaitForOthers(const Seat& self, bool is_upgrade);
   void AwakeWriter();
 

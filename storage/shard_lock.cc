@@ -5,25 +5,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "storage/base/cpu_pause.h"
 #include "storage/base/lock_wait.h"
 
 namespace cachenode {
 
-namespace {
-
-void Pause() noexcept {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
-
-}  // namespace
-
 bool ShardLock::Spin() noexcept {
   for (int i = 0; i < kSpins; ++i) {
-    Pause();
+    CpuPause();
     if (word_.load(std::memory_order_relaxed) == kFree && TryLock()) return true;
   }
   return false;

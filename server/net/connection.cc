@@ -118,7 +118,6 @@ bool Connection::Accept(const TransferResult& read) {
 }
 
 void Connection::TakeInput(const TransferResult& read, std::string_view received) {
-  worker_.YieldToWriter();
   if (session_.closing != Closing::kNo) return;
   if (Accept(read)) ExecuteShared(received);
   FinishTurn();

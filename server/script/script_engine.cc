@@ -45,11 +45,12 @@ LogLevel LevelOf(int level) {
 
 ScriptEngine::ScriptEngine(const ServerParts& parts)
     : parts_(parts),
-      slot_([this](uint64_t client_id) {
-        parts_.clients->Post(client_id, [](Session& session) {
-          if (session.connection != nullptr) session.connection->Resume();
-        });
-      }),
+      slot_(parts.clients->worker_count(),
+            [this](uint64_t client_id) {
+              parts_.clients->Post(client_id, [](Session& session) {
+                if (session.connection != nullptr) session.connection->Resume();
+              });
+            }),
       eval_vm_(MakeVm(LuaVm::Purpose::kEval)),
       function_vm_(MakeVm(LuaVm::Purpose::kFunctions)),
       cache_(parts.config->Current().engine_version.AtLeast(7, 4)),

@@ -42,6 +42,8 @@ class ScriptEngine final : public SessionListener {
 
   // False: the client is to be parked; it is resumed when it may ask again.
   [[nodiscard]] bool TryEnter(const Session& session) { return slot_.TryEnter({session.id, session.worker_index}); }
+  // After that, outside of the world and holding nothing; TryEnter follows. See ScriptSlot.
+  void WaitForTurn(const Session& session) { slot_.WaitForTurn({session.id, session.worker_index}); }
   void Leave() { slot_.Leave(); }
   // The request that waited for the slot was refused, or its client is gone, or its worker has the slot already.
   void Forget(const Session& session) { slot_.Forget(session.id); }

@@ -1,20 +1,18 @@
 #include "server/script/script_slot.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace cachenode {
 
 bool ScriptSlot::TryEnter(Client client) {
   const std::lock_guard<std::mutex> guard(mutex_);
-  const bool is_its_turn = !taken_ && (waiting_.empty() || waiting_.front().client.worker == client.worker);
-  if (is_its_turn) {
+  if (IsTurnOf(client.worker)) {
     taken_ = true;
     static_cast<void>(Erase(client.id));
     return true;
   }
-  const auto found = std::find_if(waiting_.begin(), waiting_.end(),
-                                  [&](const Waiting& waiting) { return waiting.client.id == client.id; });
-  if (found != waiting_.end()) {
+  if (const auto found = Find(client.id); found != waiting_.end()) {
     found->told = false;
     return false;
   }
@@ -33,6 +31,19 @@ void ScriptSlot::Leave() {
   Wake(next);
 }
 
+void ScriptSlot::WaitForTurn(Client client) {
+  std::unique_lock<std::mutex> guard(mutex_);
+  const auto of_its_worker = std::count_if(
+      waiting_.begin(), waiting_.end(), [&](const Waiting& waiting) { return waiting.client.worker == client.worker; });
+  auto own = Find(client.id);
+  if (own == waiting_.end() || of_its_worker != 1) return;
+  own->sleeps = true;
+  turns_[client.worker].wait_for(guard, std::chrono::microseconds(kPatienceUs),
+                                 [&] { return IsTurnOf(client.worker); });
+  own = Find(client.id);
+  if (own != waiting_.end()) own->sleeps = false;
+}
+
 void ScriptSlot::Forget(uint64_t client_id) {
   if (!HasWaiting()) return;
   std::vector<uint64_t> next;
@@ -43,9 +54,13 @@ void ScriptSlot::Forget(uint64_t client_id) {
   Wake(next);
 }
 
+std::deque<ScriptSlot::Waiting>::iterator ScriptSlot::Find(uint64_t client_id) {
+  return std::find_if(waiting_.begin(), waiting_.end(),
+                      [&](const Waiting& waiting) { return waiting.client.id == client_id; });
+}
+
 bool ScriptSlot::Erase(uint64_t client_id) {
-  const auto found = std::find_if(waiting_.begin(), waiting_.end(),
-                                  [&](const Waiting& waiting) { return waiting.client.id == client_id; });
+  const auto found = Find(client_id);
   if (found == waiting_.end()) return false;
   waiting_.erase(found);
   waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
@@ -58,6 +73,10 @@ std::vector<uint64_t> ScriptSlot::TakeNext() {
   const uint32_t worker = waiting_.front().client.worker;
   for (Waiting& waiting : waiting_) {
     if (waiting.client.worker != worker || waiting.told) continue;
+    if (waiting.sleeps) {
+      turns_[worker].notify_one();
+      continue;
+    }
     waiting.told = true;
     next.push_back(waiting.client.id);
   }

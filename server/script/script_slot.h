@@ -1,15 +1,16 @@
 // Who may run a script: one client at a time, the others in the order they asked, a worker's clients together.
 //
-// Thread-safety: any thread; a leaf mutex inside. Nobody waits in here: a client that must wait is parked by its worker
-//   and resumed by mail when its turn has come.
+// Thread-safety: any thread; a leaf mutex inside. A client that must wait is parked by its worker and resumed by mail
+//   when its turn has come; WaitForTurn alone waits in here.
 // Invariants: a free slot with clients waiting belongs to the worker of the first of them, whose waiting clients have
 //   all been told; a client waits once. A client that was told asks again, or is forgotten.
 // Why by worker: to give the slot, and the world that most scripts then need, to another worker costs more than a short
 //   script. A worker has it for a millisecond at most (RequestRunner::kScriptsHoldUs).
-// Limits: as many clients wait as are connected.
+// Limits: as many clients wait as are connected. WaitForTurn returns after kPatienceUs.
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -27,12 +28,18 @@ class ScriptSlot {
     uint32_t worker;
   };
 
+  static constexpr uint32_t kPatienceUs = 1000;
+
   // `wake` tells a client to ask again; called without the mutex.
-  explicit ScriptSlot(std::function<void(uint64_t client_id)> wake) : wake_(std::move(wake)) {}
+  ScriptSlot(uint32_t worker_count, std::function<void(uint64_t client_id)> wake)
+      : wake_(std::move(wake)), turns_(worker_count) {}
 
   // True: the slot is the client's until Leave. False: it waits, and will be woken.
   [[nodiscard]] bool TryEnter(Client client);
   void Leave();
+  // Sleeps until it is the turn of the client, which was just refused; the caller asks again in any case. At once when
+  // others of its worker wait already: they were not that lucky.
+  void WaitForTurn(Client client);
   // The client waits no longer: it is gone, or its request was refused, or ran in the slot its worker has already.
   void Forget(uint64_t client_id);
   [[nodiscard]] bool HasWaiting() const { return waiting_count_.load(std::memory_order_relaxed) != 0; }
@@ -40,11 +47,16 @@ class ScriptSlot {
  private:
   struct Waiting {
     Client client;
-    bool told;  // It has been woken and did not ask since.
+    bool told;            // It has been woken and did not ask since.
+    bool sleeps = false;  // In WaitForTurn.
   };
   // With mutex_ held. Whom to tell that the slot is free for them: nobody while it is taken.
   [[nodiscard]] std::vector<uint64_t> TakeNext();
   [[nodiscard]] bool Erase(uint64_t client_id);
+  [[nodiscard]] bool IsTurnOf(uint32_t worker) const {
+    return !taken_ && (waiting_.empty() || waiting_.front().client.worker == worker);
+  }
+  [[nodiscard]] std::deque<Waiting>::iterator Find(uint64_t client_id);
   void Wake(const std::vector<uint64_t>& clients) {
     for (const uint64_t id : clients) wake_(id);
   }
@@ -54,7 +66,8 @@ class ScriptSlot {
   // Guarded by mutex_.
   bool taken_ = false;
   std::deque<Waiting> waiting_;
-  std::atomic<size_t> waiting_count_{0};  // Any thread.
+  std::vector<std::condition_variable> turns_;  // Of each worker.
+  std::atomic<size_t> waiting_count_{0};        // Any thread.
 };
 
 }  // namespace cachenode

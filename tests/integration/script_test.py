@@ -1,6 +1,7 @@
 """Scripts that do not end, and what all workers answer meanwhile."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from case import ServerCase
 
@@ -75,6 +76,39 @@ class BusyScript(ServerCase):
             self.assertEqual("+QUEUED", repr(client.call("GET", "key")))
             self.assertEqual('*1\n  "x"' if number == 0 else "*-1", repr(client.call("EXEC")))
         self.check_nothing_is_watched(others[0])
+
+    def test_a_script_that_becomes_busy_amid_reads_and_writes_disorders_nothing(self):
+        self.ours_only("it has one worker")
+        server = self.start("--io-threads", "2", "--busy-reply-threshold", "6", "--enable-debug-command", "yes")
+        clients = [server.connect(timeout=PATIENCE) for _ in range(4 * CLIENTS)]
+        of_worker = [[client for client in clients if int(self.value(client.call("CLIENT", "ID"))) % 2 == worker]
+                     for worker in (0, 1)]
+        runner, killer = of_worker[0][:2]
+        sleeper, *others = of_worker[1]
+        large = b"x" * (1 << 20)
+        self.assertEqual("+OK", repr(runner.call("SET", "large", large)))
+        script = b"redis.call('get', 'not declared') while true do end"
+        busy = 0
+        for _ in range(20):
+            sleeper.send([b"DEBUG", b"SLEEP", b"0.05"])  # All that follows is read and answered together.
+            for client in others:
+                client.send([b"GET", b"large"])
+            self.assertEqual("+OK", repr(sleeper.read()))
+            runner.send([b"EVAL", script, b"0"])  # While the kernel copies the replies.
+            for client in others:
+                client.send([b"ECHO", b"after"])
+            with ThreadPoolExecutor(len(others)) as pool:
+                reading = [pool.submit(lambda client: [client.read(), client.read()], client) for client in others]
+                # The one whose request the worker was about to execute waits for the script.
+                for _, future in zip(others[1:], as_completed(reading, timeout=PATIENCE)):
+                    future.result()
+                self.assertEqual("+OK", repr(killer.call("SCRIPT", "KILL")))
+                for reply, after in [future.result() for future in reading]:
+                    self.assertTrue(reply.value == large or repr(reply) == BUSY)
+                    self.assertIn(repr(after), (BUSY, '"after"'))
+                    busy += repr(after) == BUSY
+            self.assertIn("Script killed by user", repr(runner.read()))
+        self.assertGreater(busy, 0)
 
     def test_who_was_read_together_with_a_busy_script_is_answered_beside_it(self):
         server = self.start("--busy-reply-threshold", "10", "--enable-debug-command", "yes", "--io-threads", "1")

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -16,7 +18,7 @@ class ScriptSlotTest : public ::testing::Test {
   std::vector<uint64_t> Told() { return std::exchange(told_, {}); }
 
   std::vector<uint64_t> told_;
-  ScriptSlot slot_{[this](uint64_t id) { told_.push_back(id); }};
+  ScriptSlot slot_{4, [this](uint64_t id) { told_.push_back(id); }};
 };
 
 using Ids = std::vector<uint64_t>;
@@ -83,6 +85,37 @@ TEST_F(ScriptSlotTest, WhoGoesLeavesItsPlaceToTheNext) {
   slot_.Forget(4);  // Nobody is told while the slot is taken.
   EXPECT_TRUE(Told().empty());
   EXPECT_FALSE(slot_.HasWaiting());
+}
+
+TEST_F(ScriptSlotTest, WhoWaitsInHereIsNotTold) {
+  EXPECT_TRUE(slot_.TryEnter(Client(1, 0)));
+  EXPECT_FALSE(slot_.TryEnter(Client(2, 1)));
+  std::atomic<bool> has_entered = false;
+  std::thread waits([&] {
+    // Its patience may end before the other thread gets on.
+    while (!slot_.TryEnter(Client(2, 1))) slot_.WaitForTurn(Client(2, 1));
+    has_entered = true;
+  });
+  std::this_thread::yield();
+  EXPECT_FALSE(has_entered);
+  slot_.Leave();
+  waits.join();
+  EXPECT_TRUE(has_entered);
+  EXPECT_FALSE(slot_.TryEnter(Client(3, 2)));
+  slot_.Leave();
+  EXPECT_EQ(Told().back(), 3U);
+}
+
+TEST_F(ScriptSlotTest, NobodyWaitsLongInHereNorBesideAParkedOne) {
+  EXPECT_TRUE(slot_.TryEnter(Client(1, 0)));
+  EXPECT_FALSE(slot_.TryEnter(Client(2, 1)));
+  slot_.WaitForTurn(Client(2, 1));
+  EXPECT_FALSE(slot_.TryEnter(Client(2, 1)));
+  EXPECT_FALSE(slot_.TryEnter(Client(3, 1)));
+  slot_.WaitForTurn(Client(3, 1));
+  slot_.WaitForTurn(Client(4, 1));  // Does not wait at all.
+  slot_.Leave();
+  EXPECT_EQ(Told(), (Ids{2, 3}));
 }
 
 }  // namespace
