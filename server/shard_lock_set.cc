@@ -2,14 +2,14 @@
 
 namespace cachenode {
 
-void ShardLockSet::ReleaseAll() {
-  ForEach([](Shard& shard) CACHENODE_NO_THREAD_SAFETY_ANALYSIS { shard.Unlock(); });
-}
+void ShardLockSet::ReleaseAll() { GiveBackBelow(keyspace_.shard_count()); }
 
 void ShardLockSet::GiveBackBelow(uint32_t end) {
-  ForEach([end](Shard& shard) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
-    if (shard.id() < end) shard.Unlock();
-  });
+  static_cast<void>(FirstThatStops([end](Shard& shard) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
+    if (shard.id() >= end) return false;
+    shard.Unlock();
+    return true;
+  }));
 }
 
 bool ShardLockSet::TryAcquire() {

@@ -5,7 +5,6 @@
 // Limits: as many shards as the keyspace has, one bit each.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -67,28 +66,25 @@ class ShardLockSet {
  private:
   static constexpr uint32_t kWordBits = 64;
 
-  // In ascending order.
-  template <typename Visit>
-  void ForEach(Visit visit) {
+  // The first shard, in ascending order, that `goes_on` says false for; null when there is none.
+  template <typename GoesOn>
+  [[nodiscard]] Shard* FirstThatStops(GoesOn goes_on) {
     for (uint32_t word = 0; word < word_count_; ++word) {
       for (uint64_t left = words_[word]; left != 0; left &= left - 1) {
-        visit(keyspace_.shard(word * kWordBits + static_cast<uint32_t>(std::countr_zero(left))));
+        Shard& shard = keyspace_.shard(word * kWordBits + static_cast<uint32_t>(std::countr_zero(left)));
+        if (!goes_on(shard)) [[unlikely]]
+          return &shard;
       }
     }
+    return nullptr;
   }
   // The first shard whose lock `take` did not get, with none held; null when all are held.
   template <typename Take>
   [[nodiscard]] Shard* TakeAll(Take take) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
-    for (uint32_t word = 0; word < word_count_; ++word) {
-      for (uint64_t left = words_[word]; left != 0; left &= left - 1) {
-        Shard& shard = keyspace_.shard(word * kWordBits + static_cast<uint32_t>(std::countr_zero(left)));
-        if (take(shard)) [[likely]]
-          continue;
-        GiveBackBelow(shard.id());
-        return &shard;
-      }
-    }
-    return nullptr;
+    Shard* const taken_elsewhere = FirstThatStops(take);
+    if (taken_elsewhere != nullptr) [[unlikely]]
+      GiveBackBelow(taken_elsewhere->id());
+    return taken_elsewhere;
   }
   void ReleaseAll();
   // Releases the locks of the shards below `end`.
