@@ -39,6 +39,7 @@ bool RequestRunner::EnterScripts(const Session& session) {
   parts_.scripts->WaitForTurn(session);
   parts_.world->Enter(*seat_);
   BeginTurn(context_.now_ms());
+  StartClock();  // As for a client that was parked meanwhile.
   return parts_.scripts->TryEnter(session);
 }
 
