@@ -6,11 +6,11 @@ import selectors
 import socket
 
 from .context import Context
-from .load import Bench, Sample, Workload
+from .load import Sample, Workload
 from .process import Candidate, Server
 from .report import median
 from .speed import cpu_ratio, measure, rate_ratio, start_all
-from .threads import SECONDS_MIN, TwoProcesses
+from .threads import TwoProcesses
 
 READ = "return redis.call('get', KEYS[1])"
 # The name of the key is made in the script: nobody can tell beforehand what it will reach.
@@ -152,7 +152,7 @@ def cpu_of_transactions(context: Context, servers: list[Server]) -> None:
 
 def throughput_of_workers(context: Context) -> None:
     one, many = (start_alone(context, name, workers) for name, workers in (("one", 1), ("many", WORKERS)))
-    bench = TwoProcesses(Bench(fifo=False, seconds=max(context.arguments.seconds, SECONDS_MIN)))
+    bench = TwoProcesses(context.arguments.seconds)
     rows = []
     for title, script in (("GET", READ_UNDECLARED), ("SET", WRITE_UNDECLARED)):
         for pipeline in (1, PIPELINE):
