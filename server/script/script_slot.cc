@@ -1,7 +1,6 @@
 #include "server/script/script_slot.h"
 
 #include <algorithm>
-#include <chrono>
 
 namespace cachenode {
 
@@ -38,8 +37,7 @@ void ScriptSlot::WaitForTurn(Client client) {
   auto own = Find(client.id);
   if (own == waiting_.end() || of_its_worker != 1) return;
   own->sleeps = true;
-  turns_[client.worker].wait_for(guard, std::chrono::microseconds(kPatienceUs),
-                                 [&] { return IsTurnOf(client.worker); });
+  turns_[client.worker].wait_for(guard, patience_, [&] { return IsTurnOf(client.worker); });
   own = Find(client.id);
   if (own != waiting_.end()) own->sleeps = false;
 }

@@ -6,10 +6,11 @@
 //   all been told; a client waits once. A client that was told asks again, or is forgotten.
 // Why by worker: to give the slot, and the world that most scripts then need, to another worker costs more than a short
 //   script. A worker has it for a millisecond at most (RequestRunner::kScriptsHoldUs).
-// Limits: as many clients wait as are connected. WaitForTurn returns after kPatienceUs.
+// Limits: as many clients wait as are connected. WaitForTurn returns after `patience`.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -28,11 +29,12 @@ class ScriptSlot {
     uint32_t worker;
   };
 
-  static constexpr uint32_t kPatienceUs = 1000;
+  static constexpr std::chrono::microseconds kPatience{1000};
 
   // `wake` tells a client to ask again; called without the mutex.
-  ScriptSlot(uint32_t worker_count, std::function<void(uint64_t client_id)> wake)
-      : wake_(std::move(wake)), turns_(worker_count) {}
+  ScriptSlot(uint32_t worker_count, std::function<void(uint64_t client_id)> wake,
+             std::chrono::microseconds patience = kPatience)
+      : wake_(std::move(wake)), patience_(patience), turns_(worker_count) {}
 
   // True: the slot is the client's until Leave. False: it waits, and will be woken.
   [[nodiscard]] bool TryEnter(Client client);
@@ -62,6 +64,7 @@ class ScriptSlot {
   }
 
   const std::function<void(uint64_t)> wake_;
+  const std::chrono::microseconds patience_;
   std::mutex mutex_;
   // Guarded by mutex_.
   bool taken_ = false;
