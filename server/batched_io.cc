@@ -126,8 +126,8 @@ void BatchedIo::Flush(std::span<Connection* const> round) {
       connection.flush_queued_ = false;
       if (!is_single && AddSend(connection)) {
         senders_[added++] = &connection;
-      } else {
-        FlushAlone(connection);
+      } else if (!connection.Flush()) {
+        owner_.Retire(connection);
       }
     }
     if (added == 0) continue;
@@ -137,10 +137,6 @@ void BatchedIo::Flush(std::span<Connection* const> round) {
     EndSends();
     CloseIfBroken();
   }
-}
-
-void BatchedIo::FlushAlone(Connection& connection) {
-  if (!connection.Flush()) owner_.Retire(connection);
 }
 
 // Who was queued anew meanwhile, by whom had the world, is found finished then.

@@ -82,7 +82,6 @@ class BatchedIo {
   void Perform(std::span<TransferResult> results);
   // False when the connection has nothing to send in a batch.
   [[nodiscard]] bool AddSend(Connection& connection);
-  void FlushAlone(Connection& connection);
   void EndSends();
   void CloseIfBroken();
 

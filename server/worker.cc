@@ -288,12 +288,14 @@ void Worker::Destroy(Connection* connection) {
 
 // Whoever wants the world for itself need not wait for what this thread has the kernel do. A round of Pump is part of a
 // call that knows already where it stands.
+bool Worker::StepsOutForBatches() const { return !pumping_ && !parts_.world->elided() && !seat_->exclusive(); }
+
 void Worker::BeforeBatch() {
-  if (!pumping_) parts_.world->Leave(*seat_);
+  if (StepsOutForBatches()) parts_.world->Leave(*seat_);
 }
 
 void Worker::AfterBatch() {
-  if (pumping_ || parts_.world->elided() || seat_->exclusive()) return;
+  if (!StepsOutForBatches()) return;
   parts_.world->Enter(*seat_);
   tools_.dispatcher->BeginTurn(now_ms());  // As after stepping aside.
 }

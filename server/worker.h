@@ -2,7 +2,8 @@
 //
 // Thread-safety: everything belongs to the worker's own thread, except mailbox().Post and the atomics it names.
 //   Worker 0 runs on the main thread.
-// Invariants: from the first callback of a turn to its end the thread sits inside the world lock; it sleeps outside.
+// Invariants: from the first callback of a turn to its end the thread sits inside the world lock, but for the time it
+//   has the kernel receive and send for many, or waits for a lock or the script slot; it sleeps outside.
 //   Connections are destroyed only between callbacks.
 // Limits: periodic tasks bound themselves (kCronSliceUs is what they should aim at); idle work gets all time while
 //   nothing else is to do, in slices, and about a tenth of it otherwise (see IdleWork).
@@ -164,6 +165,7 @@ class Worker final : private TurnObserver, private LockWaitHook, private Batched
   void Retire(Connection& connection) override;
 
   void StepAside();
+  [[nodiscard]] bool StepsOutForBatches() const;
   [[nodiscard]] Tools MakeTools();
   void PumpRound(int wait_ms);
   [[nodiscard]] bool ScriptIsBusy() const;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -100,6 +101,34 @@ TEST_P(BatchedIoTest, RepliesTooLargeForASocketFollowLater) {
   });
   EXPECT_EQ(quick.Receive(BulkOf("quick").size()), BulkOf("quick"));
   EXPECT_TRUE(slow.Receive(BulkOf(large).size()) == BulkOf(large));
+}
+
+// What follows in the turn is inside of the world again, however many workers there are.
+TEST_P(BatchedIoTest, AfterABatchTheWorkerIsInsideOfTheWorld) {
+  class Looks final : public IdleWork {
+   public:
+    bool RunSlice(Worker& worker) override {
+      was_inside = was_inside && worker.seat().inside();
+      return !ends;
+    }
+    std::atomic<bool> was_inside = true;
+    std::atomic<bool> ends = false;
+  };
+  Looks looks;
+  std::vector<TestClient> clients;
+  for (int i = 0; i < 8; ++i) clients.push_back(node_.Connect());
+  node_.RunOn(0, [&looks](Worker& worker) { worker.AddIdleWork(looks); });
+  for (int round = 0; round < 20; ++round) {
+    InOneTurn([&] {
+      for (TestClient& client : clients) EXPECT_TRUE(client.Send(Request({"PING"})));
+    });
+    for (TestClient& client : clients) ASSERT_EQ(client.Receive(7), "+PONG\r\n");
+  }
+  looks.ends = true;
+  for (bool is_there = true; is_there;) {
+    node_.RunOn(0, [&is_there](Worker& worker) { is_there = worker.HasIdleWork(); });
+  }
+  EXPECT_TRUE(looks.was_inside);
 }
 
 // Whoever has the world kills clients whose replies the kernel has in hand just then.
