@@ -105,6 +105,7 @@ Status Worker::Open() {
   tools_.dispatcher->KeepScripts();
   AttachWaits(parts_.world->elided() ? nullptr : seat_);
   turn_budget_ticks_ = CycleClock::FromMicroseconds(static_cast<uint64_t>(config().client_turn_us));
+  uses_io_uring_ = config().io_uring;
   return Status::Ok();
 }
 
@@ -146,7 +147,7 @@ void Worker::Run() {
   SetThreadLockWaitHook(this);
   constexpr unsigned long kTimerSlackNs = 1000;
   prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
-  if (config().io_uring) batched_io_.Open();
+  if (uses_io_uring_) batched_io_.Open();
   cron_timer_->Start(1);
   if (!stop_.load(std::memory_order_acquire)) loop_->Run();
   SetThreadLockWaitHook(nullptr);

@@ -84,6 +84,21 @@ TEST(Connection, ItsBuffersShowInTheRecentPeaks) {
   }));
 }
 
+// Looks between the turns whether a command that gave its turn back waits to go on.
+class GivenTurnObserver final : public IdleWork {
+ public:
+  explicit GivenTurnObserver(Session& session) : session_(session) {}
+  bool RunSlice(Worker&) override {
+    seen = seen || session_.go_on_at != 0;
+    return !ends;
+  }
+  bool seen = false;
+  bool ends = false;
+
+ private:
+  Session& session_;
+};
+
 TEST(Connection, PurgeServesOthersBetweenItsSlices) {
   TestNode node;
   TestClient client = node.Connect();
@@ -97,17 +112,18 @@ TEST(Connection, PurgeServesOthersBetweenItsSlices) {
   std::thread sender([&] { EXPECT_TRUE(client.Send(input)); });
   EXPECT_EQ(client.Receive(replies).size(), replies);
   sender.join();
-  // Often, so that one of them is met half way.
-  constexpr int kPurges = 50;
-  std::string purges;
-  std::string expected;
-  for (int i = 0; i < kPurges; ++i) {
-    purges += Request({"MEMORY", "PURGE"}) + kPing;
-    expected += "+OK\r\n" + kPong;
+  std::unique_ptr<GivenTurnObserver> observer;
+  node.RunOn(0, [&](Worker& worker) {
+    observer = std::make_unique<GivenTurnObserver>(*node.clients->FindOwn(0, client.id));
+    worker.AddIdleWork(*observer);
+  });
+  ASSERT_TRUE(client.Send(Request({"MEMORY", "PURGE"}) + kPing));
+  EXPECT_EQ(client.Receive(5 + kPong.size()), "+OK\r\n" + kPong);
+  node.RunOn(0, [&](Worker&) { observer->ends = true; });
+  for (bool is_there = true; is_there;) {
+    node.RunOn(0, [&is_there](Worker& worker) { is_there = worker.HasIdleWork(); });
   }
-  ASSERT_TRUE(client.Send(purges));
-  EXPECT_TRUE(node.WaitUntil(client.id, [](Session& session) { return session.go_on_at != 0; }));
-  EXPECT_EQ(client.Receive(expected.size()), expected);
+  EXPECT_TRUE(observer->seen);
   EXPECT_EQ(node.parts.keyspace->KeyCount(0), static_cast<uint64_t>(kKeys / 8));
   EXPECT_TRUE(node.WithSession(client.id, [](Session& session) { EXPECT_EQ(session.go_on_at, 0U); }));
 }
