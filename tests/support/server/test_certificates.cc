@@ -6,8 +6,6 @@
 #include <openssl/x509v3.h>
 
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <stdexcept>
 
@@ -52,9 +50,6 @@ void WriteFile(const std::string& path, const std::function<int(std::FILE*)>& wr
 }  // namespace
 
 TestCertificates::TestCertificates() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "cachenode-certificates-XXXXXX").string();
-  if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  folder_ = pattern;
   const Key authority_key = MakeKey();
   const Certificate authority = MakeCertificate("authority", authority_key.get(), nullptr, nullptr);
   WriteFile(Path("ca.crt"), [&](std::FILE* file) { return PEM_write_X509(file, authority.get()); });
@@ -75,11 +70,6 @@ void TestCertificates::MakePair(const std::string& name, x509_st* issuer, evp_pk
   WriteFile(Path("locked.key"), [&](std::FILE* file) {
     return PEM_write_PrivateKey(file, key.get(), EVP_aes_256_cbc(), nullptr, 0, nullptr, password.data());
   });
-}
-
-TestCertificates::~TestCertificates() {
-  std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
 }
 
 TlsDirectives TestCertificates::Options() const {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "server/config/tls_directives.h"
+#include "tests/support/scratch_folder.h"
 
 struct evp_pkey_st;
 struct x509_st;
@@ -18,20 +19,17 @@ namespace cachenode {
 class TestCertificates {
  public:
   TestCertificates();
-  ~TestCertificates();
-  TestCertificates(const TestCertificates&) = delete;
-  TestCertificates& operator=(const TestCertificates&) = delete;
 
   // Options of a node with the authority's "server" certificate; clients need none.
   [[nodiscard]] TlsDirectives Options() const;
   // "ca.crt", "server.crt", "server.key", "client.crt", "client.key", "stranger.crt" and .key (signed by nobody),
   // "locked.key" (the server's, encrypted with "1234").
-  [[nodiscard]] std::string Path(std::string_view name) const { return folder_ + "/" + std::string(name); }
+  [[nodiscard]] std::string Path(std::string_view name) const { return folder_.File(name); }
 
  private:
   void MakePair(const std::string& name, x509_st* issuer, evp_pkey_st* issuer_key);
 
-  std::string folder_;
+  ScratchFolder folder_;
 };
 
 }  // namespace cachenode

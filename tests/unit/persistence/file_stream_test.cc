@@ -1,7 +1,6 @@
 #include "persistence/file_stream.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -9,33 +8,28 @@
 #include <string>
 
 #include "tests/support/persistence/faulty_file_system.h"
+#include "tests/support/scratch_folder.h"
 
 namespace cachenode {
 namespace {
 
 class FileStreams : public testing::Test {
  protected:
-  FileStreams() {
-    char pattern[] = "/tmp/cachenode-file-XXXXXX";
-    directory_ = mkdtemp(pattern);
-  }
-  ~FileStreams() override { std::filesystem::remove_all(directory_); }
-
   [[nodiscard]] FileSinkOptions Options() const {
     FileSinkOptions options;
-    options.directory = directory_;
+    options.directory = folder_.path();
     options.temporary_name = "temp-1.rdb";
     return options;
   }
   [[nodiscard]] std::string Content() const {
-    std::ifstream file(directory_ + "/dump.rdb", std::ios::binary);
+    std::ifstream file(folder_.File("dump.rdb"), std::ios::binary);
     std::stringstream bytes;
     bytes << file.rdbuf();
     return bytes.str();
   }
   [[nodiscard]] size_t FileCount() const {
     size_t count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
       if (entry.is_regular_file()) ++count;
     }
     return count;
@@ -51,7 +45,7 @@ class FileStreams : public testing::Test {
     return (*sink)->Commit();
   }
 
-  std::string directory_;
+  const ScratchFolder folder_;
 };
 
 TEST_F(FileStreams, ReplaceTheFileOnlyWhenCommitted) {
@@ -95,13 +89,13 @@ TEST_F(FileStreams, AFullDiskIsAnErrorAndShortWritesAreNot) {
   full.disk_bytes_max = 5 << 20;
   const Status status = Replace(full, 'b');
   EXPECT_EQ(status.code(), Err::kIo);
-  EXPECT_EQ(status.text(), "cannot write " + directory_ + "/temp-1.rdb: No space left on device");
+  EXPECT_EQ(status.text(), "cannot write " + folder_.File("temp-1.rdb") + ": No space left on device");
   EXPECT_TRUE(Content() == std::string(9 << 20, 'a'));
 }
 
 TEST_F(FileStreams, ReadWholeFilesAndRanges) {
-  std::ofstream(directory_ + "/dump.rdb") << "0123456789";
-  Result<std::unique_ptr<FileSource>> file = FileSource::Open(directory_ + "/dump.rdb");
+  std::ofstream(folder_.File("dump.rdb")) << "0123456789";
+  Result<std::unique_ptr<FileSource>> file = FileSource::Open(folder_.File("dump.rdb"));
   ASSERT_TRUE(file.ok());
   EXPECT_EQ((*file)->SizeBytes(), 10);
   char bytes[16];
@@ -118,11 +112,11 @@ TEST_F(FileStreams, ReadWholeFilesAndRanges) {
 }
 
 TEST_F(FileStreams, NameTheFileThatCannotBeOpened) {
-  const Result<std::unique_ptr<FileSource>> missing = FileSource::Open(directory_ + "/none.rdb");
-  EXPECT_EQ(missing.status().text(), "cannot open " + directory_ + "/none.rdb: No such file or directory");
-  EXPECT_EQ(FileSource::Open(directory_).status().code(), Err::kIo);
+  const Result<std::unique_ptr<FileSource>> missing = FileSource::Open(folder_.File("none.rdb"));
+  EXPECT_EQ(missing.status().text(), "cannot open " + folder_.File("none.rdb") + ": No such file or directory");
+  EXPECT_EQ(FileSource::Open(folder_.path()).status().code(), Err::kIo);
   FileSinkOptions options = Options();
-  options.directory = directory_ + "/missing";
+  options.directory = folder_.File("missing");
   EXPECT_EQ(FileSink::Create(options).status().code(), Err::kIo);
 }
 

@@ -1,9 +1,7 @@
 #include "persistence/rdb_writer.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -12,6 +10,7 @@
 #include "persistence/rdb_reader.h"
 #include "storage/base/crc64.h"
 #include "tests/support/persistence/memory_stream.h"
+#include "tests/support/scratch_folder.h"
 
 namespace cachenode {
 namespace {
@@ -120,13 +119,8 @@ TEST(RdbWriter, StopsAtTheFirstErrorOfTheSink) {
 
 class ChunkIndexes : public testing::Test {
  protected:
-  ChunkIndexes() {
-    char pattern[] = "/tmp/cachenode-index-XXXXXX";
-    directory_ = mkdtemp(pattern);
-  }
-  ~ChunkIndexes() override { std::filesystem::remove_all(directory_); }
   ChunkIndex Read(const std::string& bytes) {
-    const std::string path = directory_ + "/x.rdb";
+    const std::string path = folder_.File("x.rdb");
     std::ofstream(path, std::ios::binary) << bytes;
     Result<std::unique_ptr<FileSource>> file = FileSource::Open(path);
     EXPECT_TRUE(file.ok());
@@ -134,7 +128,7 @@ class ChunkIndexes : public testing::Test {
     EXPECT_TRUE(index.ok());
     return *std::move(index);
   }
-  std::string directory_;
+  const ScratchFolder folder_;
 };
 
 TEST_F(ChunkIndexes, AreFoundFromTheEnd) {

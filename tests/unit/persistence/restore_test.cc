@@ -1,7 +1,6 @@
 #include "persistence/restore.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -12,6 +11,7 @@
 #include "persistence/rdb_value_codec.h"
 #include "storage/base/crc64.h"
 #include "tests/support/persistence/snapshot_rig.h"
+#include "tests/support/scratch_folder.h"
 #include "tests/support/source_path.h"
 
 namespace cachenode {
@@ -21,20 +21,15 @@ using namespace std::string_literals;
 
 class RestoreTest : public testing::Test {
  protected:
-  RestoreTest() {
-    char pattern[] = "/tmp/cachenode-restore-XXXXXX";
-    directory_ = mkdtemp(pattern);
-    context_.SetNow(1'700'000'000'000);
-  }
-  ~RestoreTest() override { std::filesystem::remove_all(directory_); }
+  RestoreTest() { context_.SetNow(1'700'000'000'000); }
 
-  [[nodiscard]] std::string Path() const { return directory_ + "/dump.rdb"; }
+  [[nodiscard]] std::string Path() const { return folder_.File("dump.rdb"); }
   void Put(std::string_view key, std::string_view value, uint32_t db = 0, Expiry expiry = Expiry::kClear) {
     ASSERT_TRUE(rig_.keyspace.Locate(db, key, context_).WriteString(value, expiry).ok());
   }
   void Save() {
     SnapshotSettings settings;
-    settings.directory = directory_;
+    settings.directory = folder_.path();
     rig_.snapshotter.SetSettings(settings);
     ASSERT_TRUE(rig_.snapshotter.SaveNow().ok());
   }
@@ -59,9 +54,9 @@ class RestoreTest : public testing::Test {
     return std::string(status.text().substr(std::min(status.text().size(), Path().size() + 2)));
   }
 
+  const ScratchFolder folder_;
   SnapshotRig rig_{false};
   AccessContext context_;
-  std::string directory_;
   RestoreProgress progress_;
 };
 

@@ -1,11 +1,9 @@
 #include "persistence/snapshotter.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <filesystem>
 
 #include "tests/support/persistence/snapshot_rig.h"
+#include "tests/support/scratch_folder.h"
 
 namespace cachenode {
 namespace {
@@ -149,26 +147,24 @@ TEST_F(SnapshotterTest, AFailedRunLeavesTheOldFileAndSaysSo) {
 }
 
 TEST_F(SnapshotterTest, SaveAndBackgroundSaveWriteTheSameKeysAtAnyThreadCount) {
-  char pattern[] = "/tmp/cachenode-save-XXXXXX";
-  const std::string directory = mkdtemp(pattern);
+  const ScratchFolder folder;
   PutMany(30000);
   Put("large", std::string(9 << 20, 'L'), 2);
   const DataSet want = rig_.Everything();
   for (const unsigned threads : {1U, 2U, 5U}) {
     SnapshotSettings settings;
-    settings.directory = directory;
+    settings.directory = folder.path();
     settings.thread_count = threads;
     rig_.snapshotter.SetSettings(settings);
     Put("key:1", "value:7");
     ASSERT_TRUE(rig_.snapshotter.SaveNow().ok());
     EXPECT_EQ(rig_.snapshotter.Figures().changes_since_save, 0U);
-    Result<std::unique_ptr<FileSource>> file = FileSource::Open(directory + "/dump.rdb");
+    Result<std::unique_ptr<FileSource>> file = FileSource::Open(folder.File("dump.rdb"));
     ASSERT_TRUE(file.ok());
     std::string bytes(static_cast<size_t>((*file)->SizeBytes()), '\0');
     ASSERT_TRUE((*file)->ReadAt(0, bytes).ok());
     ExpectSame(KeysOfFile(bytes), want);
   }
-  std::filesystem::remove_all(directory);
 }
 
 TEST_F(SnapshotterTest, SavesWhatItCannotSaveToNowhere) {

@@ -58,11 +58,10 @@ class Maintenance : public testing::Test {
   TestNode node;
   NodeState& state = *node.parts.state;
   KeyspaceMaintenance maintenance{node.parts, 0, 1};
+  KeyspaceMaintenance patient{node.parts, 0, 1, 60'000'000};  // One round is enough, however busy the machine is.
 };
 
 TEST_F(Maintenance, ErasesDueKeysAndTellsHowManyWereStale) {
-  // However busy the machine is, one round is enough.
-  KeyspaceMaintenance patient(node.parts, 0, 1, 60'000'000);
   Fill(400);
   Round(patient);
   EXPECT_EQ(node.parts.keyspace->KeyCount(0), 400U);
@@ -126,12 +125,12 @@ TEST_F(Maintenance, LeavesExpiredKeysAloneWhileWritesArePaused) {
   Fill(10);
   EXPECT_EQ(Ask({"CLIENT", "PAUSE", "100000", "WRITE"}, 5), "+OK\r\n");
   node.clock.Advance(milliseconds(200));
-  Round();
+  Round(patient);
   EXPECT_EQ(Ask({"GET", "key:0"}, 5), "$-1\r\n");
   EXPECT_EQ(node.parts.keyspace->KeyCount(0), 10U);
   EXPECT_EQ(Count(&WorkerStats::expired_keys), 0U);
   EXPECT_EQ(Ask({"CLIENT", "UNPAUSE"}, 5), "+OK\r\n");
-  Round();
+  Round(patient);
   EXPECT_EQ(node.parts.keyspace->KeyCount(0), 5U);
 }
 
@@ -139,7 +138,7 @@ TEST_F(Maintenance, GoesOnWhenThePauseIsOver) {
   Fill(10);
   EXPECT_EQ(Ask({"CLIENT", "PAUSE", "1000", "ALL"}, 5), "+OK\r\n");
   node.clock.Advance(seconds(2));
-  Round();
+  Round(patient);
   EXPECT_EQ(node.parts.keyspace->KeyCount(0), 5U);
 }
 

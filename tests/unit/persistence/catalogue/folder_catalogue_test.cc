@@ -1,7 +1,6 @@
 #include "persistence/catalogue/folder_catalogue.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -12,6 +11,7 @@
 #include "persistence/catalogue/snapshot_name.h"
 #include "tests/support/persistence/dying_file_system.h"
 #include "tests/support/persistence/memory_stream.h"
+#include "tests/support/scratch_folder.h"
 #include "tests/support/source_path.h"
 
 namespace cachenode {
@@ -29,13 +29,6 @@ std::string BytesOf(const std::string& path) {
 
 class Catalogue : public testing::Test {
  protected:
-  Catalogue() {
-    char pattern[] = "/tmp/cachenode-catalogue-XXXXXX";
-    parent_ = mkdtemp(pattern);
-    directory_ = parent_ + "/snapshots";
-  }
-  ~Catalogue() override { std::filesystem::remove_all(parent_); }
-
   static std::string Rdb(bool other = false) {
     return BytesOf(SourcePath(other ? "tests/unit/persistence/data/redis7.0.15-collections.rdb"
                                     : "tests/unit/persistence/data/redis7.0.15-strings.rdb"));
@@ -91,8 +84,8 @@ class Catalogue : public testing::Test {
     std::ofstream(directory_ + "/" + name, std::ios::binary) << bytes;
   }
 
-  std::string parent_;
-  std::string directory_;
+  const ScratchFolder parent_;
+  const std::string directory_ = parent_.File("snapshots");
   DyingFileSystem quick_;  // Never dies, and never waits for the disk.
 };
 
@@ -401,14 +394,14 @@ TEST_F(Catalogue, LeavesAloneWhatALivingProcessMakes) {
 }
 
 TEST_F(Catalogue, SaysWhyAFolderCannotBeUsed) {
-  FolderCatalogue nowhere(parent_ + "/missing/snapshots");
+  FolderCatalogue nowhere(parent_.File("missing/snapshots"));
   EXPECT_EQ(nowhere.Create(Named("a")).status().text(),
-            "cannot create directory " + parent_ + "/missing/snapshots: No such file or directory");
+            "cannot create directory " + parent_.File("missing/snapshots") + ": No such file or directory");
   EXPECT_TRUE(nowhere.List()->empty());
   EXPECT_TRUE(nowhere.Recover()->empty());
-  std::ofstream(parent_ + "/file") << "x";
-  FolderCatalogue file(parent_ + "/file");
-  EXPECT_EQ(file.List().status().text(), "cannot read directory " + parent_ + "/file: Not a directory");
+  std::ofstream(parent_.File("file")) << "x";
+  FolderCatalogue file(parent_.File("file"));
+  EXPECT_EQ(file.List().status().text(), "cannot read directory " + parent_.File("file") + ": Not a directory");
   EXPECT_EQ(file.Create(Named("a")).status().code(), Err::kIo);
 }
 

@@ -1,7 +1,6 @@
 #include "persistence/catalogue/snapshot_index.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -11,6 +10,7 @@
 #include <string>
 
 #include "persistence/catalogue/folder_catalogue.h"
+#include "tests/support/scratch_folder.h"
 #include "tests/support/source_path.h"
 
 namespace cachenode {
@@ -36,12 +36,9 @@ class CountingFileSystem final : public FileSystem {
 class SnapshotIndexTest : public testing::Test {
  protected:
   SnapshotIndexTest() {
-    char pattern[] = "/tmp/cachenode-index-XXXXXX";
-    parent_ = mkdtemp(pattern);
-    catalogue.emplace(parent_ + "/snapshots", files);
+    catalogue.emplace(parent_.File("snapshots"), files);
     index.emplace(*catalogue);
   }
-  ~SnapshotIndexTest() override { std::filesystem::remove_all(parent_); }
 
   // By this process, which tells the index, or by another one.
   void Make(const std::string& name, bool tell) {
@@ -70,7 +67,7 @@ class SnapshotIndexTest : public testing::Test {
     return names;
   }
 
-  std::string parent_;
+  const ScratchFolder parent_;
   CountingFileSystem files;
   std::optional<FolderCatalogue> catalogue;
   std::optional<SnapshotIndex> index;

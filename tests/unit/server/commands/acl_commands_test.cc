@@ -9,6 +9,7 @@
 #include "server/acl/acl_check.h"
 #include "server/acl/acl_store.h"
 #include "server/config/config.h"
+#include "tests/support/scratch_folder.h"
 #include "tests/support/server/command_harness.h"
 
 namespace cachenode {
@@ -100,7 +101,8 @@ TEST(Acl, SecretsStayOutOfTheSlowLog) {
 }
 
 TEST(Acl, TheFileIsReadAndWritten) {
-  const std::string path = testing::TempDir() + "acl_commands_test.acl";
+  const ScratchFolder folder;
+  const std::string path = folder.File("users.acl");
   std::ofstream(path) << "user alice on nopass +get ~a\n";
   CommandHarness redis([&path](Config& config) { config.aclfile = path; });
   Session& client = redis.Connect();
@@ -122,7 +124,8 @@ TEST(Acl, TheFileIsReadAndWritten) {
 }
 
 TEST(Acl, NewerEnginesKeepClientsWhoseUserIsStillThere) {
-  const std::string path = testing::TempDir() + "acl_commands_test_74.acl";
+  const ScratchFolder folder;
+  const std::string path = folder.File("users.acl");
   std::ofstream(path) << "user alice on nopass +get ~a\n";
   CommandHarness redis([&path](Config& config) {
     Engine74(config);
@@ -136,7 +139,6 @@ TEST(Acl, NewerEnginesKeepClientsWhoseUserIsStillThere) {
   EXPECT_EQ(client.closing, Closing::kNo);
   EXPECT_EQ(redis.RunAs(client, "set a 1"), "+OK");
   EXPECT_EQ(redis.RunAs(client, "get a"), "-NOPERM User alice has no permissions to run the 'get' command");
-  std::remove(path.c_str());
 }
 
 TEST(Acl, UsersOfTheConfigurationAreLoaded) {

@@ -1,7 +1,6 @@
 // SAVE, BGSAVE, LASTSAVE, SHUTDOWN and DEBUG RELOAD on files of a temporary folder. Nobody walks for BGSAVE here: a
 // snapshot that began runs until it is cancelled.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -11,15 +10,11 @@
 
 #include "server/config/config.h"
 #include "server/persistence_service.h"
+#include "tests/support/scratch_folder.h"
 #include "tests/support/server/command_harness.h"
 
 namespace cachenode {
 namespace {
-
-std::string TemporaryFolder() {
-  std::string pattern = "/tmp/cachenode-persistence-XXXXXX";
-  return mkdtemp(pattern.data());
-}
 
 PersistenceService::Hooks NoHooks() {
   return {.on_every_worker = [](const std::function<void(Worker&)>&) {},
@@ -38,9 +33,8 @@ class PersistenceCommands : public testing::Test {
   ~PersistenceCommands() override {
     redis.Run("bgsave cancel");
     redis.parts().persistence = nullptr;
-    std::filesystem::remove_all(folder);
   }
-  [[nodiscard]] std::string DumpPath() const { return folder + "/dump.rdb"; }
+  [[nodiscard]] std::string DumpPath() const { return folder.File("dump.rdb"); }
   [[nodiscard]] std::string ReadDump() const {
     std::ifstream file(DumpPath(), std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
@@ -52,9 +46,9 @@ class PersistenceCommands : public testing::Test {
   Log log_{sink_};
 
  protected:
-  const std::string folder = TemporaryFolder();
+  const ScratchFolder folder;
   CommandHarness redis{[this](Config& config) {
-    config.dir = folder;
+    config.dir = folder.path();
     config.save.clear();
     config.enable_debug_command = DangerousAccess::kYes;
   }};
@@ -78,7 +72,7 @@ TEST_F(PersistenceCommands, LastsaveTellsWhenTheLastSaveWas) {
 }
 
 TEST_F(PersistenceCommands, SaveThatFailsSaysSoAndLeavesNoFile) {
-  std::filesystem::remove_all(folder);
+  std::filesystem::remove_all(folder.path());
   EXPECT_EQ(redis.Run("save"), "-ERR");
   EXPECT_FALSE(std::filesystem::exists(DumpPath()));
 }
@@ -182,7 +176,7 @@ TEST_F(PersistenceCommands, ShutdownThatCannotSaveStaysUnlessForced) {
       {.save = [this](const ShutdownRequest& request) { return service.SaveForShutdown(request); },
        .stop = [&stopped](int) { stopped = true; },
        .resume_parked = {}});
-  std::filesystem::remove_all(folder);
+  std::filesystem::remove_all(folder.path());
   EXPECT_EQ(redis.Run("shutdown save"), "-ERR Errors trying to SHUTDOWN. Check logs.");
   EXPECT_FALSE(stopped);
   EXPECT_EQ(redis.session().closing, Closing::kNo);

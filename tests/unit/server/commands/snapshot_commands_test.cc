@@ -3,15 +3,14 @@
 #include "server/node/snapshot_service.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <fstream>
 #include <string>
 
 #include "server/config/config.h"
 #include "server/node/node_events.h"
 #include "server/persistence_service.h"
+#include "tests/support/scratch_folder.h"
 #include "tests/support/server/command_harness.h"
 
 namespace cachenode {
@@ -23,11 +22,6 @@ PersistenceService::Hooks NoHooks() {
           .resume_parked = [] {},
           .on_loaded = [] {},
           .on_load_failed = [](LoadExitCode) {}};
-}
-
-std::string TemporaryFolder() {
-  std::string pattern = "/tmp/cachenode-snapshots-XXXXXX";
-  return mkdtemp(pattern.data());
 }
 
 class SnapshotCommandsTest : public testing::Test {
@@ -42,7 +36,6 @@ class SnapshotCommandsTest : public testing::Test {
     Drain();
     redis.parts().snapshots = nullptr;
     redis.parts().persistence = nullptr;
-    std::filesystem::remove_all(folder);
   }
   // A whole snapshot of the present data.
   void Take(const std::string& name) {
@@ -67,9 +60,9 @@ class SnapshotCommandsTest : public testing::Test {
   Log log_{sink_};
 
  protected:
-  const std::string folder = TemporaryFolder();
+  const ScratchFolder folder;
   CommandHarness redis{[this](Config& config) {
-    config.dir = folder;
+    config.dir = folder.path();
     config.save.clear();
     config.cluster_id = "my-redis";
     config.cache_node_type = node_type_;
@@ -156,7 +149,7 @@ TEST_F(SnapshotCommandsTest, ASnapshotIsDescribedCheckedCopiedAndDeleted) {
   EXPECT_EQ(redis.Run("snapshot delete one"), "+OK");
   Drain();
   EXPECT_EQ(redis.Run("snapshot describe one"), "-ERR there is no snapshot one");
-  std::ofstream(folder + "/snapshots/two.rdb") << "x";
+  std::ofstream(folder.File("snapshots/two.rdb")) << "x";
   // What others do with the folder shows a moment after somebody asked.
   EXPECT_EQ(Field("two", "status"), "available");
   redis.clock().Advance(std::chrono::seconds(1));

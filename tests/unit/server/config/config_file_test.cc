@@ -2,25 +2,19 @@
 #include "server/config/config.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include "server/config/embedded_conf.h"
+#include "tests/support/scratch_folder.h"
 
 namespace cachenode {
 namespace {
 
 class ConfigFileTest : public testing::Test {
  protected:
-  ConfigFileTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "config-XXXXXX").string();
-    directory_ = std::filesystem::canonical(::mkdtemp(pattern.data())).string();
-  }
-  ~ConfigFileTest() override { std::filesystem::remove_all(directory_); }
-
   void Write(const std::string& name, const std::string& text) { std::ofstream(Path(name)) << text; }
   [[nodiscard]] std::string Path(const std::string& name) const { return directory_ + "/" + name; }
 
@@ -38,7 +32,8 @@ class ConfigFileTest : public testing::Test {
     return outcome.error ? outcome.error->reason : "loaded";
   }
 
-  std::string directory_;
+  const ScratchFolder folder_;
+  const std::string directory_ = std::filesystem::canonical(folder_.path()).string();
 };
 
 TEST_F(ConfigFileTest, ReadsQuotedWordsCommentsAndAliases) {

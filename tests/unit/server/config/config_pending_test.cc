@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "server/config/config_store.h"
+#include "tests/support/scratch_folder.h"
 
 namespace cachenode {
 namespace {
@@ -35,8 +36,8 @@ std::string Pending(const ConfigStore& store) {
   return text;
 }
 
-std::string GroupFile(const std::string& text) {
-  const std::string path = testing::TempDir() + "/config-pending-test.conf";
+std::string GroupFile(const ScratchFolder& folder, const std::string& text) {
+  std::string path = folder.File("group.conf");
   std::ofstream(path) << text;
   return path;
 }
@@ -137,7 +138,8 @@ TEST(ConfigPending, AReadOnlyGroupKeepsItsParametersAndNothingElse) {
 }
 
 TEST(ConfigPending, AGroupOfOnesOwnObeysItsFamily) {
-  ConfigStore store(StartOf("parameter-group " + GroupFile("family redis7\n") + "\n"));
+  const ScratchFolder folder;
+  ConfigStore store(StartOf("parameter-group " + GroupFile(folder, "family redis7\n") + "\n"));
   EXPECT_EQ(Set(store, {"timeout", "300"}), "OK");
   EXPECT_EQ(store.Current().timeout, 300);
   EXPECT_NE(Set(store, {"timeout", "5"}).find("'5' is no value family redis7 permits, allowed: a number of 0, 20 or"),
@@ -152,25 +154,29 @@ TEST(ConfigPending, AGroupOfOnesOwnObeysItsFamily) {
 }
 
 TEST(ConfigPending, AllOrNoneHoldsForBothKinds) {
-  ConfigStore store(StartOf("parameter-group " + GroupFile("family redis7\n") + "\n"));
+  const ScratchFolder folder;
+  ConfigStore store(StartOf("parameter-group " + GroupFile(folder, "family redis7\n") + "\n"));
   EXPECT_NE(Set(store, {"timeout", "300", "databases", "0"}), "OK");
   EXPECT_EQ(store.Current().timeout, 0);
   EXPECT_EQ(Pending(store), "");
 }
 
 TEST(ConfigPending, OldNamesOfParametersAreKnownToTheirFamilies) {
+  const ScratchFolder folder;
   ConfigStore store(StartOf("engine-version 5.0\nparameter-group " +
-                            GroupFile("family redis5.0\nhash-max-ziplist-entries 10\n") + "\n"));
+                            GroupFile(folder, "family redis5.0\nhash-max-ziplist-entries 10\n") + "\n"));
   EXPECT_EQ(store.Current().hash_max_listpack_entries, 10);
   EXPECT_EQ(Set(store, {"hash-max-listpack-entries", "20"}), "OK");
   EXPECT_EQ(Set(store, {"hash-max-ziplist-entries", "-1"}).find("OK"), std::string::npos);
 }
 
 TEST(ConfigPending, AGroupThatWouldStopTheStartIsRefused) {
+  const ScratchFolder folder;
   ConfigStore store(StartOf(""));
   EXPECT_NE(Set(store, {"parameter-group", "default.redis6.x"}).find("engine-version 7.4 takes redis7"),
             std::string::npos);
-  EXPECT_NE(Set(store, {"parameter-group", GroupFile("family redis7\nnope 1\n")}).find("line 2 of"), std::string::npos);
+  EXPECT_NE(Set(store, {"parameter-group", GroupFile(folder, "family redis7\nnope 1\n")}).find("line 2 of"),
+            std::string::npos);
   EXPECT_EQ(Set(store, {"parameter-group", "default.redis7"}), "OK");
   EXPECT_EQ(Pending(store), "parameter-group=default.redis7 ");
 }

@@ -2,7 +2,6 @@
 #include "server/config/config.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -10,6 +9,7 @@
 
 #include "server/config/config_file.h"
 #include "server/config/option_value.h"
+#include "tests/support/scratch_folder.h"
 
 namespace cachenode {
 namespace {
@@ -87,31 +87,26 @@ TEST(ConfigRewrite, ForcedRewriteLoadsBackToTheSameValues) {
 
 class ReplaceFileTest : public testing::Test {
  protected:
-  ReplaceFileTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "rewrite-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  ~ReplaceFileTest() override { std::filesystem::remove_all(directory_); }
-  std::filesystem::path directory_;
+  const ScratchFolder folder_;
 };
 
 TEST_F(ReplaceFileTest, ReplacesInOneStepKeepsTheModeAndFollowsALink) {
-  const std::string file = directory_ / "a.conf";
+  const std::string file = folder_.File("a.conf");
   ASSERT_TRUE(ReplaceFile(file, "one\n").ok());
   std::filesystem::permissions(file, std::filesystem::perms(0600));
-  const std::string link = directory_ / "link.conf";
+  const std::string link = folder_.File("link.conf");
   std::filesystem::create_symlink(file, link);
   ASSERT_TRUE(ReplaceFile(link, "two\n").ok());
   EXPECT_TRUE(std::filesystem::is_symlink(link));
   EXPECT_EQ(*ReadConfigBytes(file), "two\n");
   EXPECT_EQ(std::filesystem::status(file).permissions(), std::filesystem::perms(0600));
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_), {}), 2);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 2);
 }
 
 TEST_F(ReplaceFileTest, AFailureLeavesTheOldFileAndNoOther) {
-  const Status failed = ReplaceFile(directory_ / "none" / "a.conf", "x");
+  const Status failed = ReplaceFile(folder_.File("none/a.conf"), "x");
   EXPECT_EQ(failed.text(), "No such file or directory");
-  EXPECT_TRUE(std::filesystem::is_empty(directory_));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
 }
 
 }  // namespace

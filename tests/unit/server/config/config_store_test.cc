@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/config/config_file.h"
+#include "tests/support/scratch_folder.h"
 
 namespace cachenode {
 namespace {
@@ -235,7 +236,8 @@ TEST_F(ConfigStoreTest, RewriteNeedsAFile) {
 }
 
 TEST(ConfigStoreRewrite, WritesTheFileItWasStartedFrom) {
-  const std::filesystem::path file = std::filesystem::temp_directory_path() / "config_store_test.conf";
+  const ScratchFolder folder;
+  const std::string file = folder.File("a.conf");
   std::ofstream(file) << "# mine\ntimeout 1\ndir /\nsave \"\"\n";
   LoadOutcome outcome = LoadConfig({{"a", *ReadConfigBytes(file), SourceKind::kFile}}, kMachine);
   ASSERT_TRUE(outcome.loaded);
@@ -243,7 +245,6 @@ TEST(ConfigStoreRewrite, WritesTheFileItWasStartedFrom) {
   ASSERT_TRUE(store.Set(std::vector<std::string_view>{"timeout", "2"}, kLocal).ok());
   ASSERT_TRUE(store.Rewrite({}, false).ok());
   EXPECT_EQ(*ReadConfigBytes(file), "# mine\ntimeout 2\ndir \"/\"\nsave \"\"\n");
-  std::filesystem::remove(file);
 }
 
 TEST(ConfigStoreRewrite, AFailureNamesTheReason) {

@@ -10,6 +10,7 @@
 #include "server/config/embedded_conf.h"
 #include "server/config/option_value.h"
 #include "server/config/parameter_json.h"
+#include "tests/support/scratch_folder.h"
 
 namespace cachenode {
 namespace {
@@ -129,7 +130,8 @@ class ParameterGroupFile : public testing::Test {
   LoadOutcome Load(const std::string& text, const std::string& builtin = {}) {
     return LoadConfig({{"built in", builtin, SourceKind::kBuiltin}, {"a.conf", text, SourceKind::kFile}}, {4, "/"});
   }
-  const std::string path_ = testing::TempDir() + "parameter-group-test.conf";
+  const ScratchFolder folder_;
+  const std::string path_ = folder_.File("group.conf");
 };
 
 TEST_F(ParameterGroupFile, IsALayerBelowTheLinesOfTheConfiguration) {

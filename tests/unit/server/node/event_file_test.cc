@@ -1,13 +1,13 @@
 #include "server/node/event_file.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include "tests/support/fake_clock.h"
+#include "tests/support/scratch_folder.h"
 
 namespace cachenode {
 namespace {
@@ -19,12 +19,6 @@ class NoLines final : public LogSink {
 
 class EventFileTest : public testing::Test {
  protected:
-  EventFileTest() {
-    char pattern[] = "/tmp/cachenode-events-XXXXXX";
-    file_ = {mkdtemp(pattern), "dump.rdb.events"};
-  }
-  ~EventFileTest() override { std::filesystem::remove_all(file_.directory); }
-
   void Write(const std::string& text) const { std::ofstream(file_.Path(), std::ios::binary) << text; }
   std::string Load(const std::string& text) {
     Write(text);
@@ -38,7 +32,8 @@ class EventFileTest : public testing::Test {
   NoLines lines_;
   Log log_{lines_};
   FakeClock clock_;
-  EventFile file_;
+  const ScratchFolder folder_;
+  const EventFile file_{folder_.path(), "dump.rdb.events"};
 };
 
 TEST_F(EventFileTest, AnotherImageGoesOn) {

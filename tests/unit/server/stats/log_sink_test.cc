@@ -1,7 +1,6 @@
 #include "server/stats/log_sink.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -11,6 +10,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "tests/support/scratch_folder.h"
 
 namespace cachenode {
 namespace {
@@ -23,21 +24,14 @@ class FixedClock final : public Clock {
 
 class LogSinkTest : public testing::Test {
  protected:
-  LogSinkTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "log-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-    file_ = directory_ / "a.log";
-  }
-  ~LogSinkTest() override { std::filesystem::remove_all(directory_); }
-
-  static std::string Read(const std::filesystem::path& path) {
+  static std::string Read(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   }
 
   FixedClock clock_;
-  std::filesystem::path directory_;
-  std::filesystem::path file_;
+  const ScratchFolder folder_;
+  const std::string file_ = folder_.File("a.log");
   ServerLogSink sink_{clock_};
 };
 
@@ -61,9 +55,9 @@ TEST_F(LogSinkTest, AppendsToWhatIsThereAndKeepsRawTextAsItIs) {
 TEST_F(LogSinkTest, AMovedFileIsOpenedAnew) {
   ASSERT_TRUE(sink_.Open({.file = file_}).ok());
   sink_.WriteRaw(LogLevel::kNotice, "one\n");
-  std::filesystem::rename(file_, directory_ / "a.log.1");
+  std::filesystem::rename(file_, folder_.File("a.log.1"));
   sink_.WriteRaw(LogLevel::kNotice, "two\n");
-  EXPECT_EQ(Read(directory_ / "a.log.1"), "one\n");
+  EXPECT_EQ(Read(folder_.File("a.log.1")), "one\n");
   EXPECT_EQ(Read(file_), "two\n");
 }
 

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <string>
 
+#include "tests/support/scratch_folder.h"
+
 namespace cachenode {
 namespace {
 
@@ -13,21 +15,14 @@ constexpr uint64_t kMb = uint64_t{1} << 20;
 
 class MemoryCeiling : public ::testing::Test {
  protected:
-  void SetUp() override {
-    root_ =
-        ::testing::TempDir() + "cachenode-ceiling-" + ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(root_);
-  }
-  void TearDown() override { std::filesystem::remove_all(root_); }
-
   void Write(const std::string& path, const std::string& text) {
-    const std::filesystem::path full = root_ + "/" + path;
+    const std::filesystem::path full = root_.File(path);
     std::filesystem::create_directories(full.parent_path());
     std::ofstream(full) << text;
   }
-  [[nodiscard]] uint64_t Limit() const { return ReadGroupMemoryLimit(root_ + "/cgroup", root_ + "/fs"); }
+  [[nodiscard]] uint64_t Limit() const { return ReadGroupMemoryLimit(root_.File("cgroup"), root_.File("fs")); }
 
-  std::string root_;
+  const ScratchFolder root_;
 };
 
 TEST_F(MemoryCeiling, NoFileNoLimit) { EXPECT_EQ(Limit(), 0U); }
