@@ -11,7 +11,7 @@ bool PollCoalescer::WindowIsOver(uint64_t now_ticks) const noexcept {
 }
 
 uint32_t PollCoalescer::SleepUsAfterTurn() noexcept {
-  const bool found_enough = turn_reads_ == 0 || turn_reads_ >= kReadsPerTurnEnough;
+  const bool found_enough = turn_reads_ == 0 || turn_reads_ >= limits().reads_enough;
   turn_reads_ = 0;
   return found_enough ? 0 : sleep_us_;
 }
@@ -32,14 +32,13 @@ void PollCoalescer::CloseWindow(uint64_t now_ticks, uint64_t queued_us) noexcept
 }
 
 uint32_t PollCoalescer::SleepUsFor(uint64_t elapsed_us) const noexcept {
-  const bool is_short = queued_permille_ >= kShortFromPermille;
-  const uint64_t reads_min = is_short ? kShortReadsPerMsMin : kReadsPerMsMin;
-  const bool is_busy = window_clients_ >= (is_short ? kShortClientsMin : kClientsMin) &&
-                       window_reads_ * uint64_t{1000} >= reads_min * elapsed_us;
+  const Limits& use = limits();
+  const bool is_busy =
+      window_clients_ >= use.clients_min && window_reads_ * uint64_t{1000} >= use.reads_per_ms_min * elapsed_us;
   if (!is_busy) return 0;
-  const uint64_t wanted_us = kReadsWanted * elapsed_us / window_reads_;
+  const uint64_t wanted_us = use.reads_wanted * elapsed_us / window_reads_;
   const uint64_t round_us = window_clients_ * elapsed_us / window_reads_;
-  const uint64_t most_us = std::min<uint64_t>(round_us / kPartOfRound, is_short ? kShortSleepUsMax : kSleepUsMax);
+  const uint64_t most_us = std::min<uint64_t>(round_us / use.part_of_round, use.sleep_us_max);
   return static_cast<uint32_t>(std::clamp<uint64_t>(wanted_us, kSleepUsMin, std::max<uint64_t>(most_us, kSleepUsMin)));
 }
 

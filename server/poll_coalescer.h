@@ -7,9 +7,8 @@
 //   Where threads wait for a CPU, workers or others, each wake-up also takes one from somebody, and the clients wait
 //   for that: then it pays for fewer clients and longer, but never for long against what a client takes anyway.
 // Thread-safety: one object per worker, used by its thread.
-// Limits: sleeps at most kSleepUsMax and a part of the time from a client's request to its next; never while fewer than
-//   kClientsMin clients were read from in the last window, or fewer than kReadsPerMsMin reads came in a millisecond, or
-//   the last turn found kReadsPerTurnEnough clients anyway. With CPUs short, the limits kShort*.
+// Limits: sleeps as Limits says: never while fewer than clients_min clients were read from in the last window, or fewer
+//   than reads_per_ms_min reads came in a millisecond, or the last turn found reads_enough clients anyway.
 #pragma once
 
 #include <cstdint>
@@ -18,20 +17,32 @@ namespace cachenode {
 
 class PollCoalescer {
  public:
-  static constexpr uint32_t kSleepUsMax = 100;
+  struct Limits {
+    uint32_t sleep_us_max;
+    uint32_t clients_min;
+    uint32_t reads_per_ms_min;
+    uint32_t reads_enough;   // In a turn.
+    uint32_t reads_wanted;   // That a turn should find: BatchedIo takes them together.
+    uint32_t part_of_round;  // Sleeps at most this part of the time from a client's request to its next.
+  };
+  static constexpr Limits kUsual{.sleep_us_max = 100,
+                                 .clients_min = 24,
+                                 .reads_per_ms_min = 40,
+                                 .reads_enough = 12,
+                                 .reads_wanted = 20,
+                                 .part_of_round = 3};
+  // With CPUs short.
+  static constexpr Limits kShort{.sleep_us_max = 300,
+                                 .clients_min = 8,
+                                 .reads_per_ms_min = 5,
+                                 .reads_enough = 12,
+                                 .reads_wanted = 48,
+                                 .part_of_round = 2};
   static constexpr uint32_t kSleepUsMin = 10;
   static constexpr uint64_t kWindowUs = 2000;
-  static constexpr uint32_t kClientsMin = 24;
-  static constexpr uint32_t kReadsPerMsMin = 40;
-  static constexpr uint32_t kReadsPerTurnEnough = 12;
-  static constexpr uint32_t kReadsWanted = 20;  // That a turn should find: BatchedIo takes them together.
-  static constexpr uint32_t kPartOfRound = 3;   // A third of the time from a client's request to its next.
   // CPUs are short from this share of its time on that the thread waits for one. Pinned alone it is 1 %, with as many
   // busy threads as CPUs 15 to 40.
   static constexpr uint32_t kShortFromPermille = 100;
-  static constexpr uint32_t kShortSleepUsMax = 300;
-  static constexpr uint32_t kShortClientsMin = 8;
-  static constexpr uint32_t kShortReadsPerMsMin = 5;
 
   // A client's stamp: the window in which it was last read from.
   using Stamp = uint32_t;
@@ -53,6 +64,9 @@ class PollCoalescer {
 
  private:
   [[nodiscard]] uint32_t SleepUsFor(uint64_t elapsed_us) const noexcept;
+  [[nodiscard]] const Limits& limits() const noexcept {
+    return queued_permille_ >= kShortFromPermille ? kShort : kUsual;
+  }
 
   uint32_t turn_reads_ = 0;
   uint32_t window_reads_ = 0;
