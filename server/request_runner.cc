@@ -156,7 +156,7 @@ bool RequestRunner::QueueOrRefuse(Session& session, const Command& command, Args
 
 // Whether the script, or every script and command of a queue, declares that it writes nothing. Scripts may be looked at
 // by who holds their slot only; a client whose turn it is not is told when it is, and its request offered again.
-bool RequestRunner::OnlyReadsByItsWord(const Session& session, const Command& command, Args args) {
+bool RequestRunner::OnlyReadsByItsWord(Session& session, const Command& command, Args args) {
   if (parts_.scripts == nullptr || !parts_.scripts->TryEnter(session)) return false;
   const auto only_reads = [this](const Command& one, Args of_one) {
     if (one.Is(kRunsScript)) return one.Is(kReadOnly) || parts_.scripts->DeclaresNoWrites(one, of_one);
@@ -171,7 +171,7 @@ bool RequestRunner::OnlyReadsByItsWord(const Session& session, const Command& co
   } else {
     all_read = only_reads(command, args);
   }
-  parts_.scripts->Leave();
+  parts_.scripts->Leave(ScriptSlot::With::kKeys);
   return all_read;
 }
 

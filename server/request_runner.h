@@ -112,7 +112,7 @@ class RequestRunner final : public NestedRunner {
   [[nodiscard]] const Command* Resolve(Session& session, const Command* command, Args args);
   // Whether the request may run; otherwise `outcome` says how it ended.
   [[nodiscard]] bool PassesGate(Session& session, const Command& command, Args args, Outcome& outcome);
-  [[nodiscard]] bool OnlyReadsByItsWord(const Session& session, const Command& command, Args args);
+  [[nodiscard]] bool OnlyReadsByItsWord(Session& session, const Command& command, Args args);
   [[nodiscard]] bool QueueOrRefuse(Session& session, const Command& command, Args args);
   [[nodiscard]] Outcome CallScript(Session& session, const Command& command, Args args, const Prepared& prepared);
   [[nodiscard]] bool RunsScript(const Session& session, const Command& command) const;
@@ -139,7 +139,7 @@ class RequestRunner final : public NestedRunner {
   void NoteBlocked(Session& session);
   void ShowOwnRequest(const Session& session, const Command& command, Args args);
   void EndRunAlone();
-  [[nodiscard]] bool EnterScripts(const Session& session);
+  [[nodiscard]] bool EnterScripts(Session& session);
   void HoldScripts();
   [[nodiscard]] bool MustWaitForSnapshot(uint32_t flags, std::span<const HashedKey> keys) const;
   [[nodiscard]] std::span<const HashedKey> KeysFor(const Command& command, Args args, const Prepared& prepared);

@@ -22,7 +22,7 @@ RequestRunner::Outcome RequestRunner::CallScript(Session& session, const Command
   }
   const Outcome outcome = Call(session, command, args, prepared);
   if (!holds_scripts_) {
-    parts_.scripts->Leave();
+    parts_.scripts->Leave(ScriptSlot::With::kKeys);
   } else if (outcome != Outcome::kDone ||
              ticks_ - scripts_held_since_ >= CycleClock::FromMicroseconds(kScriptsHoldUs)) {
     ReleaseScripts();
@@ -30,11 +30,11 @@ RequestRunner::Outcome RequestRunner::CallScript(Session& session, const Command
   return outcome;
 }
 
-// While whoever has the slot has the world as well, nothing else of this worker could go on either, and to wait here
-// costs less than to park one client after the other.
-bool RequestRunner::EnterScripts(const Session& session) {
+// While whoever has the slot has the world as well, or is about to take it, nothing else of this worker could go on
+// either, and to wait here costs less than to park one client after the other.
+bool RequestRunner::EnterScripts(Session& session) {
   if (parts_.scripts->TryEnter(session)) return true;
-  if (!keeps_scripts_ || !parts_.world->WriterWaits()) return false;
+  if (!keeps_scripts_ || !(parts_.world->WriterWaits() || parts_.scripts->HolderHadWorld())) return false;
   parts_.world->Leave(*seat_);
   parts_.scripts->WaitForTurn(session);
   parts_.world->Enter(*seat_);
@@ -54,7 +54,7 @@ void RequestRunner::ReleaseScripts() {
   if (!holds_scripts_) return;
   holds_scripts_ = false;
   parts_.world->UnlockExclusive(*seat_);
-  parts_.scripts->Leave();
+  parts_.scripts->Leave(ScriptSlot::With::kWorld);
 }
 
 }  // namespace cachenode

@@ -104,6 +104,7 @@ struct Session {
   bool no_touch = false;
   bool is_internal = false;       // Not a network client: restore, tests, scripts.
   bool paused = false;            // Parked by CLIENT PAUSE.
+  bool awaits_scripts = false;    // Was refused the script slot, and has neither had it since nor been forgotten there.
   bool counts_as_blocked = true;  // Once parked; false when who served it has taken it off already.
   ReplyMode reply_mode = ReplyMode::kOn;
   Closing closing = Closing::kNo;

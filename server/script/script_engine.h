@@ -41,13 +41,20 @@ class ScriptEngine final : public SessionListener {
   // --- Who runs; any worker, inside the world --------------------------------------------------------------------
 
   // False: the client is to be parked; it is resumed when it may ask again.
-  [[nodiscard]] bool TryEnter(const Session& session) { return slot_.TryEnter({session.id, session.worker_index}); }
+  [[nodiscard]] bool TryEnter(Session& session) {
+    const bool entered = slot_.TryEnter({session.id, session.worker_index});
+    session.awaits_scripts = !entered;
+    return entered;
+  }
   // After that, outside of the world and holding nothing; TryEnter follows. See ScriptSlot.
   void WaitForTurn(const Session& session) { slot_.WaitForTurn({session.id, session.worker_index}); }
-  void Leave() { slot_.Leave(); }
+  void Leave(ScriptSlot::With with) { slot_.Leave(with); }
+  [[nodiscard]] bool HolderHadWorld() const { return slot_.HolderHadWorld(); }
   // The request that waited for the slot was refused, or its client is gone, or its worker has the slot already.
-  void Forget(const Session& session) { slot_.Forget(session.id); }
-  void OnSessionEnd(Session& session) override { slot_.Forget(session.id); }
+  void Forget(Session& session) {
+    if (std::exchange(session.awaits_scripts, false)) slot_.Forget(session.id);
+  }
+  void OnSessionEnd(Session& session) override { Forget(session); }
   void OnSessionReset(Session& /*session*/) override {}
 
   // Held. Whether the request's script is known to reach keys that it does not declare.

@@ -20,7 +20,8 @@ bool ScriptSlot::TryEnter(Client client) {
   return false;
 }
 
-void ScriptSlot::Leave() {
+void ScriptSlot::Leave(With with) {
+  had_world_.store(with == With::kWorld, std::memory_order_relaxed);
   std::vector<uint64_t> next;
   {
     const std::lock_guard<std::mutex> guard(mutex_);

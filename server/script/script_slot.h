@@ -29,6 +29,8 @@ class ScriptSlot {
     uint32_t worker;
   };
 
+  enum class With : uint8_t { kKeys, kWorld };
+
   static constexpr std::chrono::microseconds kPatience{1000};
 
   // `wake` tells a client to ask again; called without the mutex.
@@ -38,7 +40,10 @@ class ScriptSlot {
 
   // True: the slot is the client's until Leave. False: it waits, and will be woken.
   [[nodiscard]] bool TryEnter(Client client);
-  void Leave();
+  // `with`: what the holder had besides.
+  void Leave(With with = With::kKeys);
+  // Whether the last holder had the world, so that the present one is likely to want it. Any thread.
+  [[nodiscard]] bool HolderHadWorld() const { return had_world_.load(std::memory_order_relaxed); }
   // Sleeps until it is the turn of the client, which was just refused; the caller asks again in any case. At once when
   // others of its worker wait already: they were not that lucky.
   void WaitForTurn(Client client);
@@ -70,7 +75,9 @@ class ScriptSlot {
   bool taken_ = false;
   std::deque<Waiting> waiting_;
   std::vector<std::condition_variable> turns_;  // Of each worker.
-  std::atomic<size_t> waiting_count_{0};        // Any thread.
+  // Any thread.
+  std::atomic<size_t> waiting_count_{0};
+  std::atomic<bool> had_world_{false};
 };
 
 }  // namespace cachenode

@@ -88,6 +88,17 @@ TEST_F(ScriptSlotTest, WhoGoesLeavesItsPlaceToTheNext) {
   EXPECT_FALSE(slot_.HasWaiting());
 }
 
+TEST_F(ScriptSlotTest, TellsWhatTheLastHolderHad) {
+  EXPECT_FALSE(slot_.HolderHadWorld());
+  EXPECT_TRUE(slot_.TryEnter(Client(1, 0)));
+  slot_.Leave(ScriptSlot::With::kWorld);
+  EXPECT_TRUE(slot_.HolderHadWorld());
+  EXPECT_TRUE(slot_.TryEnter(Client(2, 1)));
+  EXPECT_TRUE(slot_.HolderHadWorld());
+  slot_.Leave();
+  EXPECT_FALSE(slot_.HolderHadWorld());
+}
+
 // As if nobody ever lost patience.
 class PatientScriptSlotTest : public ScriptSlotTest {
  protected:
