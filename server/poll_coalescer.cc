@@ -11,7 +11,7 @@ bool PollCoalescer::WindowIsOver(uint64_t now_ticks) const noexcept {
 }
 
 uint32_t PollCoalescer::SleepUsAfterTurn() noexcept {
-  const bool found_enough = turn_reads_ == 0 || turn_reads_ >= limits().reads_enough;
+  const bool found_enough = turn_reads_ == 0 || turn_reads_ >= kReadsPerTurnEnough;
   turn_reads_ = 0;
   return found_enough ? 0 : sleep_us_;
 }

@@ -7,8 +7,7 @@
 //   Where threads wait for a CPU, workers or others, each wake-up also takes one from somebody, and the clients wait
 //   for that: then it pays for fewer clients and longer, but never for long against what a client takes anyway.
 // Thread-safety: one object per worker, used by its thread.
-// Limits: sleeps as Limits says: never while fewer than clients_min clients were read from in the last window, or fewer
-//   than reads_per_ms_min reads came in a millisecond, or the last turn found reads_enough clients anyway.
+// Limits: struct Limits, of which there are two sets; never sleeps after a turn that found kReadsPerTurnEnough clients.
 #pragma once
 
 #include <cstdint>
@@ -19,25 +18,17 @@ class PollCoalescer {
  public:
   struct Limits {
     uint32_t sleep_us_max;
-    uint32_t clients_min;
-    uint32_t reads_per_ms_min;
-    uint32_t reads_enough;   // In a turn.
-    uint32_t reads_wanted;   // That a turn should find: BatchedIo takes them together.
-    uint32_t part_of_round;  // Sleeps at most this part of the time from a client's request to its next.
+    uint32_t clients_min;       // Never sleeps while fewer were read from in the last window,
+    uint32_t reads_per_ms_min;  // or fewer reads came in a millisecond of it.
+    uint32_t reads_wanted;      // That a turn should find: BatchedIo takes them together.
+    uint32_t part_of_round;     // Sleeps at most this part of the time from a client's request to its next.
   };
-  static constexpr Limits kUsual{.sleep_us_max = 100,
-                                 .clients_min = 24,
-                                 .reads_per_ms_min = 40,
-                                 .reads_enough = 12,
-                                 .reads_wanted = 20,
-                                 .part_of_round = 3};
+  static constexpr Limits kUsual{
+      .sleep_us_max = 100, .clients_min = 24, .reads_per_ms_min = 40, .reads_wanted = 20, .part_of_round = 3};
   // With CPUs short.
-  static constexpr Limits kShort{.sleep_us_max = 300,
-                                 .clients_min = 8,
-                                 .reads_per_ms_min = 5,
-                                 .reads_enough = 12,
-                                 .reads_wanted = 48,
-                                 .part_of_round = 2};
+  static constexpr Limits kShort{
+      .sleep_us_max = 300, .clients_min = 8, .reads_per_ms_min = 5, .reads_wanted = 48, .part_of_round = 2};
+  static constexpr uint32_t kReadsPerTurnEnough = 12;
   static constexpr uint32_t kSleepUsMin = 10;
   static constexpr uint64_t kWindowUs = 2000;
   // CPUs are short from this share of its time on that the thread waits for one. Pinned alone it is 1 %, with as many

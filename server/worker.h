@@ -212,8 +212,7 @@ class Worker final : private TurnObserver, private LockWaitHook, private Batched
   int64_t chunks_trimmed_ms_ = 0;
   size_t counted_chunks_ = 0;  // Of chunks_, those that used memory contains.
   BatchedIo batched_io_;
-  bool uses_io_uring_ =
-      false;  // Known at Open: Run is not inside of the world, and others may change the configuration.
+  bool uses_io_uring_ = false;  // As configured at Open: Run begins outside of the world, where nobody may ask.
   std::vector<Connection*> connections_;
   std::vector<Connection*> flush_queue_;
   std::vector<Connection*> flush_round_;

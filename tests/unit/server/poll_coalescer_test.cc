@@ -63,7 +63,7 @@ TEST(PollCoalescer, DoesNotSleepAfterATurnThatFoundEnoughOrNothing) {
   PollCoalescer coalescer;
   Time time;
   ASSERT_NE(SleepAfter(coalescer, 50, 100, 3, time), 0U);
-  std::vector<PollCoalescer::Stamp> stamps(PollCoalescer::kUsual.reads_enough, 0);
+  std::vector<PollCoalescer::Stamp> stamps(PollCoalescer::kReadsPerTurnEnough, 0);
   for (PollCoalescer::Stamp& stamp : stamps) coalescer.NoteRead(stamp);
   EXPECT_EQ(EndTurn(coalescer, time.now + 1), 0U);
   EXPECT_EQ(EndTurn(coalescer, time.now + 2), 0U);
