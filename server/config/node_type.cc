@@ -14,7 +14,7 @@
 namespace cachenode {
 namespace {
 
-constexpr size_t kColumns = 7;
+[[maybe_unused]] constexpr size_t kColumns = 7;  // Asserted only.
 constexpr double kGib = 1024.0 * 1024 * 1024;
 
 uint64_t Number(std::string_view text) {

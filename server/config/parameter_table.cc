@@ -17,7 +17,7 @@ constexpr std::string_view kFamilies[] = {"redis2.6", "redis2.8", "redis3.2", "r
                                           "redis6.x", "redis7",   "valkey7",  "valkey8",  "valkey9"};
 constexpr std::string_view kByNodeType = "(node type)";
 constexpr std::string_view kNothing = "-";
-constexpr size_t kColumns = 10;
+[[maybe_unused]] constexpr size_t kColumns = 10;  // Asserted only.
 
 struct EngineFamilyRow {
   int major;
