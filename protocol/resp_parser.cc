@@ -229,14 +229,14 @@ RespParser::Step RespParser::SplitInline(std::string_view line, RequestBatch& ba
   if (!SplitQuotedWords(line, words)) return Fail(Fault::kUnbalancedQuotes);
   if (words.empty()) return Step::kSkipped;
   size_t total_bytes = 0;
-  for (const std::string& word : words) total_bytes += word.size();
-  auto bytes = std::make_unique<char[]>(std::max<size_t>(total_bytes, 1));
+  for (const std::string& word : words) total_bytes += word.size() + 1;
+  auto bytes = std::make_unique<char[]>(total_bytes);
   batch.ReserveArgs(words.size());
   char* at = bytes.get();
   for (size_t i = 0; i < words.size(); ++i) {
     std::copy(words[i].begin(), words[i].end(), at);
     batch.args_[batch.arg_count_ + i] = {at, words[i].size()};
-    at += words[i].size();
+    at += words[i].size() + 1;  // Two words never begin at the same byte, an empty one neither.
   }
   batch.unescaped_.push_back(std::move(bytes));
   batch.has_extra_ = true;

@@ -5,6 +5,7 @@
 //   otherwise need ForEachShardLocked, or a row marked kExclusive.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -176,6 +177,7 @@ class CommandContext {
 inline KeyHash CommandContext::HashOf(std::string_view key) {
   // Handlers ask for keys in the order of the arguments, so the next one is nearly always right.
   if (key_cursor_ < keys_.size() && keys_[key_cursor_].data == key.data()) [[likely]] {
+    assert(keys_[key_cursor_].hash.value() == KeyHash::Of(key).value());
     return keys_[key_cursor_++].hash;
   }
   for (size_t i = 0; i < keys_.size(); ++i) {

@@ -14,6 +14,8 @@
 
 namespace cachenode {
 
+// The words of a request. No two begin at the same byte, empty ones neither: by where it begins a key is known again
+// (CommandContext::SetKeys). Who packs words puts a byte between them.
 using Args = std::span<const std::string_view>;
 
 // What a command does with a key; the names follow COMMAND INFO.
@@ -79,7 +81,8 @@ struct KeyPosition {
 
 // How a search ended.
 enum class KeySearch : uint8_t {
-  kFound,       // All keys are listed; there may be none.
+  kFound,       // All keys are listed.
+  kPartly,      // The same, and a specification has none (a count of 0, nothing behind a destination).
   kInvalid,     // The arguments do not fit the specification (a count is no number or larger than the rest).
   kIncomplete,  // A specification is unknown or marked incomplete: there may be further keys.
 };

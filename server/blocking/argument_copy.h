@@ -1,4 +1,4 @@
-// The arguments of a request that outlives its input buffer, end to end in one block.
+// The arguments of a request that outlives its input buffer, end to end in one block, a byte behind each.
 //
 // Thread-safety: constant after construction.
 #pragma once
@@ -16,12 +16,13 @@ class ArgumentCopy {
   ArgumentCopy() = default;
   explicit ArgumentCopy(Args args) {
     size_t size = 0;
-    for (const std::string_view argument : args) size += argument.size();
+    for (const std::string_view argument : args) size += argument.size() + 1;
     bytes_.reserve(size);
     views_.reserve(args.size());
     for (const std::string_view argument : args) {
       const size_t begin = bytes_.size();
       bytes_.append(argument);  // Never beyond the reservation: the views stay good.
+      bytes_.push_back('\0');
       views_.emplace_back(bytes_.data() + begin, argument.size());
     }
   }

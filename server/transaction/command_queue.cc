@@ -8,6 +8,7 @@ void CommandQueue::Append(const Command& command, Args args) {
   for (const std::string_view argument : args) {
     bytes_.append(argument);
     ends_.push_back(bytes_.size());
+    bytes_.push_back('\0');
   }
   any_flags_ |= command.flags;
   all_flags_ &= command.flags;
@@ -33,7 +34,7 @@ Args CommandQueue::ArgsOf(size_t index, std::vector<std::string_view>& scratch) 
   size_t begin = queued.begin;
   for (size_t i = queued.first_end; i < last_end; ++i) {
     scratch.push_back(std::string_view(bytes_).substr(begin, ends_[i] - begin));
-    begin = ends_[i];
+    begin = ends_[i] + 1;
   }
   return scratch;
 }

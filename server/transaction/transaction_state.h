@@ -20,7 +20,7 @@ namespace cachenode {
 
 struct Command;
 
-// The requests queued, their arguments end to end in one buffer.
+// The requests queued, their arguments end to end in one buffer, a byte behind each.
 class CommandQueue {
  public:
   void Append(const Command& command, Args args);
@@ -29,7 +29,7 @@ class CommandQueue {
   [[nodiscard]] const Command& command(size_t index) const { return *commands_[index].command; }
   // The arguments of one; the views live until the queue changes, the span until `scratch` does.
   [[nodiscard]] Args ArgsOf(size_t index, std::vector<std::string_view>& scratch) const;
-  // Bytes of all arguments.
+  // Bytes of all arguments and those between them.
   [[nodiscard]] size_t ArgumentBytes() const { return bytes_.size(); }
   [[nodiscard]] size_t MemoryBytes() const;
   // CommandFlag bits that any of the commands has, and those that all have (every bit for an empty queue).
