@@ -32,12 +32,12 @@ Result<SourceSets> FindSources(CommandContext& context, Args keys) {
   // All slots first: finding a key may move others.
   std::vector<KeySlot> slots;
   slots.reserve(keys.size());
-  for (const std::string_view key : keys) slots.push_back(context.FindForRead(key));
+  for (const std::string_view key : keys) {
+    slots.push_back(context.FindForRead(key));
+    if (Status error = slots.back().Require(ValueType::kSet); !error.ok()) return error;
+  }
   SourceSets sources;
   sources.sets.reserve(keys.size());
-  for (const KeySlot& slot : slots) {
-    if (Status error = slot.Require(ValueType::kSet); !error.ok()) return error;
-  }
   for (const KeySlot& slot : slots) {
     if (slot.Exists()) sources.sets.push_back(SetView::Of(slot));
   }

@@ -93,12 +93,12 @@ Status FindSources(CommandContext& context, Args keys, Request& request) {
   // All slots first: finding a key may move others.
   std::vector<KeySlot> slots;
   slots.reserve(keys.size());
-  for (const std::string_view key : keys) slots.push_back(context.FindForRead(key));
-  request.sources.reserve(keys.size());
-  for (const KeySlot& slot : slots) {
+  for (const std::string_view key : keys) {
+    const KeySlot& slot = slots.emplace_back(context.FindForRead(key));
     if (slot.Exists() && slot.type() != ValueType::kSet && slot.type() != ValueType::kSortedSet) return Err::kWrongType;
-    request.sources.emplace_back(slot);
   }
+  request.sources.reserve(keys.size());
+  for (const KeySlot& slot : slots) request.sources.emplace_back(slot);
   return Status::Ok();
 }
 

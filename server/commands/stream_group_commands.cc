@@ -183,7 +183,7 @@ Status XgroupHelp(CommandContext& context, Args /*args*/) {
 
 // XACK key group id... -> how many were pending.
 Status Xack(CommandContext& context, Args args) {
-  KeySlot slot = context.FindForWrite(args[1]);
+  KeySlot slot = context.FindForRead(args[1]);
   if (Status error = slot.Require(ValueType::kStream); !error.ok()) return error;
   if (!slot.Exists() || StreamView::Of(slot).FindGroup(args[2]) == nullptr) {
     context.reply().Integer(0);  // Not even the ids are looked at.

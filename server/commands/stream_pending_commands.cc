@@ -12,6 +12,7 @@
 #include "server/commands/families.h"
 #include "server/commands/stream_replies.h"
 #include "server/config/config.h"
+#include "storage/base/bytes.h"
 #include "storage/value/stream_value.h"
 
 namespace cachenode {
@@ -269,7 +270,7 @@ Status ParseClaimOptions(const CommandContext& context, ArgParser& parser, Claim
       options.last_id = *id;
     } else {
       std::string text("ERR Unrecognized XCLAIM option '");
-      return Status::Text(text.append(parser.NextString()).append("'"));
+      return Status::Text(text.append(UpToZero(parser.NextString())).append("'"));
     }
     if (!number) return number.error();
   }
@@ -296,7 +297,7 @@ Status ParseXclaim(const CommandContext& context, Args args, ClaimOptions& optio
 // XCLAIM key group consumer min-idle id... [IDLE ms] [TIME ms] [RETRYCOUNT n] [FORCE] [JUSTID] [LASTID id] -> the
 // entries claimed, or their ids.
 Status Xclaim(CommandContext& context, Args args) {
-  KeySlot slot = context.FindForWrite(args[1]);
+  KeySlot slot = context.FindForRead(args[1]);
   if (Status error = slot.Require(ValueType::kStream); !error.ok()) return error;
   if (!slot.Exists() || StreamView::Of(slot).FindGroup(args[2]) == nullptr) return NoSuchKeyOrGroup(args[1], args[2]);
   ClaimOptions options;
@@ -393,9 +394,9 @@ Status ClaimFrom(Claimer& claimer, StreamView view, const StreamGroup& group, co
 // XAUTOCLAIM key group consumer min-idle start [COUNT n] [JUSTID] -> where to go on, what was claimed, and the ids of
 // pending entries that were deleted.
 Status Xautoclaim(CommandContext& context, Args args) {
+  KeySlot slot = context.FindForRead(args[1]);
   AutoClaimOptions options;
   if (Status error = ParseXautoclaim(context, args, options); !error.ok()) return error;
-  KeySlot slot = context.FindForWrite(args[1]);
   StreamValue stream(slot);
   Result<StreamGroup*> group = OpenGroup(stream, slot, args);
   if (!group) return group.error();

@@ -285,7 +285,7 @@ Status Read(CommandContext& context, Args args, bool is_group) {
   std::optional<RespWriter::Deferred> map;
   size_t answered = 0;
   for (const StreamRequest& request : requests) {
-    const bool answers = HasStreamAnswer(context.Inspect(request.key), request, options.reader);
+    const bool answers = HasStreamAnswer(context.FindForRead(request.key), request, options.reader);
     if (answers && ++answered == 1) map = reply.IsResp3() ? reply.DeferMap() : reply.DeferArray();
     if (Status error = ServeOne(context, request, options, answers); !error.ok()) {
       reply.RollbackTo(begin);

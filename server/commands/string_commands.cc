@@ -10,6 +10,7 @@
 #include "server/commands/expire_options.h"
 #include "server/commands/families.h"
 #include "server/commands/string_reply.h"
+#include "server/config/config.h"
 #include "storage/base/bytes.h"
 #include "storage/base/numbers.h"
 
@@ -50,10 +51,12 @@ Status ParseSetOptions(Args args, SetOptions& options) {
   return parser.Finish();
 }
 
-// Stores `value` with the deadline the options ask for. A deadline that has passed leaves no key.
+// Stores `value` with the deadline the options ask for. A deadline that has passed leaves a key that expires at once;
+// newer Valkey engines do not even write it.
 Status WriteWithExpiry(CommandContext& context, KeySlot& slot, std::string_view value, const ExpireOption& option,
                        int64_t deadline_ms) {
-  if (option.HasDeadline() && deadline_ms <= context.now_ms()) {
+  const bool writes_expired = !context.config().engine_version.AtLeastValkey(8, 1);
+  if (!writes_expired && option.HasDeadline() && deadline_ms <= context.now_ms()) {
     if (slot.Exists()) {
       slot.Erase();
       context.Notify(kNotifyGeneric, "del", slot.key());
