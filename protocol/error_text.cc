@@ -63,7 +63,7 @@ constexpr size_t kShownBytesMax = 128;  // Of a name or of all arguments togethe
 
 // A client's bytes as printf's "%.<limit>s" would show them: up to the first zero byte.
 std::string_view Shown(std::string_view bytes, size_t limit = kShownBytesMax) noexcept {
-  return bytes.substr(0, bytes.find('\0')).substr(0, limit);
+  return UpToZero(bytes).substr(0, limit);
 }
 
 }  // namespace

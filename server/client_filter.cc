@@ -127,7 +127,8 @@ void ClientFilter::ParseType(ArgParser& parser, Conditions& conditions) {
   for (const ClassName& row : kClassNames) {
     if (EqualsIgnoreCase(text, row.name)) conditions.type = row.client_class;
   }
-  if (!conditions.type) parser.Fail(Status::Text(std::string("ERR Unknown client type '").append(text).append("'")));
+  if (!conditions.type)
+    parser.Fail(Status::Text(std::string("ERR Unknown client type '").append(UpToZero(text)).append("'")));
 }
 
 // There is one user.

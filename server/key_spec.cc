@@ -65,8 +65,11 @@ KeySearch FindKeys(const KeySpecs& specs, Args args, std::vector<KeyPosition>& p
     if (begin < 0) continue;
     KeyRange range = RangeOf(spec, begin, count);
     if (spec.find == KeySpec::Find::kKeyNumber && !CountedRangeOf(spec, begin, args, range)) return KeySearch::kInvalid;
-    if (range.first >= count && range.last < range.first) continue;
-    if (range.last >= count || range.first >= count) return KeySearch::kInvalid;
+    if (range.last < range.first) {
+      if (outcome == KeySearch::kFound) outcome = KeySearch::kPartly;
+      continue;
+    }
+    if (range.last >= count) return KeySearch::kInvalid;
     for (int64_t at = range.first; at <= range.last; at += range.step) {
       positions.push_back({static_cast<uint32_t>(at), spec.flags});
     }

@@ -123,8 +123,7 @@ Status AclCat(CommandContext& context, Args args) {
   }
   const uint32_t category = FindAclCategory(args[2]);
   if (category == 0) {
-    return Status::Text(
-        std::string("ERR Unknown category '").append(args[2].substr(0, args[2].find('\0')).substr(0, 128)).append("'"));
+    return Status::Text(std::string("ERR Unknown category '").append(UpToZero(args[2]).substr(0, 128)).append("'"));
   }
   std::vector<std::string_view> names;
   for (uint32_t id = 0; id < context.commands().count(); ++id) {
@@ -158,7 +157,7 @@ Status AclGenpass(CommandContext& context, Args args) {
 // ACL DRYRUN name command [arg ...] -> OK, or what the user lacks, as a bulk string.
 Status AclDryrun(CommandContext& context, Args args) {
   const std::shared_ptr<const AclUser> user = StoreOf(context).Find(args[2]);
-  if (user == nullptr) return Status::Text(std::string("ERR User '").append(args[2]).append("' not found"));
+  if (user == nullptr) return Status::Text(std::string("ERR User '").append(UpToZero(args[2])).append("' not found"));
   const Args request = args.subspan(3);
   const Command* command = context.commands().FindForArgs(request);
   if (command == nullptr) return Status::Text(std::string("ERR Command '").append(request[0]).append("' not found"));

@@ -73,16 +73,21 @@ struct BitRange {
   int64_t end = -1;
 };
 
+// BYTE or BIT at args[4]; false when something else stands there.
+bool ParseUnit(Args args, BitRange& range) {
+  if (args.size() < 5) return true;
+  range.in_bits = EqualsIgnoreCase(args[4], "bit");
+  return range.in_bits || EqualsIgnoreCase(args[4], "byte");
+}
+
 // [start [end [BYTE | BIT]]]: newer Valkey engines allow a start alone.
 Status ParseBitRange(const CommandContext& context, Args args, BitRange& range) {
   if (args.size() == 2) return Status::Ok();
   range.whole = false;
   const bool may_start_alone = context.config().engine_version.AtLeastValkey(8, 1);
   if ((args.size() == 3 && !may_start_alone) || args.size() > 5) return Err::kSyntax;
-  if (args.size() == 5) {
-    range.in_bits = EqualsIgnoreCase(args[4], "bit");
-    if (!range.in_bits && !EqualsIgnoreCase(args[4], "byte")) return Err::kSyntax;
-  }
+  const bool judges_unit_first = context.config().engine_version.AtLeast(7, 2);
+  if (judges_unit_first && !ParseUnit(args, range)) return Err::kSyntax;
   Result<int64_t> start = ParseInt64(args[2]);
   if (!start) return start.error();
   range.start = *start;
@@ -90,7 +95,7 @@ Status ParseBitRange(const CommandContext& context, Args args, BitRange& range) 
   Result<int64_t> end = ParseInt64(args[3]);
   if (!end) return end.error();
   range.end = *end;
-  return Status::Ok();
+  return ParseUnit(args, range) ? Status::Ok() : Status(Err::kSyntax);
 }
 
 // BITCOUNT key [start [end [BYTE | BIT]]] -> how many bits are one.

@@ -80,10 +80,10 @@ class MultiPopWait final : public ListWait {
 
 // BLMPOP timeout numkeys key [key ...] LEFT | RIGHT [COUNT count] -> the first key that has elements, and those taken.
 Status Blmpop(CommandContext& context, Args args) {
-  Result<int64_t> deadline_ms = ParseDeadlineSeconds(context, args[1]);
-  if (!deadline_ms) return deadline_ms.error();
   ListMultiPop pop;
   if (Status error = ParseListMultiPop(args.subspan(1), pop); !error.ok()) return error;
+  Result<int64_t> deadline_ms = ParseDeadlineSeconds(context, args[1]);
+  if (!deadline_ms) return deadline_ms.error();
   for (const std::string_view key : pop.keys) {
     KeySlot slot = context.FindForWrite(key);
     if (Status error = slot.Require(ValueType::kList); !error.ok()) return error;

@@ -81,10 +81,10 @@ class MultiPopWait final : public SortedSetWait {
 
 // BZMPOP timeout numkeys key [key ...] MIN | MAX [COUNT count] -> the first key that has elements, and those taken.
 Status Bzmpop(CommandContext& context, Args args) {
-  Result<int64_t> deadline_ms = ParseDeadlineSeconds(context, args[1]);
-  if (!deadline_ms) return deadline_ms.error();
   SortedSetMultiPop pop;
   if (Status error = ParseSortedSetMultiPop(args.subspan(1), pop); !error.ok()) return error;
+  Result<int64_t> deadline_ms = ParseDeadlineSeconds(context, args[1]);
+  if (!deadline_ms) return deadline_ms.error();
   for (const std::string_view key : pop.keys) {
     KeySlot slot = context.FindForWrite(key);
     if (Status error = slot.Require(ValueType::kSortedSet); !error.ok()) return error;

@@ -19,6 +19,7 @@
 #include "server/commands/help.h"
 #include "server/config/config.h"
 #include "server/server_control.h"
+#include "storage/base/bytes.h"
 
 namespace cachenode {
 namespace {
@@ -107,7 +108,7 @@ Status ClientSetinfo(CommandContext& context, Args args) {
   Session& session = context.session();
   const bool is_name = EqualsIgnoreCase(args[2], "lib-name");
   if (!is_name && !EqualsIgnoreCase(args[2], "lib-ver")) {
-    return Status::Text(std::string("ERR Unrecognized option '").append(args[2]).append("'"));
+    return Status::Text(std::string("ERR Unrecognized option '").append(UpToZero(args[2])).append("'"));
   }
   if (!IsClientText(args[3])) {
     return Status::Text(UpperCased(args[2]).insert(0, "ERR ") +

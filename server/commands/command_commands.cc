@@ -133,7 +133,8 @@ Status KeysOfRequest(CommandContext& context, Args args, std::vector<KeyPosition
   if (!command->ArityFits(request.size())) return Status::Text("ERR Invalid number of arguments specified for command");
   const KeySearch search = FindKeysOf(*command, request, keys);
   const bool may_be_none = command->Is(kNoMandatoryKeys);
-  if (search == KeySearch::kInvalid || (keys.empty() && !may_be_none)) {
+  const bool lacks_some = search == KeySearch::kPartly || keys.empty();
+  if (search == KeySearch::kInvalid || (lacks_some && !may_be_none)) {
     return Status::Text("ERR Invalid arguments specified for command");
   }
   return Status::Ok();

@@ -9,6 +9,7 @@
 #include "server/client_identity.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
+#include "server/commands/database_number.h"
 #include "server/commands/families.h"
 #include "server/config/config.h"
 #include "server/session_listener.h"
@@ -59,10 +60,9 @@ Status Reset(CommandContext& context, Args /*args*/) {
 
 // SELECT index -> OK.
 Status Select(CommandContext& context, Args args) {
-  const Result<int64_t> index = ParseInt64Within(args[1], INT32_MIN, INT32_MAX);
-  if (!index) return Err::kNotInteger;
-  if (*index < 0 || *index >= static_cast<int64_t>(context.keyspace().database_count())) return Err::kDbOutOfRange;
-  context.session().database = static_cast<uint32_t>(*index);
+  Result<uint32_t> index = ParseDatabase(context, args[1]);
+  if (!index) return index.error();
+  context.session().database = *index;
   context.reply().Ok();
   return Status::Ok();
 }

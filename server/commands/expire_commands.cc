@@ -12,6 +12,7 @@
 #include "server/commands/families.h"
 #include "server/config/config.h"
 #include "server/lazy_free.h"
+#include "storage/base/bytes.h"
 
 namespace cachenode {
 namespace {
@@ -35,7 +36,7 @@ Status ParseConditions(Args args, ExpireConditions& conditions) {
     } else if (parser.Match("lt")) {
       conditions.if_less = true;
     } else {
-      return Status::Text("ERR Unsupported option " + std::string(parser.NextString()));
+      return Status::Text("ERR Unsupported option " + std::string(UpToZero(parser.NextString())));
     }
   }
   if (conditions.if_none && (conditions.if_some || conditions.if_greater || conditions.if_less)) {

@@ -18,6 +18,7 @@
 #include "server/script/script_engine.h"
 #include "server/script/script_run.h"
 #include "server/script/shebang.h"
+#include "storage/base/bytes.h"
 #include "storage/base/glob.h"
 
 namespace cachenode {
@@ -106,7 +107,7 @@ Status ParseListOptions(Args args, ListOptions& options) {
       if (!parser.HasNext()) return Status::Text("ERR library name argument was not given");
       options.pattern = parser.NextString();
     } else {
-      return Status::Text(std::string("ERR Unknown argument ").append(parser.NextString()));
+      return Status::Text(std::string("ERR Unknown argument ").append(UpToZero(parser.NextString())));
     }
   }
   return parser.Finish();
@@ -167,7 +168,7 @@ Status FunctionLoadCode(CommandContext& context, Args args) {
   bool replace = false;
   for (const std::string_view option : args.subspan(2, args.size() - 3)) {
     if (!EqualsIgnoreCase(option, "replace")) {
-      return Status::Text(std::string("ERR Unknown option given: ").append(option));
+      return Status::Text(std::string("ERR Unknown option given: ").append(UpToZero(option)));
     }
     replace = true;
   }

@@ -183,7 +183,7 @@ void WriteFieldScan(CommandContext& context, const HashView& view, uint64_t curs
 // HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES] -> the next cursor and some fields.
 Status Hscan(CommandContext& context, Args args) {
   uint64_t cursor = 0;
-  if (!TryParseUint64(args[2], cursor)) return Err::kInvalidCursor;
+  if (Status error = ParseScanCursor(args[2], cursor); !error.ok()) return error;
   const KeySlot slot = context.FindForRead(args[1]);
   if (Status error = slot.Require(ValueType::kHash); !error.ok()) return error;
   if (!slot.Exists()) {

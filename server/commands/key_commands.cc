@@ -6,6 +6,7 @@
 #include "server/arg_parser.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
+#include "server/commands/database_number.h"
 #include "server/commands/families.h"
 #include "server/config/config.h"
 #include "server/lazy_free.h"
@@ -105,14 +106,6 @@ Status Renamenx(CommandContext& context, Args args) {
   Status status = MoveKey(context, from, to);
   if (status.ok()) context.reply().Integer(1);
   return status;
-}
-
-// A database number. Errors: kNotInteger, kDbOutOfRange.
-Result<uint32_t> ParseDatabase(CommandContext& context, std::string_view text) {
-  const Result<int64_t> number = ParseInt64Within(text, INT32_MIN, INT32_MAX);
-  if (!number) return Err::kNotInteger;
-  if (*number < 0 || *number >= static_cast<int64_t>(context.keyspace().database_count())) return Err::kDbOutOfRange;
-  return static_cast<uint32_t>(*number);
 }
 
 struct CopyOptions {

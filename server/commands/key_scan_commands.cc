@@ -11,6 +11,7 @@
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
+#include "server/commands/member_scan.h"
 #include "server/config/config.h"
 #include "storage/base/glob.h"
 
@@ -98,7 +99,7 @@ class KeyCopies {
 // SCAN cursor [MATCH pattern] [COUNT count] [TYPE type] -> the next cursor and some keys.
 Status Scan(CommandContext& context, Args args) {
   uint64_t cursor = 0;
-  if (!TryParseUint64(args[1], cursor)) return Err::kInvalidCursor;
+  if (Status error = ParseScanCursor(args[1], cursor); !error.ok()) return error;
   ScanOptions options;
   if (Status error = ParseScanOptions(context, args, options); !error.ok()) return error;
   const bool takes_all = GlobMatchesAll(options.pattern);

@@ -15,6 +15,7 @@
 #include "server/stats/latency_monitor.h"
 #include "server/stats/percentile.h"
 #include "server/stats/stats_hub.h"
+#include "storage/base/bytes.h"
 #include "storage/base/numbers.h"
 
 namespace cachenode {
@@ -106,7 +107,7 @@ Status LatencyGraph(CommandContext& context, Args args) {
   const std::map<std::string, LatencyEvent> events = context.parts().latency->Events();
   const auto found = events.find(std::string(args[2]));
   if (found == events.end()) {
-    return Status::Text(std::string("ERR No samples available for event '").append(args[2]).append("'"));
+    return Status::Text(std::string("ERR No samples available for event '").append(UpToZero(args[2])).append("'"));
   }
   context.reply().Verbatim("txt", DrawGraph(found->first, found->second, context.now_ms() / 1000));
   return Status::Ok();

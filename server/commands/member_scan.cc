@@ -3,6 +3,8 @@
 #include "server/arg_parser.h"
 #include "server/command_context.h"
 #include "server/config/config.h"
+#include "storage/base/bytes.h"
+#include "storage/base/numbers.h"
 
 namespace cachenode {
 
@@ -19,6 +21,12 @@ Status RefuseOption(const EngineVersion& engine, std::string_view option) {
 }
 
 }  // namespace
+
+Status ParseScanCursor(std::string_view text, uint64_t& cursor) {
+  text = UpToZero(text);
+  const bool is_valid = text.empty() || (!IsSpaceAscii(text.front()) && TryParseLooseUint64(text, cursor));
+  return is_valid ? Status::Ok() : Status(Err::kInvalidCursor);
+}
 
 Status ParseMemberScan(const CommandContext& context, Args args, std::string_view bare_keyword,
                        MemberScanOptions& options) {

@@ -28,6 +28,9 @@ struct MemberScanOptions {
   }
 };
 
+// The cursor of a SCAN command, as strtoul reads it: "" is 0, a zero byte ends it. Errors: kInvalidCursor.
+[[nodiscard]] Status ParseScanCursor(std::string_view text, uint64_t& cursor);
+
 // Reads [MATCH pattern] [COUNT count] from args[3] on, and `bare_keyword` ("novalues") where it is not empty. Errors:
 // kSyntax, kNotInteger, and a text for another command's keyword.
 [[nodiscard]] Status ParseMemberScan(const CommandContext& context, Args args, std::string_view bare_keyword,

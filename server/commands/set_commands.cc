@@ -311,7 +311,7 @@ void WritePackedScan(RespWriter& reply, const SetView& set, const MemberScanOpti
 // SSCAN key cursor [MATCH pattern] [COUNT count] -> the next cursor and some members.
 Status Sscan(CommandContext& context, Args args) {
   uint64_t cursor = 0;
-  if (!TryParseUint64(args[2], cursor)) return Err::kInvalidCursor;
+  if (Status error = ParseScanCursor(args[2], cursor); !error.ok()) return error;
   const KeySlot slot = context.FindForRead(args[1]);
   if (Status error = slot.Require(ValueType::kSet); !error.ok()) return error;
   if (!slot.Exists()) {

@@ -10,7 +10,7 @@ namespace {
 bool ParseScoreBound(std::string_view text, double& bound, bool& is_excluded) {
   is_excluded = !text.empty() && text.front() == '(';
   if (is_excluded) text.remove_prefix(1);
-  return TryParseDouble(text, bound);
+  return TryParseLooseDouble(text, bound);
 }
 
 bool ParseLexBound(std::string_view text, LexBound& bound) {

@@ -11,7 +11,7 @@
 
 namespace cachenode {
 
-// "1.5", "(1.5", "-inf". Errors: "ERR min or max is not a float".
+// "1.5", "(1.5", "-inf", numbers as TryParseLooseDouble reads them. Errors: "ERR min or max is not a float".
 [[nodiscard]] Result<ScoreRange> ParseScoreRange(std::string_view min, std::string_view max);
 // "-", "+", "[text", "(text". Errors: "ERR min or max not valid string range item".
 [[nodiscard]] Result<LexRange> ParseLexRange(std::string_view min, std::string_view max);

@@ -337,7 +337,7 @@ void WriteScanned(RespWriter& reply, std::string_view member, double score, cons
 // ZSCAN key cursor [MATCH pattern] [COUNT count] [NOSCORES] -> the next cursor and some members with their scores.
 Status Zscan(CommandContext& context, Args args) {
   uint64_t cursor = 0;
-  if (!TryParseUint64(args[2], cursor)) return Err::kInvalidCursor;
+  if (Status error = ParseScanCursor(args[2], cursor); !error.ok()) return error;
   const KeySlot slot = context.FindForRead(args[1]);
   if (Status error = slot.Require(ValueType::kSortedSet); !error.ok()) return error;
   RespWriter& reply = context.reply();

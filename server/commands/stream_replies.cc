@@ -90,13 +90,13 @@ Result<StreamId> ParseRangeEnd(std::string_view text) {
 
 Status NoSuchKeyOrGroup(std::string_view key, std::string_view group, std::string_view suffix) {
   std::string text("NOGROUP No such key '");
-  text.append(key).append("' or consumer group '").append(group).append("'").append(suffix);
+  text.append(UpToZero(key)).append("' or consumer group '").append(UpToZero(group)).append("'").append(suffix);
   return Status::Text(std::move(text));
 }
 
 Status NoSuchGroup(std::string_view key, std::string_view group) {
   std::string text("NOGROUP No such consumer group '");
-  return Status::Text(text.append(group).append("' for key name '").append(key).append("'"));
+  return Status::Text(text.append(UpToZero(group)).append("' for key name '").append(UpToZero(key)).append("'"));
 }
 
 std::optional<StreamReferences> ParseReferences(std::string_view text) {

@@ -31,6 +31,11 @@ namespace cachenode {
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
+// What C would take for the whole text; error texts show words of requests so.
+[[nodiscard]] constexpr std::string_view UpToZero(std::string_view text) noexcept {
+  return text.substr(0, text.find('\0'));
+}
+
 [[nodiscard]] constexpr bool EqualsIgnoreCase(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;
   for (size_t i = 0; i < a.size(); ++i) {

@@ -74,6 +74,20 @@ bool TryParseUint64(std::string_view text, uint64_t& value) noexcept {
   return true;
 }
 
+bool TryParseLooseUint64(std::string_view text, uint64_t& value) noexcept {
+  if (TryParseUint64(text, value)) return true;
+  text = UpToZero(text);
+  while (!text.empty() && IsSpaceAscii(text.front())) text.remove_prefix(1);
+  const bool negative = !text.empty() && text.front() == '-';
+  if (negative || (!text.empty() && text.front() == '+')) text.remove_prefix(1);
+  if (text.empty()) return false;
+  while (text.size() > 1 && text.front() == '0') text.remove_prefix(1);
+  uint64_t magnitude = 0;
+  if (!TryParseUint64(text, magnitude)) return false;
+  value = negative ? uint64_t{0} - magnitude : magnitude;
+  return true;
+}
+
 bool TryParseInt64(std::string_view text, int64_t& value) noexcept {
   const bool negative = !text.empty() && text.front() == '-';
   uint64_t magnitude = 0;

@@ -22,6 +22,11 @@ namespace cachenode {
 [[nodiscard]] bool TryParseInt64(std::string_view text, int64_t& value) noexcept;
 [[nodiscard]] bool TryParseUint64(std::string_view text, uint64_t& value) noexcept;
 
+// As C's strtoull reads a text, for stream ids and cursors: blanks before it, a plus sign and leading zeros are taken,
+// a minus sign counts down from 2^64, the first zero byte ends it. False for anything else around the digits, and
+// beyond 64 bits.
+[[nodiscard]] bool TryParseLooseUint64(std::string_view text, uint64_t& value) noexcept;
+
 // Err::kNotInteger when the text is not canonical or out of range.
 [[nodiscard]] Result<int64_t> ParseInt64(std::string_view text);
 [[nodiscard]] Result<uint64_t> ParseUint64(std::string_view text);
@@ -61,6 +66,10 @@ char* FormatFixed(double value, int decimals, char* out) noexcept;
 void AppendFixed(std::string& to, double value, int decimals);
 
 [[nodiscard]] bool TryParseDouble(std::string_view text, double& value) noexcept;
+// As C's strtod reads a text, for ranges of scores: blanks before it are skipped, "" is 0, what is beyond the range is
+// infinite or 0. It ends at the first zero byte. False for NaN, anything behind the number, and longer texts than
+// kLongDoubleCharsMax.
+[[nodiscard]] bool TryParseLooseDouble(std::string_view text, double& value) noexcept;
 // Err::kNotFloat.
 [[nodiscard]] Result<double> ParseDouble(std::string_view text);
 

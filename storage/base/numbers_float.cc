@@ -153,6 +153,20 @@ bool TryParseDouble(std::string_view text, double& value) noexcept {
   return true;
 }
 
+bool TryParseLooseDouble(std::string_view text, double& value) noexcept {
+  if (TryParseDouble(text, value)) return true;
+  text = UpToZero(text);
+  if (text.size() >= kLongDoubleCharsMax) return false;
+  char terminated[kLongDoubleCharsMax];
+  std::memcpy(terminated, text.data(), text.size());
+  terminated[text.size()] = '\0';
+  char* end = nullptr;
+  const double parsed = std::strtod(terminated, &end);
+  if (end != terminated + text.size() || std::isnan(parsed)) return false;
+  value = parsed;
+  return true;
+}
+
 Result<double> ParseDouble(std::string_view text) {
   double value = 0;
   if (!TryParseDouble(text, value)) return Err::kNotFloat;

@@ -53,7 +53,8 @@ class SortedSetView {
     double score = 0;
   };
   [[nodiscard]] std::optional<Ranked> Rank(std::string_view member) const noexcept;
-  // The ranks a range takes, count 0 when none. O(log n) on large sets.
+  // The ranks a range takes, count 0 when none. O(log n) on large sets. Members of different scores are in no order; of
+  // those it is only sure that a range beyond the last element or before the first one takes none.
   [[nodiscard]] RankRange Select(const ScoreRange& range) const noexcept;
   [[nodiscard]] RankRange Select(const LexRange& range) const noexcept;
   // One step of ZSCAN: visits about `count` elements from `cursor` on and answers the next cursor, 0 at the end. A
@@ -117,6 +118,9 @@ class SortedSetView {
   }
 
  private:
+  // False when the first element lies behind the range, or the last one before it.
+  [[nodiscard]] bool MayHold(const LexRange& range) const noexcept;
+
   std::string_view packed_;
   const LargeSortedSet* large_ = nullptr;
 };

@@ -85,7 +85,14 @@ RankRange SortedSetView::Select(const ScoreRange& range) const noexcept {
       [&](PackedSortedSet::Offset at) { return range.IsBehind(set.ScoreAt(at)); });
 }
 
+bool SortedSetView::MayHold(const LexRange& range) const noexcept {
+  const uint64_t count = Count();
+  if (count == 0 || range.IsBehind(Cursor(*this, 0).member())) return false;
+  return !range.IsBefore(Cursor(*this, count - 1).member());
+}
+
 RankRange SortedSetView::Select(const LexRange& range) const noexcept {
+  if (!MayHold(range)) return {};
   if (!is_packed()) {
     return SelectLarge(
         *large_, [&](const ScoreLeaf::Element& element) { return range.IsBefore(large_->MemberOf(element)); },

@@ -7,8 +7,8 @@ namespace cachenode {
 std::optional<StreamId> ParseStreamId(std::string_view text, uint64_t missing_seq) noexcept {
   const size_t dash = text.find('-');
   StreamId id{0, missing_seq};
-  if (!TryParseUint64(text.substr(0, dash), id.ms)) return std::nullopt;
-  if (dash != std::string_view::npos && !TryParseUint64(text.substr(dash + 1), id.seq)) return std::nullopt;
+  if (!TryParseLooseUint64(text.substr(0, dash), id.ms)) return std::nullopt;
+  if (dash != std::string_view::npos && !TryParseLooseUint64(text.substr(dash + 1), id.seq)) return std::nullopt;
   return id;
 }
 

@@ -36,7 +36,8 @@ inline constexpr StreamId kStreamIdMax{UINT64_MAX, UINT64_MAX};
   return id.seq == 0 ? StreamId{id.ms - 1, UINT64_MAX} : StreamId{id.ms, id.seq - 1};
 }
 
-// Reads "<ms>-<seq>", or "<ms>", which means `<ms>-<missing_seq>`. Empty for anything else.
+// Reads "<ms>-<seq>", or "<ms>", which means `<ms>-<missing_seq>`; numbers as TryParseLooseUint64 reads them. Empty for
+// anything else.
 [[nodiscard]] std::optional<StreamId> ParseStreamId(std::string_view text, uint64_t missing_seq) noexcept;
 
 // Writes the text of an id and returns it, borrowing `scratch`.

@@ -62,6 +62,29 @@ TEST(ParseUint64, ReachesItsMaximum) {
   }
 }
 
+TEST(ParseLooseUint64, ReadsWhatStrtoullReads) {
+  const struct {
+    std::string_view text;
+    uint64_t value;
+  } kGood[] = {{"0", 0},
+               {"007", 7},
+               {" \t+7", 7},
+               {"-1", UINT64_MAX},
+               {"-0", 0},
+               {"000018446744073709551615", UINT64_MAX},
+               {std::string_view("5\0x", 3), 5}};
+  for (const auto& [text, value] : kGood) {
+    uint64_t parsed = 99;
+    EXPECT_TRUE(TryParseLooseUint64(text, parsed)) << text;
+    EXPECT_EQ(parsed, value) << text;
+  }
+  for (const std::string_view bad : {"", " ", "+", "-", "+-1", "1 ", "0x1", "1.0", "18446744073709551616"}) {
+    uint64_t parsed = 99;
+    EXPECT_FALSE(TryParseLooseUint64(bad, parsed)) << bad;
+    EXPECT_EQ(parsed, 99U) << bad;
+  }
+}
+
 TEST(ParseInt64Within, ChecksItsBounds) {
   EXPECT_EQ(*ParseInt64Within("5", 5, 7), 5);
   EXPECT_EQ(*ParseInt64Within("7", 5, 7), 7);
@@ -168,6 +191,27 @@ bool ModelParse(const std::string& text, double& value) {
 }
 
 // Runs of digits, most of them whole, some with one character that is none.
+TEST(ParseLooseDouble, ReadsWhatStrtodReads) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const struct {
+    std::string_view text;
+    double value;
+  } kGood[] = {{"1.5", 1.5},        {"", 0},      {" 2", 2},     {"1e400", infinity},
+               {"-inf", -infinity}, {"0x10", 16}, {"1e-400", 0}, {std::string_view("3\0x", 3), 3}};
+  for (const auto& [text, value] : kGood) {
+    double parsed = 99;
+    EXPECT_TRUE(TryParseLooseDouble(text, parsed)) << text;
+    EXPECT_EQ(parsed, value) << text;
+  }
+  const std::string long_text(kLongDoubleCharsMax, '1');
+  for (const std::string_view bad : {std::string_view("nan"), std::string_view("1 "), std::string_view("x"),
+                                     std::string_view("1e"), std::string_view(long_text)}) {
+    double parsed = 99;
+    EXPECT_FALSE(TryParseLooseDouble(bad, parsed)) << bad;
+    EXPECT_EQ(parsed, 99) << bad;
+  }
+}
+
 TEST(ParseDouble, AgreesWithStrtodOnRandomDigits) {
   for (uint64_t seed = 1; seed <= 100'000; ++seed) {
     Random random(seed);
