@@ -60,10 +60,11 @@ Status NoScriptError(const CommandContext& context) {
 }
 
 Status RunHash(CommandContext& context, Args args, Rights rights) {
-  CachedScript* script = EngineOf(context).cache().FindHash(args[1]);
-  if (script == nullptr) return NoScriptError(context);
+  if (args[1].size() != kSha1Digits) return NoScriptError(context);
   Result<ScriptArguments> arguments = ParseScriptArguments(args);
   if (!arguments) return arguments.error();
+  CachedScript* script = EngineOf(context).cache().FindHash(args[1]);
+  if (script == nullptr) return NoScriptError(context);
   return RunCached(context, args, *script, *arguments, rights);
 }
 

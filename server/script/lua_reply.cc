@@ -244,10 +244,13 @@ void ResultWriter::Write(bool is_whole_result) {
       reply_.Integer(ToInteger(lua_tonumber(lua_, -1)));
       break;
     case LUA_TBOOLEAN:
-      if (script_resp_ < 3 && lua_toboolean(lua_, -1) == 0) {
-        reply_.Null();
-      } else {
+      // The script's protocol decides, not the client's.
+      if (script_resp_ >= 3) {
         reply_.Bool(lua_toboolean(lua_, -1) != 0);
+      } else if (lua_toboolean(lua_, -1) != 0) {
+        reply_.Integer(1);
+      } else {
+        reply_.Null();
       }
       break;
     case LUA_TTABLE:
