@@ -39,6 +39,7 @@ void RequestGate::BeginTurn(const Config& config, int64_t now_ms) {
   const NodeState& state = *parts_.state;
   if (state.loading.load(std::memory_order_relaxed)) conditions_ |= kLoadingNow;
   if (state.snapshots_failing.load(std::memory_order_relaxed)) conditions_ |= kSnapshotsFailing;
+  if (LacksReplicas(config)) conditions_ |= kLacksReplicas;
   if (config.maxmemory != 0 || MemoryGuard::IsNearCeiling(parts_)) {
     conditions_ |= kMemoryLimited;
     memory_.BeginTurn(config);
@@ -142,6 +143,9 @@ RequestGate::Decision RequestGate::Check(CommandContext& context, const Session&
   }
   if ((conditions_ & kSnapshotsFailing) != 0 && writes && config_->stop_writes_on_bgsave_error) {
     return {Verdict::kRefuse, Err::kMisconf};
+  }
+  if ((conditions_ & kLacksReplicas) != 0 && writes) {
+    return {Verdict::kRefuse, Status::Text(std::string(kNoReplicasText))};
   }
   if (Decision decision = CheckListener(session, command); decision.verdict != Verdict::kRun) return decision;
   if ((conditions_ & kLoadingNow) != 0 && (flags.all & kLoading) == 0) return {Verdict::kRefuse, Err::kLoading};

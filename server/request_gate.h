@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "server/command_table.h"
 #include "server/config/config.h"
@@ -16,6 +17,12 @@
 namespace cachenode {
 
 class CommandContext;
+
+// Whether min-replicas-to-write holds writes back: it asks for replicas, and this node has none.
+[[nodiscard]] inline bool LacksReplicas(const Config& config) {
+  return config.min_replicas_to_write > 0 && config.min_replicas_max_lag > 0;
+}
+inline constexpr std::string_view kNoReplicasText = "NOREPLICAS Not enough good replicas to write.";
 
 class RequestGate {
  public:
@@ -58,6 +65,7 @@ class RequestGate {
     kPaused = 1 << 3,
     kStopping = 1 << 4,
     kScriptBusy = 1 << 5,
+    kLacksReplicas = 1 << 6,
   };
   // What a client that listens may ask for.
   [[nodiscard]] static Decision CheckListener(const Session& session, const Command& command);

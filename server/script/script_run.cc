@@ -12,6 +12,7 @@
 #include "server/monitor/monitor_feed.h"
 #include "server/nested_runner.h"
 #include "server/node_state.h"
+#include "server/request_gate.h"
 #include "server/script/script_errors.h"
 #include "server/script/shebang.h"
 #include "server/server_parts.h"
@@ -97,6 +98,7 @@ Status ScriptRun::CheckBeforeRun() const {
   const bool writes = (target_.flags & kScriptNoWrites) == 0;
   if (writes && target_.read_only) return TextError("ERR Can not execute a script with write flag using *_ro command.");
   if (writes && SnapshotsFail(context_)) return TextError(kSnapshotsFailForScript);
+  if (writes && LacksReplicas(context_.config())) return TextError(kNoReplicasText);
   if ((rights_ & kMayExceedMemory) == 0 && !context_.nested().MemoryFits()) return TextError(kOutOfMemory);
   return Status::Ok();
 }
@@ -235,6 +237,7 @@ Status ScriptRun::CheckCall(const Command& command) const {
   const bool counts_as_write = command.Is(kWrite) || command.Is(kMayReplicate);
   if (counts_as_write && (rights_ & kMayWrite) == 0) return TextError(kNoWrites);
   if (command.Is(kWrite) && SnapshotsFail(context_)) return TextError(kSnapshotsFail);
+  if (command.Is(kWrite) && LacksReplicas(context_.config())) return TextError(kNoReplicasText);
   const bool needs_memory = command.Is(kDenyOom) && (rights_ & kMayExceedMemory) == 0;
   if (needs_memory && !context_.nested().MemoryFits() && !engine_.HasWritten()) return TextError(kOutOfMemory);
   return Status::Ok();
