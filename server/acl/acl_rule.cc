@@ -71,14 +71,14 @@ AclRules JoinAclSelectors(std::vector<std::string> arguments) {
   for (size_t i = 0; i < arguments.size(); ++i) {
     std::string& argument = arguments[i];
     const bool closes = !argument.empty() && argument.back() == ')';
-    if (joined.unmatched) {
-      selector.append(" ").append(argument);
+    if (!argument.empty() && argument.front() == '(' && !closes) {
+      selector = std::move(argument);  // One that was open is forgotten.
+      joined.unmatched = i;
+    } else if (joined.unmatched) {
+      selector.append(" ").append(UpToZero(argument));
       if (!closes) continue;
       joined.rules.push_back(std::move(selector));
       joined.unmatched.reset();
-    } else if (!argument.empty() && argument.front() == '(' && !closes) {
-      selector = std::move(argument);
-      joined.unmatched = i;
     } else {
       joined.rules.push_back(std::move(argument));
     }

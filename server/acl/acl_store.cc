@@ -11,6 +11,7 @@
 #include "server/config/config_rewrite.h"
 #include "server/pubsub/subscriptions.h"
 #include "server/session.h"
+#include "storage/base/bytes.h"
 #include "storage/base/log.h"
 #include "storage/base/quoting.h"
 
@@ -183,11 +184,12 @@ Status AclStore::ApplyRules(AclUser& user, std::vector<std::string> rules) const
   const AclRules joined = JoinAclSelectors(std::move(rules));
   if (joined.unmatched) {
     return Status::Text(
-        fmt::format("ERR Unmatched parenthesis in acl selector starting at '{}'.", given[*joined.unmatched]));
+        fmt::format("ERR Unmatched parenthesis in acl selector starting at '{}'.", UpToZero(given[*joined.unmatched])));
   }
   for (const std::string& rule : joined.rules) {
     if (const AclRuleError error = user.Apply(rule); error != AclRuleError::kNone) {
-      return Status::Text(fmt::format("ERR Error in ACL SETUSER modifier '{}': {}", rule, AclRuleErrorText(error)));
+      return Status::Text(
+          fmt::format("ERR Error in ACL SETUSER modifier '{}': {}", UpToZero(rule), AclRuleErrorText(error)));
     }
   }
   return Status::Ok();

@@ -40,7 +40,7 @@ Status CommandInfo(CommandContext& context, Args args) {
   for (const std::string_view name : args.subspan(2)) {
     const Command* command = context.commands().FindByFullName(name);
     if (command == nullptr) {
-      reply.NullArray();
+      reply.Null();
     } else {
       WriteCommandInfo(reply, *command);
     }
@@ -133,8 +133,8 @@ Status KeysOfRequest(CommandContext& context, Args args, std::vector<KeyPosition
   if (!command->ArityFits(request.size())) return Status::Text("ERR Invalid number of arguments specified for command");
   const KeySearch search = FindKeysOf(*command, request, keys);
   const bool may_be_none = command->Is(kNoMandatoryKeys);
-  const bool lacks_some = search == KeySearch::kPartly || keys.empty();
-  if (search == KeySearch::kInvalid || (lacks_some && !may_be_none)) {
+  const bool lacks_some = search == KeySearch::kPartly || search == KeySearch::kInvalid || keys.empty();
+  if (lacks_some && !may_be_none) {
     return Status::Text("ERR Invalid arguments specified for command");
   }
   return Status::Ok();
