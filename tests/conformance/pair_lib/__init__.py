@@ -1,0 +1,1 @@
+"""The parts of tests/conformance/pair: what it sends, how it compares, and how it shortens what it found."""
