@@ -8,7 +8,7 @@ void KeyEvents::TellEvent(NotifyFlag event_class, std::string_view event, uint32
 }
 
 void KeyEvents::TellChange(uint32_t db, std::string_view key) {
-  const KeyPlace place{db, key, worker_index_, client_};
+  const KeyPlace place{db, key, worker_index_, client_, is_unwatched_};
   for (KeyEventListener* listener : listeners_) listener->BeforeKeyChange(place);
 }
 

@@ -26,6 +26,7 @@ struct KeyPlace {
   std::string_view key;
   uint32_t worker_index = 0;
   Session* client = nullptr;  // Whose request it is; null for expiry, eviction and other work of the node itself.
+  bool is_unwatched = false;  // See KeyEvents::Unwatched.
 };
 
 // How all keys of a database went at once.
@@ -39,6 +40,7 @@ enum class DatabaseChange : uint8_t {
 class KeyEventListener {
  public:
   virtual ~KeyEventListener() = default;
+  // Ignored by those who follow a key's content when `place` is unwatched.
   virtual void BeforeKeyChange(const KeyPlace& /*place*/) {}
   // `event` ("set", "expired") of class `event_class` happened to the key.
   virtual void KeyEvent(NotifyFlag /*event_class*/, std::string_view /*event*/, const KeyPlace& /*place*/) {}
@@ -52,6 +54,23 @@ class KeyEvents final : public KeyObserver {
   KeyEvents(WorkerStats& stats, const KeyInterest& interest, uint32_t worker_index,
             const std::vector<KeyEventListener*>& listeners)
       : stats_(stats), interest_(interest), listeners_(listeners), worker_index_(worker_index) {}
+
+  // While one lives, WATCH and client tracking hear of no change, blocked clients do: for what a stream knows of its
+  // readers, and for changes that may turn out to be none, which BeforeChange tells afterwards, before the key's shard
+  // is given back.
+  class Unwatched {
+   public:
+    explicit Unwatched(KeyEvents& events) : events_(events), before_(events.is_unwatched_) {
+      events.is_unwatched_ = true;
+    }
+    ~Unwatched() { events_.is_unwatched_ = before_; }
+    Unwatched(const Unwatched&) = delete;
+    Unwatched& operator=(const Unwatched&) = delete;
+
+   private:
+    KeyEvents& events_;
+    const bool before_;
+  };
 
   // On whose behalf keys change from now on; null for the node itself.
   void SetClient(Session* client) { client_ = client; }
@@ -92,6 +111,7 @@ class KeyEvents final : public KeyObserver {
   const std::vector<KeyEventListener*>& listeners_;
   const uint32_t worker_index_;
   Session* client_ = nullptr;
+  bool is_unwatched_ = false;
 };
 
 }  // namespace cachenode

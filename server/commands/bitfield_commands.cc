@@ -150,7 +150,8 @@ void ReplyUnchanged(RespWriter& reply, std::string_view bytes, const FieldReques
   }
 }
 
-Status WriteFields(CommandContext& context, Args args, const FieldRequest& request) {
+// `is_told`: whether others hear of it.
+Status WriteFields(CommandContext& context, Args args, const FieldRequest& request, bool& is_told) {
   KeySlot slot = context.FindForWrite(args[1]);
   if (Status error = slot.Require(ValueType::kString); !error.ok()) return error;
   StringScratch scratch;
@@ -164,6 +165,8 @@ Status WriteFields(CommandContext& context, Args args, const FieldRequest& reque
     ReplyUnchanged(context.reply(), old, request);
     return Status::Ok();
   }
+  // Bytes of zeros made for what OVERFLOW FAIL refused are no event, and no change to those who watch.
+  const KeyEvents::Unwatched unwatched(context.events());
   Result<std::span<char>> bytes = slot.EditString(std::max(old.size(), request.bytes_min));
   if (!bytes) return bytes.error();
   bool any_done = false;
@@ -174,9 +177,18 @@ Status WriteFields(CommandContext& context, Args args, const FieldRequest& reque
     if (outcome.Changes()) StoreBitField(*bytes, operation.offset, operation.type, *outcome.after);
     any_done |= outcome.after.has_value() && operation.verb != FieldVerb::kGet;
   }
-  // Bytes of zeros made for what OVERFLOW FAIL refused are no event.
-  if (changes || (grows && any_done)) context.Notify(kNotifyString, "setbit", args[1]);
+  is_told = changes || (grows && any_done);
   return Status::Ok();
+}
+
+Status WriteAndTell(CommandContext& context, Args args, const FieldRequest& request) {
+  bool is_told = false;
+  Status status = WriteFields(context, args, request, is_told);
+  if (is_told) {
+    context.events().BeforeChange(context.db(), args[1]);
+    context.Notify(kNotifyString, "setbit", args[1]);
+  }
+  return status;
 }
 
 // BITFIELD key [GET type offset | [OVERFLOW WRAP | SAT | FAIL] SET type offset value | INCRBY type offset increment]...
@@ -184,7 +196,7 @@ Status WriteFields(CommandContext& context, Args args, const FieldRequest& reque
 Status Bitfield(CommandContext& context, Args args) {
   FieldRequest request;
   if (Status error = ParseRequest(context, args, request); !error.ok()) return error;
-  return request.writes ? WriteFields(context, args, request) : ReadFields(context, args, request);
+  return request.writes ? WriteAndTell(context, args, request) : ReadFields(context, args, request);
 }
 
 // BITFIELD_RO key [GET type offset]... -> the numbers.

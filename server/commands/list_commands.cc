@@ -181,6 +181,7 @@ Status Ltrim(CommandContext& context, Args args) {
   if (!kept) {
     slot.Erase();
   } else {
+    context.events().BeforeChange(context.db(), args[1]);  // Even if nothing goes.
     if (Status error = list.Erase(kept->last + 1, count - kept->last - 1); !error.ok()) return error;
     if (Status error = list.Erase(0, kept->first); !error.ok()) return error;
   }

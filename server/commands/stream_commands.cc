@@ -179,6 +179,12 @@ Status Xadd(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
+// Entries went, under KeyEvents::Unwatched.
+void NotifyRemoved(CommandContext& context, std::string_view event, std::string_view key) {
+  context.events().BeforeChange(context.db(), key);
+  context.Notify(kNotifyStream, event, key);
+}
+
 // XTRIM key MAXLEN | MINID [= | ~] threshold [LIMIT n] [KEEPREF | DELREF | ACKED] -> how many entries went.
 Status Xtrim(CommandContext& context, Args args) {
   AddOptions options;
@@ -193,16 +199,19 @@ Status Xtrim(CommandContext& context, Args args) {
   if (Status error = CheckTrim(options); !error.ok()) return error;
   KeySlot slot = context.FindForWrite(args[1]);
   if (Status error = slot.Require(ValueType::kStream); !error.ok()) return error;
-  uint64_t removed = 0;
+  Result<uint64_t> removed = uint64_t{0};
   if (slot.Exists() && StreamView::Of(slot).length() > 0) {
+    const KeyEvents::Unwatched unwatched(context.events());
     StreamValue stream(slot);
     if (Status error = stream.Open(); !error.ok()) return error;
-    Result<uint64_t> trimmed = stream.Trim(options.trim);
-    if (!trimmed) return trimmed.error();
-    removed = *trimmed;
-    if (removed > 0) context.Notify(kNotifyStream, "xtrim", args[1]);
+    removed = stream.Trim(options.trim);
   }
-  context.reply().Integer(static_cast<int64_t>(removed));
+  if (!removed) {
+    context.events().BeforeChange(context.db(), args[1]);  // Some may have gone.
+    return removed.error();
+  }
+  if (*removed > 0) NotifyRemoved(context, "xtrim", args[1]);
+  context.reply().Integer(static_cast<int64_t>(*removed));
   return Status::Ok();
 }
 
@@ -257,6 +266,21 @@ Status Xrevrange(CommandContext& context, Args args) {
   return RangeIn(context, args, StreamCursor::Direction::kBackward);
 }
 
+// How many were there; -1 when there was no memory.
+int64_t DeleteEntries(CommandContext& context, KeySlot& slot, const std::vector<StreamId>& ids) {
+  const KeyEvents::Unwatched unwatched(context.events());
+  StreamValue stream(slot);
+  if (!stream.Open().ok()) return -1;
+  int64_t deleted = 0;
+  for (const StreamId id : ids) {
+    Result<bool> done = stream.Delete(id);
+    if (!done) break;
+    deleted += *done ? 1 : 0;
+  }
+  stream.FinishDeleting();
+  return deleted;
+}
+
 // XDEL key id... -> how many were there.
 Status Xdel(CommandContext& context, Args args) {
   Result<std::vector<StreamId>> ids = ParseIdArguments(args.subspan(2));
@@ -267,16 +291,9 @@ Status Xdel(CommandContext& context, Args args) {
     return Status::Ok();
   }
   if (!ids) return ids.error();
-  StreamValue stream(slot);
-  if (Status error = stream.Open(); !error.ok()) return error;
-  int64_t deleted = 0;
-  for (const StreamId id : *ids) {
-    Result<bool> done = stream.Delete(id);
-    if (!done) break;
-    deleted += *done ? 1 : 0;
-  }
-  stream.FinishDeleting();
-  if (deleted > 0) context.Notify(kNotifyStream, "xdel", args[1]);
+  const int64_t deleted = DeleteEntries(context, slot, *ids);
+  if (deleted < 0) return Err::kOutOfMemory;
+  if (deleted > 0) NotifyRemoved(context, "xdel", args[1]);
   context.reply().Integer(deleted);
   return Status::Ok();
 }
@@ -329,6 +346,7 @@ Status Xsetid(CommandContext& context, Args args) {
       return Status::Text("ERR The entries_added specified in XSETID is smaller than the target stream length");
     }
   }
+  const KeyEvents::Unwatched unwatched(context.events());
   StreamValue stream(slot);
   if (Status error = stream.Open(); !error.ok()) return error;
   StreamHistory& history = stream.history();

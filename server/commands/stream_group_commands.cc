@@ -73,6 +73,8 @@ Status XgroupCreate(CommandContext& context, Args args) {
   if (slot.Exists() && StreamView::Of(slot).FindGroup(args[3]) != nullptr) {
     return Status::Text("BUSYGROUP Consumer Group name already exists");
   }
+  std::optional<KeyEvents::Unwatched> unwatched;
+  if (slot.Exists()) unwatched.emplace(context.events());
   StreamValue stream(slot);
   if (Status error = stream.Open(); !error.ok()) return error;
   if (Status error = stream.CreateGroup(args[3], *id, options.entries_read); !error.ok()) return error;
@@ -92,6 +94,7 @@ Status XgroupSetid(CommandContext& context, Args args) {
   const bool is_edge = args[4] == "-" || args[4] == "+";
   Result<StreamId> id = is_edge ? ParseRangeStart(args[4]) : ParsePosition(slot, args[4]);
   if (!id) return id.error();
+  const KeyEvents::Unwatched unwatched(context.events());
   StreamValue stream(slot);
   if (Status error = stream.Open(); !error.ok()) return error;
   StreamGroup* const group = stream.EditGroup(args[3]);
@@ -110,6 +113,7 @@ Status XgroupDestroy(CommandContext& context, Args args) {
     context.reply().Integer(0);
     return Status::Ok();
   }
+  const KeyEvents::Unwatched unwatched(context.events());
   StreamValue stream(slot);
   if (Status error = stream.Open(); !error.ok()) return error;
   FreeGroup(context.parts(), stream.TakeGroup(args[3]));
@@ -126,6 +130,7 @@ Status XgroupCreateconsumer(CommandContext& context, Args args) {
     context.reply().Integer(0);
     return Status::Ok();
   }
+  const KeyEvents::Unwatched unwatched(context.events());
   StreamValue stream(slot);
   if (Status error = stream.Open(); !error.ok()) return error;
   StreamGroup* const group = stream.EditGroup(args[3]);
@@ -148,6 +153,7 @@ Status XgroupDelconsumer(CommandContext& context, Args args) {
   }
   const auto pending = static_cast<int64_t>(consumer->pending().count());
   const ConsumerNumber number = consumer->number();
+  const KeyEvents::Unwatched unwatched(context.events());
   StreamValue stream(slot);
   if (Status error = stream.Open(); !error.ok()) return error;
   StreamGroup* const group = stream.EditGroup(args[3]);
@@ -191,6 +197,7 @@ Status Xack(CommandContext& context, Args args) {
   }
   Result<std::vector<StreamId>> ids = ParseIdArguments(args.subspan(3));
   if (!ids) return ids.error();
+  const KeyEvents::Unwatched unwatched(context.events());
   StreamValue stream(slot);
   if (Status error = stream.Open(); !error.ok()) return error;
   StreamGroup* const group = stream.EditGroup(args[2]);

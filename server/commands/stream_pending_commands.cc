@@ -302,6 +302,7 @@ Status Xclaim(CommandContext& context, Args args) {
   if (!slot.Exists() || StreamView::Of(slot).FindGroup(args[2]) == nullptr) return NoSuchKeyOrGroup(args[1], args[2]);
   ClaimOptions options;
   if (Status error = ParseXclaim(context, args, options); !error.ok()) return error;
+  const KeyEvents::Unwatched unwatched(context.events());
   StreamValue stream(slot);
   Result<StreamGroup*> opened = OpenGroup(stream, slot, args);
   if (!opened) return opened.error();
@@ -397,6 +398,7 @@ Status Xautoclaim(CommandContext& context, Args args) {
   KeySlot slot = context.FindForRead(args[1]);
   AutoClaimOptions options;
   if (Status error = ParseXautoclaim(context, args, options); !error.ok()) return error;
+  const KeyEvents::Unwatched unwatched(context.events());
   StreamValue stream(slot);
   Result<StreamGroup*> group = OpenGroup(stream, slot, args);
   if (!group) return group.error();

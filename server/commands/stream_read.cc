@@ -111,6 +111,7 @@ Status WriteStreamForConsumer(CommandContext& context, KeySlot& slot, const Stre
   const bool answers = HasStreamAnswer(slot, request, reader);
   // Before 7.2 only who gets something is seen.
   if (!answers && !context.config().engine_version.AtLeast(7, 2)) return Status::Ok();
+  const KeyEvents::Unwatched unwatched(context.events());
   StreamValue stream(slot);
   if (Status error = stream.Open(); !error.ok()) return error;
   StreamGroup* const group = stream.EditGroup(reader.group);

@@ -178,6 +178,7 @@ void ClientTracking::RememberDeclaredKeys(const Session& reader, Args declared) 
 // --- Changes ---------------------------------------------------------------------------------------------------------
 
 void ClientTracking::BeforeKeyChange(const KeyPlace& place) {
+  if (place.is_unwatched) return;
   if (prefixes_.Count() != 0) {
     PerWorker& worker = workers_[place.worker_index];
     prefixes_.Note(place.key, place.client == nullptr ? 0 : place.client->id, worker.changed);

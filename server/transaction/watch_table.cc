@@ -148,7 +148,7 @@ void WatchTable::Mark(const ShardWatches& watches, const PlaceView& place) {
 }
 
 void WatchTable::BeforeKeyChange(const KeyPlace& place) {
-  if (key_count() == 0) return;
+  if (key_count() == 0 || place.is_unwatched) return;
   Mark(shards_[keyspace_.ShardIndexOf(KeyHash::Of(place.key))], {place.db, place.key});
   if (aside_count_.load(std::memory_order_acquire) == 0) return;
   const std::lock_guard<std::mutex> guard(aside_mutex_);
