@@ -1,16 +1,31 @@
 #include "server/batched_io.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "storage/base/cycle_clock.h"
 
 namespace cachenode {
 
+BatchedIo::MappedBuffers BatchedIo::MapBuffers() noexcept {
+  static_assert(std::is_trivially_default_constructible_v<Buffers> && std::is_trivially_destructible_v<Buffers>);
+  void* const at = mmap(nullptr, sizeof(Buffers), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return MappedBuffers(at == MAP_FAILED ? nullptr : static_cast<Buffers*>(at));
+}
+
+void BatchedIo::Unmap::operator()(Buffers* buffers) const noexcept { munmap(buffers, sizeof(Buffers)); }
+
 void BatchedIo::Open() {
   batch_ = SocketBatch::Create();
   if (batch_ == nullptr) return;
-  buffers_.reset(new Buffers);  // Its pages come when they are used.
+  buffers_ = MapBuffers();
+  if (buffers_ == nullptr) {
+    batch_.reset();
+    return;
+  }
   stats_.io_uring_open.Set(1);
 }
 

@@ -68,10 +68,17 @@ class BatchedIo {
   void Flush(std::span<Connection* const> round);
 
  private:
+  // Mapped, not allocated: most of it is never touched, and then counts neither as used nor as resident.
   struct Buffers {
     std::array<std::array<char, kReceiveBytes>, kReceivesMax> received;
     std::array<std::array<iovec, Connection::kWritePiecesMax>, SocketBatch::kOperationsMax> pieces;
   };
+  struct Unmap {
+    void operator()(Buffers* buffers) const noexcept;
+  };
+  using MappedBuffers = std::unique_ptr<Buffers, Unmap>;
+  // Null when there is no memory.
+  [[nodiscard]] static MappedBuffers MapBuffers() noexcept;
 
   [[nodiscard]] bool AllExecuted() const { return executed_ == received_count_; }
   void ReceiveNext();
@@ -88,7 +95,7 @@ class BatchedIo {
   Owner& owner_;
   WorkerStats& stats_;
   std::unique_ptr<SocketBatch> batch_;
-  std::unique_ptr<Buffers> buffers_;
+  MappedBuffers buffers_;
   std::vector<Connection*> readable_;  // In order; null: gone.
   size_t next_ = 0;                    // Those before it are read, or received.
   // The last ones received; null: set aside or gone. Those before executed_ are executed.
