@@ -87,7 +87,7 @@ int FileSystem::List(const std::string& directory, std::vector<std::string>& nam
   if (open_directory == nullptr) return -1;
   for (;;) {
     errno = 0;
-    const dirent* const entry = readdir(open_directory);
+    const dirent* const entry = readdir(open_directory);  // NOLINT(concurrency-mt-unsafe): nobody else has this stream.
     if (entry == nullptr) break;
     if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
       names.emplace_back(entry->d_name);

@@ -161,7 +161,7 @@ bool RdbCursor::ReadSpecialString(uint8_t marker, RdbString& out) noexcept {
   switch (marker) {
     case kRdbStringInt8:
       if (!Skip(1)) return false;
-      out.integer = static_cast<int8_t>(*body);
+      out.integer = static_cast<int8_t>(*body);  // NOLINT(bugprone-signed-char-misuse): a number, not a character.
       return true;
     case kRdbStringInt16:
       if (!Skip(2)) return false;

@@ -48,7 +48,7 @@ void CommandContext::Bind(Session& session) {
 }
 
 CommandContext::Suspended CommandContext::Suspend(Session& session) {
-  const Suspended outer{session_, command_, keys_, key_cursor_, *reply_};
+  Suspended outer{session_, command_, keys_, key_cursor_, *reply_};
   Bind(session);
   ++depth_;
   return outer;

@@ -39,7 +39,7 @@ Result<std::string> CheckedRegion(std::string_view value, std::string_view sourc
 
 EnvironmentLookup ProcessEnvironment() {
   return [](const char* name) -> std::optional<std::string> {
-    const char* value = std::getenv(name);
+    const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets any.
     if (value == nullptr) return std::nullopt;
     return std::string(value);
   };

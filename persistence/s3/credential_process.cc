@@ -19,7 +19,7 @@ extern char** environ;
 namespace cachenode {
 namespace {
 
-Status ProcessError(std::string text) {
+Status ProcessError(std::string_view text) {
   return Status::WithText(Err::kConfig, std::string("credential_process ").append(text));
 }
 

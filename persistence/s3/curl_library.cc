@@ -25,7 +25,7 @@ struct Library {
   Library() {
     handle = dlopen(kLibraryName, RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr) {
-      const char* reason = dlerror();
+      const char* reason = dlerror();  // NOLINT(concurrency-mt-unsafe): glibc keeps it by thread.
       failure = reason != nullptr ? reason : kLibraryName;
       return;
     }

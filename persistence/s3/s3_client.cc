@@ -140,7 +140,7 @@ Status ValidateS3Options(const S3Options& options) {
 }
 
 Result<std::unique_ptr<ByteSource>> OpenS3Object(const S3Location& location, const S3Options& options,
-                                                 std::shared_ptr<S3Progress> progress) {
+                                                 const std::shared_ptr<S3Progress>& progress) {
   if (Status status = ValidateS3Options(options); !status) return status;
   if (Status status = LoadCurl(); !status) return status;
   Result<std::unique_ptr<S3Session>> session = S3Session::Open(location, options, progress, ProcessEnvironment());
@@ -154,7 +154,7 @@ Result<std::unique_ptr<ByteSource>> OpenS3Object(const S3Location& location, con
 }
 
 Result<std::unique_ptr<ByteSink>> OpenS3Upload(const S3Location& location, const S3UploadOptions& options,
-                                               std::shared_ptr<S3Progress> progress) {
+                                               const std::shared_ptr<S3Progress>& progress) {
   if (Status status = ValidateS3Options(options.s3); !status) return status;
   if (Status status = LoadCurl(); !status) return status;
   Result<std::unique_ptr<S3Session>> session =

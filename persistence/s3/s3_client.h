@@ -23,16 +23,18 @@ namespace cachenode {
 
 // `progress` may be watched from other threads while the source is read. Credentials, region and endpoint come from
 // `options`, then from the process' environment and the AWS tools' shared files.
-Result<std::unique_ptr<ByteSource>> OpenS3Object(const S3Location& location, const S3Options& options,
-                                                 std::shared_ptr<S3Progress> progress = std::make_shared<S3Progress>());
+Result<std::unique_ptr<ByteSource>> OpenS3Object(
+    const S3Location& location, const S3Options& options,
+    const std::shared_ptr<S3Progress>& progress = std::make_shared<S3Progress>());
 
 // A new object as a ByteSink, by multipart upload: bytes go out in parts while they are written. The name must be free
 // now and when Commit completes the object, otherwise it fails; nothing is ever overwritten. Destroyed without Commit,
 // or after a failure, the store is told to forget the parts. One thread at a time; Write waits while the store is slow,
 // and every wait ends within about a tenth of a second of `progress->RequestCancel()`.
 // Memory: s3_parallel_parts times the part size (s3_upload.h).
-Result<std::unique_ptr<ByteSink>> OpenS3Upload(const S3Location& location, const S3UploadOptions& options,
-                                               std::shared_ptr<S3Progress> progress = std::make_shared<S3Progress>());
+Result<std::unique_ptr<ByteSink>> OpenS3Upload(
+    const S3Location& location, const S3UploadOptions& options,
+    const std::shared_ptr<S3Progress>& progress = std::make_shared<S3Progress>());
 
 // Where an export called `name` goes: `<target>/<name>-0001.rdb`, with a target in every form of a location that may
 // lack the key: "s3://bucket", "arn:aws:s3:::bucket/folder", "bucket/folder". kConfig for what cannot be a location.

@@ -77,7 +77,7 @@ AclRules JoinAclSelectors(std::vector<std::string> arguments) {
     } else if (joined.unmatched) {
       selector.append(" ").append(UpToZero(argument));
       if (!closes) continue;
-      joined.rules.push_back(std::move(selector));
+      joined.rules.push_back(std::exchange(selector, {}));
       joined.unmatched.reset();
     } else {
       joined.rules.push_back(std::move(argument));
