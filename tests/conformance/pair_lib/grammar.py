@@ -66,8 +66,8 @@ class Grammar:
                 self.commands.append(Command(name, fields))
         self.groups = sorted({command.group for command in self.commands})
 
-    def command(self, random, values: Values, group=None):
-        """A random command: its name, and its words."""
+    def command(self, random, values: Values, group=None, mutates=True):
+        """A random command: its name, and its words; with `mutates` now and then with one thing wrong."""
         chosen = [c for c in self.commands if c.group == group] if group else self.commands
         command = random.choice(chosen)
         words = [word.encode() for word in command.name.split("|")]
@@ -77,7 +77,7 @@ class Grammar:
                 words += [b"COUNT", values.word(command.name, "count", "integer")]
                 continue
             self.write(random, values, command, argument, words, context)
-        if random.random() < 0.06 and command.name not in BLOCKING:
+        if mutates and random.random() < 0.06 and command.name not in BLOCKING:
             words = mutated(random, values, words)
         return command.name, words
 

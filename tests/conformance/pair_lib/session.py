@@ -79,6 +79,8 @@ class Side:
         self.client = server.connect()
         self.observer = server.connect()
         self.listener = server.connect()
+        self.watcher = server.connect()
+        self.tracker = server.connect()
         for database in ("0", "1"):
             self.observer.call("SELECT", database)
             self.observer.call("FLUSHDB")
@@ -87,13 +89,37 @@ class Side:
         self.observer.call("ACL", "DELUSER", *USERS)
         self.observer.call("SELECT", "0")
         self.observer.call("CONFIG", "SET", "notify-keyspace-events", EVENT_FLAGS)
+        self.observer.call("DEBUG", "SET-ACTIVE-EXPIRE", "0")  # Lest an expired key goes at one and not at the other.
         if resp == 3:
             self.client.call("HELLO", "3")
         self.listener.call("PSUBSCRIBE", "__key*__:*")
+        self.tracker.call("HELLO", "3")
+        self.tracker.call("CLIENT", "TRACKING", "on", "BCAST")
+        self.invalidated()
 
     def close(self):
-        for connection in (self.client, self.observer, self.listener):
+        for connection in (self.client, self.observer, self.listener, self.watcher, self.tracker):
             connection.close()
+
+    def watch(self, keys):
+        self.watcher.call("WATCH", *keys)
+
+    def watched_changed(self):
+        """Whether a transaction over the keys watched would be refused."""
+        self.watcher.send([b"MULTI"])
+        self.watcher.send([b"EXEC"])
+        self.watcher.read()
+        return self.watcher.read().value is None
+
+    def invalidated(self):
+        """The keys a client that tracks all of them has been told of since the last call."""
+        self.tracker.send([b"PING"])
+        keys = set()
+        while True:
+            reply = self.tracker.read()
+            if reply.kind == "+":
+                return Reply("~", [Reply("$", key) for key in sorted(keys)])
+            keys |= {key.value for key in reply.value[1].value or [Reply("$", b"(all)")]}
 
     def send(self, requests):
         for _, words in requests:
@@ -123,6 +149,10 @@ class Round:
     def run(self, item):
         """The reference's replies; raises Difference."""
         requests = item.requests()
+        keys = item.keys()
+        if keys:
+            self.ours.watch(keys)
+            self.theirs.watch(keys)
         self.ours.send(requests)
         self.theirs.send(requests)
         replies = [(self.ours.client.read(), self.theirs.client.read()) for _ in requests]
@@ -134,6 +164,7 @@ class Round:
                 self.compare(item, name, one, other)
         self.compare_events(item)
         self.compare_keys(item)
+        self.compare_notices(item)
         return [other for _, other in replies]
 
     def compare_transaction(self, item, one, other):
@@ -162,6 +193,15 @@ class Round:
             one, other = ordered(one), ordered(other)
         if not same(one, other):
             raise Difference(item, "%s: events" % item.commands[0][0], one, other)
+
+    def compare_notices(self, item):
+        """What WATCH and client tracking make of the item."""
+        changed = [Reply("#", b"t" if side.watched_changed() else b"f") for side in (self.ours, self.theirs)]
+        if not same(*changed):
+            raise Difference(item, "%s: WATCH" % item.commands[0][0], *changed)
+        one, other = self.ours.invalidated(), self.theirs.invalidated()
+        if not same(one, other):
+            raise Difference(item, "%s: invalidations" % item.commands[0][0], one, other)
 
     def compare_keys(self, item):
         """The encoding and the content of every key the item may have changed."""
