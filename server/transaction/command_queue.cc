@@ -5,6 +5,9 @@ namespace cachenode {
 
 void CommandQueue::Append(const Command& command, Args args) {
   commands_.push_back({&command, ends_.size(), bytes_.size()});
+  size_t bytes = bytes_.size() + args.size();
+  for (const std::string_view argument : args) bytes += argument.size();
+  bytes_.reserve(bytes);  // Grows as append does, but not for the byte behind a large argument once more.
   for (const std::string_view argument : args) {
     bytes_.append(argument);
     ends_.push_back(bytes_.size());
