@@ -25,6 +25,9 @@ SUBCOMMANDS = {
 SCANS = "scan sscan hscan zscan".split()
 # Never with a chance word where a timeout stands: they might wait for ever.
 BLOCKING = "blpop brpop brpoplpush blmove blmpop bzpopmin bzpopmax bzmpop xread xreadgroup".split()
+# Ranges of members mean something where all scores are equal: they get sets of their own, whose scores are all 0.
+LEXICAL = {"zrangebylex": 1, "zrevrangebylex": 1, "zremrangebylex": 1, "zlexcount": 1, "zrange": 1, "zrangestore": 2}
+LEXICAL_KEYS = [b"y0", b"y1"]
 OMITTED = 0.6  # How often an optional argument is left out.
 REPEATED_OFTEN = 0.03  # How often one that may repeat does so often enough to change an encoding.
 MANY = 150
@@ -77,6 +80,7 @@ class Grammar:
                 words += [b"COUNT", values.word(command.name, "count", "integer")]
                 continue
             self.write(random, values, command, argument, words, context)
+        words = with_equal_scores(random, values, command.name, words)
         if mutates and random.random() < 0.06 and command.name not in BLOCKING:
             words = mutated(random, values, words)
         return command.name, words
@@ -116,6 +120,18 @@ class Grammar:
             words.append(values.rarely(b"%d" % count, [b"0", b"-1", b"x", b"1", b"100"]))
         elif argument.kind != "pure-token":
             words.append(values.word(command.name, argument.name, argument.kind))
+
+
+def with_equal_scores(random, values, name, words):
+    """The same with a key whose members all have the score 0, where it asks for a range of members."""
+    if name == "zadd" and random.random() < 0.2:
+        scored = [part for _ in range(random.choice([1, 3, 8])) for part in (b"0", values.member())]
+        return [b"ZADD", random.choice(LEXICAL_KEYS)] + scored
+    place = LEXICAL.get(name)
+    by_member = name.endswith(("bylex", "lexcount")) or b"BYLEX" in [word.upper() for word in words]
+    if place is None or not by_member or len(words) <= place:
+        return words
+    return words[:place] + [random.choice(LEXICAL_KEYS)] + words[place + 1:]
 
 
 def mutated(random, values, words):
