@@ -266,11 +266,11 @@ Status Xrevrange(CommandContext& context, Args args) {
   return RangeIn(context, args, StreamCursor::Direction::kBackward);
 }
 
-// How many were there; -1 when there was no memory.
-int64_t DeleteEntries(CommandContext& context, KeySlot& slot, const std::vector<StreamId>& ids) {
+// How many were there.
+Result<int64_t> DeleteEntries(CommandContext& context, KeySlot& slot, const std::vector<StreamId>& ids) {
   const KeyEvents::Unwatched unwatched(context.events());
   StreamValue stream(slot);
-  if (!stream.Open().ok()) return -1;
+  if (Status error = stream.Open(); !error.ok()) return error;
   int64_t deleted = 0;
   for (const StreamId id : ids) {
     Result<bool> done = stream.Delete(id);
@@ -291,10 +291,10 @@ Status Xdel(CommandContext& context, Args args) {
     return Status::Ok();
   }
   if (!ids) return ids.error();
-  const int64_t deleted = DeleteEntries(context, slot, *ids);
-  if (deleted < 0) return Err::kOutOfMemory;
-  if (deleted > 0) NotifyRemoved(context, "xdel", args[1]);
-  context.reply().Integer(deleted);
+  Result<int64_t> deleted = DeleteEntries(context, slot, *ids);
+  if (!deleted) return deleted.error();
+  if (*deleted > 0) NotifyRemoved(context, "xdel", args[1]);
+  context.reply().Integer(*deleted);
   return Status::Ok();
 }
 

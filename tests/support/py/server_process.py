@@ -1,6 +1,7 @@
 """Starts and stops servers for tests: ours, and the distribution's redis-server as the reference."""
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,12 @@ def find_reference():
     """The reference server's program, or None. Debian's redis-tools has it as redis-check-rdb: what it does
     depends on the name it is started under."""
     return shutil.which("redis-server") or shutil.which("redis-check-rdb")
+
+
+def directive_arguments(texts):
+    """Directives as in redis.conf ("io-threads 4") as arguments of a server."""
+    lines = [shlex.split(text) for text in texts]
+    return [word for name, *values in lines for word in ["--" + name] + values]
 
 
 class StartFailed(Exception):
