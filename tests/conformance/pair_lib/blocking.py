@@ -86,16 +86,20 @@ def settle(sides):
     """The replies of both sides once each counts as many waiting clients as there are and the same ones are served.
     The count alone is not enough: a client may be told a moment after it was counted."""
     replies = [{} for _ in sides]
+    seen_before = False  # Once could be one who is counted still and one who is not yet.
     deadline = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < deadline:
         for side, found in zip(sides, replies):
             blocked = side.blocked_count()
             side.collect(found)
             if blocked != len(side.waiting):
+                seen_before = False
                 break
         else:
-            if sides[0].waiting == sides[1].waiting:
+            is_settled = sides[0].waiting == sides[1].waiting
+            if is_settled and seen_before:
                 return replies
+            seen_before = is_settled
     return replies
 
 
