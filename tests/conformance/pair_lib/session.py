@@ -72,6 +72,10 @@ class Difference(Exception):
         self.theirs = theirs
 
 
+class Parted(Exception):
+    """The servers did different things as they are known to: nothing that follows can be compared."""
+
+
 class Side:
     """One server's connections of a round."""
 
