@@ -85,9 +85,10 @@ Window WindowOf(const SortOptions& options, uint64_t size) {
   return {static_cast<uint64_t>(first), static_cast<uint64_t>(std::min(wanted, length - first))};
 }
 
-// The number a text is, as strtod reads it: blanks may precede it, and no text at all is zero.
+// The number a text is, as strtod reads it: blanks may precede it, a zero byte ends it, and no text at all is zero.
 bool ReadScore(std::string_view text, double& score) {
   score = 0;
+  text = UpToZero(text);
   if (text.empty()) return true;
   while (!text.empty() && IsSpaceAscii(text.front())) text.remove_prefix(1);
   return TryParseDouble(text, score);

@@ -19,11 +19,9 @@ ORDERED_ENCODINGS = {b"listpack", b"intset", b"ziplist"}
 NEWER_SYNTAX = {"zrank": 3, "zrevrank": 3}
 
 
-# Changes of an encoding that ours does without: SETBIT turns a string that does not change into a raw one ...
-KEEPS_ENCODING = {"setbit"}
-# ... and SORT a small sorted set into a skip list, which is to be seen ever after.
-SORTS = {"sort", "sort_ro"}
-SORTED_SET_ENCODINGS = {b"listpack", b"skiplist"}
+# Changes of an encoding that ours does without, to be seen ever after: (ours, theirs) once one of the commands was sent.
+# SORT turns a small sorted set into a skip list, SETBIT a string that it leaves as it is into a raw one.
+KEPT_ENCODINGS = [({"sort", "sort_ro"}, {(b"listpack", b"skiplist")}), ({"setbit"}, {(b"embstr", b"raw"), (b"int", b"raw")})]
 # The shape of a radix tree, which ours counts in another way.
 OWN_FIELDS = {b"radix-tree-nodes"}
 
@@ -99,6 +97,7 @@ def ordered(reply):
 
 
 STRING_TYPE = 0
+SORTED_SET_TYPES = {5, 17}  # Either after a SORT: see KEPT_ENCODINGS.
 
 
 def same_payload(ours, theirs):
@@ -106,7 +105,7 @@ def same_payload(ours, theirs):
     compressed text may be shorter."""
     one, other = ours.value, theirs.value
     if one[0] != STRING_TYPE or one[1:2] == b"\xc3":
-        return one[0] == other[0]
+        return one[0] == other[0] or {one[0], other[0]} == SORTED_SET_TYPES
     return one[:-10] == other[:-10]
 
 

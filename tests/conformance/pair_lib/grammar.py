@@ -83,7 +83,7 @@ class Grammar:
         words = without_ties(with_equal_scores(random, values, command.name, words))
         if mutates and random.random() < 0.06 and command.name not in BLOCKING:
             words = mutated(random, values, words)
-        return command.name, words
+        return command.name, with_whole_scans(words)
 
     def write(self, random, values, command, argument, words, context):
         if "optional" in argument.flags and random.random() < OMITTED:
@@ -132,6 +132,18 @@ def with_equal_scores(random, values, name, words):
     if place is None or not by_member or len(words) <= place:
         return words
     return words[:place] + [random.choice(LEXICAL_KEYS)] + words[place + 1:]
+
+
+def with_whole_scans(words):
+    """The same, but no scan begins or ends, by a cursor of the server's own, in the middle because of a chance word."""
+    name = words[0].lower().decode("latin-1")
+    if name not in SCANS:
+        return words
+    place = 1 if name == "scan" else 2
+    cursor = [b"0" if word.isdigit() else word for word in words[place:place + 1]]
+    words = words[:place] + cursor + words[place + 1:]
+    return [b"1000" if before.upper() == b"COUNT" and word.isdigit() and int(word) > 0 else word
+            for before, word in zip([b""] + words, words)]
 
 
 def without_ties(words):

@@ -2,7 +2,7 @@
 
 from pair_lib.administration import USERS
 from pair_lib.compare import (
-    KEEPS_ENCODING, SORTED_SET_ENCODINGS, SORTS, UNORDERED, equivalent, is_listed, is_newer_syntax, ordered, same)
+    KEPT_ENCODINGS, UNORDERED, equivalent, is_listed, is_newer_syntax, ordered, same)
 from resp import Reply
 
 EVENT_FLAGS = "AKEmn"
@@ -144,7 +144,7 @@ class Round:
     def __init__(self, ours, theirs, resp):
         self.ours = Side(ours, resp)
         self.theirs = Side(theirs, resp)
-        self.has_sorted = False
+        self.sent_names = set()
 
     def close(self):
         self.ours.close()
@@ -154,6 +154,7 @@ class Round:
         """The reference's replies; raises Difference."""
         requests = item.requests()
         keys = item.keys()
+        self.sent_names |= {name for name, _ in item.commands}
         if keys:
             self.ours.watch(keys)
             self.theirs.watch(keys)
@@ -181,11 +182,17 @@ class Round:
     def compare(self, item, name, one, other):
         if item.speaks_resp3_in_lua() and same(ordered(one), ordered(other)):
             return
+        if name == "object|encoding" and self.may_keep_encoding(one, other):
+            return
         if equivalent(name, one, other):
             # Only the order differs: right where the order is a hash table's.
             if same(one, other) or len(item.commands) > 1 or equivalent(name, one, other, self.encoding(item)):
                 return
         raise Difference(item, "%s: reply %s for %s" % (item.commands[0][0], gist(one), gist(other)), one, other)
+
+    def may_keep_encoding(self, one, other):
+        return any(names & self.sent_names and (one.value, other.value) in pairs for names, pairs in KEPT_ENCODINGS
+                   if not is_listed(one) and not is_listed(other))
 
     def encoding(self, item):
         _, words = item.commands[0]
@@ -216,20 +223,13 @@ class Round:
                 side.send([b"OBJECT", b"ENCODING", key])
             side.send([b"DEBUG", b"DIGEST-VALUE"] + keys)
         answers = [[side.read() for _ in range(len(keys) + 1)] for side in sides]
-        names = {name for name, _ in item.commands}
-        self.has_sorted |= bool(names & SORTS)
         for index, (one, other) in enumerate(zip(*answers)):
             is_encoding = index < len(keys)
-            keeps_encoding = names & KEEPS_ENCODING or self.has_sorted and both_in(SORTED_SET_ENCODINGS, one, other)
-            if not same(one, other) and not (is_encoding and keeps_encoding):
+            if not same(one, other) and not (is_encoding and self.may_keep_encoding(one, other)):
                 what = "encoding of " + shown(keys[index]) if is_encoding else "content"
                 kind = "encoding" if is_encoding else "content"
                 raise Difference(item, "%s: %s" % (item.commands[0][0], kind),
                                  Reply("*", [Reply("+", what.encode()), one]), Reply("*", [Reply("+", what.encode()), other]))
-
-
-def both_in(encodings, one, other):
-    return not is_listed(one) and not is_listed(other) and {one.value, other.value} == encodings
 
 
 def gist(reply):
