@@ -86,21 +86,26 @@ Status RdbWriter::LongChunk::Write(std::string_view piece) {
 }
 
 Status RdbWriter::Write(std::string_view bytes, uint64_t checksum) {
-  if (failed()) return Status::WithText(Err::kIo, "an earlier write failed");
-  if (Status status = sink_.Write(bytes); !status.ok()) {
-    failed_.store(true, std::memory_order_relaxed);
-    return status;
-  }
+  if (failed()) return Failure();
+  if (Status status = sink_.Write(bytes); !status.ok()) return Fail(status);
   if (with_checksum_) checksum_ = Crc64Combine(checksum_, checksum, bytes.size());
   bytes_written_.fetch_add(bytes.size(), std::memory_order_relaxed);
   return Status::Ok();
 }
 
+Status RdbWriter::Fail(const Status& why) {
+  failure_code_ = why.code();
+  failure_text_ = why.text();
+  failed_.store(true, std::memory_order_relaxed);
+  return Failure();
+}
+
+Status RdbWriter::Failure() const {
+  return failure_text_.empty() ? Status(failure_code_) : Status::WithText(failure_code_, failure_text_);
+}
+
 Status RdbWriter::WriteAndCount(EncodeBuffer& bytes) {
-  if (bytes.overflowed()) {
-    failed_.store(true, std::memory_order_relaxed);
-    return Err::kOutOfMemory;
-  }
+  if (bytes.overflowed()) return failed() ? Failure() : Fail(Err::kOutOfMemory);
   return Write(bytes.view(), with_checksum_ ? Crc64(0, bytes.view()) : 0);
 }
 

@@ -82,9 +82,13 @@ class RdbWriter {
   [[nodiscard]] uint64_t bytes_written() const noexcept { return bytes_written_.load(std::memory_order_relaxed); }
 
  private:
-  // Requires mutex_.
+  // All require mutex_.
   Status Write(std::string_view bytes, uint64_t checksum);
   Status WriteAndCount(EncodeBuffer& bytes);
+  // Remembers why writing ended and answers it.
+  Status Fail(const Status& why);
+  // The same again: whichever thread is heard first tells the reason.
+  [[nodiscard]] Status Failure() const;
 
   ByteSink& sink_;
   bool with_checksum_ = true;
@@ -93,6 +97,8 @@ class RdbWriter {
   std::mutex mutex_;  // Guards the rest.
   uint64_t checksum_ = 0;
   std::vector<uint64_t> chunk_bytes_;
+  Err failure_code_ = Err::kOk;  // Of the first write that failed.
+  std::string failure_text_;
 };
 
 }  // namespace cachenode

@@ -25,6 +25,13 @@ class Settings:
     program = None
     directives = []  # For every server that is ours.
     is_reference = False
+    is_sanitized = False  # The server is linked with a sanitizer's library.
+
+
+def is_sanitized(binary):
+    with open(binary, "rb") as file:
+        content = file.read()
+    return b"libasan.so" in content or b"libtsan.so" in content
 
 
 def works_in(process, folder):
@@ -61,6 +68,10 @@ class ServerCase(unittest.TestCase):
     def ours_only(self, reason):
         if Settings.is_reference:
             self.skipTest(reason)
+
+    def plain_build_only(self, reason):
+        if Settings.is_sanitized:
+            self.skipTest("a sanitizer build " + reason)
 
     def server(self, *directives, conf=None, wrapper=()):
         """A server in this test's folder, not started yet. `conf` is the text of its configuration file."""

@@ -162,6 +162,7 @@ class Process(ServerCase):
 
     def test_a_crash_leaves_a_report(self):
         self.ours_only("words of ours")
+        self.plain_build_only("ends by its own report")
         server = self.start("--enable-debug-command", "yes", "--io-threads", "2")
         client = server.connect()
         client.call("CLIENT", "SETNAME", "culprit")
@@ -268,6 +269,7 @@ class Process(ServerCase):
 
     def test_starts_small_and_quickly(self):
         self.ours_only("a promise of ours")
+        self.plain_build_only("is larger")
         server = self.start("--io-threads", "1")
         with open("/proc/%d/status" % server.process.pid, encoding="ascii") as file:
             resident = next(line for line in file if line.startswith("VmRSS"))

@@ -155,6 +155,7 @@ class Stop(ServerCase):
 class Limits(ServerCase):
     def test_serves_within_2_gb_of_address_space_and_answers_when_it_is_full(self):
         self.ours_only("the reference aborts when memory ends")
+        self.plain_build_only("needs the address space")
         server = self.start(wrapper=["prlimit", "--as=2147483648", "--"])
         connection = server.connect(timeout=60.0)
         value = os.urandom(1 << 20)

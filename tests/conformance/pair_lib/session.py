@@ -5,6 +5,7 @@ from pair_lib.compare import (
     KEPT_ENCODINGS, UNORDERED, equivalent, is_listed, is_newer_syntax, ordered, same)
 from resp import Reply
 
+SORT_ERROR = "One or more scores can't be converted"
 EVENT_FLAGS = "AKEmn"
 # Scripts that run the command they are given and show what Lua makes of its reply.
 SCRIPTS = [
@@ -182,6 +183,8 @@ class Round:
     def compare(self, item, name, one, other):
         if item.speaks_resp3_in_lua() and same(ordered(one), ordered(other)):
             return
+        if name in ("sort", "sort_ro") and SORT_ERROR in repr(other) and SORT_ERROR not in repr(one):
+            raise Parted()  # 7.0 judges each number by an errno that an earlier command's 5e-324 may have left behind.
         if name == "object|encoding" and self.may_keep_encoding(one, other):
             return
         if equivalent(name, one, other):
