@@ -10,7 +10,8 @@ namespace cachenode {
 namespace {
 
 // Visible in top and gdb; the kernel keeps 15 characters.
-constexpr std::array<const char*, BackgroundPool::kLanes> kThreadNames = {"cn_lazy_free", "cn_file", "cn_transfer"};
+constexpr std::array<const char*, BackgroundPool::kLanes> kThreadNames = {"cn_lazy_free", "cn_file", "cn_transfer",
+                                                                          "cn_upkeep"};
 
 size_t ThreadsMax(BackgroundPool::Lane lane) {
   return lane == BackgroundPool::Lane::kTransfer ? BackgroundPool::kTransferThreads : 1;

@@ -3,7 +3,7 @@
 //
 // Thread-safety: all methods from any thread. Jobs of a single-threaded lane run in the order of submission.
 // Invariants: threads start with the first job of their lane, so an idle server has none. Jobs take no shard lock and
-//   step into no world seat; what they touch was handed to them whole.
+//   step into no world seat; what they touch was handed to them whole. (Upkeep only names memory to the system.)
 // Limits: kJobsMax waiting jobs a lane; Submit refuses beyond, and the caller does the work itself or tries later.
 #pragma once
 
@@ -23,8 +23,8 @@ namespace cachenode {
 class BackgroundPool {
  public:
   // Lanes keep slow work from delaying quick work.
-  enum class Lane : uint8_t { kLazyFree, kFile, kTransfer };
-  static constexpr size_t kLanes = 3;
+  enum class Lane : uint8_t { kLazyFree, kFile, kTransfer, kUpkeep };
+  static constexpr size_t kLanes = 4;
   static constexpr size_t kJobsMax = 65536;
   static constexpr size_t kTransferThreads = 4;
 

@@ -15,6 +15,7 @@ void KeyspaceMaintenance::Run(Worker& worker) {
   if (may_expire && state_.active_expire.load(std::memory_order_relaxed)) RunExpiry(worker);
   if (may_expire && MemoryGuard::IsOverLimit(worker.parts(), worker.config())) worker.AddIdleWork(eviction_);
   RunSlices(worker);
+  huge_pages_.Run(worker);
   if (worker.config().activedefrag) RunDefrag(worker);
 }
 

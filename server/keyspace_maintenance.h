@@ -1,5 +1,5 @@
 // A worker's share of the keyspace's background work: expiring due keys, evicting, going on with resizes, giving pages
-// back, and with activedefrag moving entries out of sparsely used pages.
+// back, moving full memory into huge pages, and with activedefrag moving entries out of sparsely used pages.
 //
 // Thread-safety: its worker's thread, inside the world lock, holding no shard lock. Worker i of n looks after shards
 //   i, i + n, i + 2n, ...
@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "server/eviction_work.h"
+#include "server/huge_page_work.h"
 #include "server/node_state.h"
 #include "server/resize_work.h"
 #include "server/server_parts.h"
@@ -41,6 +42,7 @@ class KeyspaceMaintenance {
         expiry_(keyspace_, worker_index, worker_count),
         eviction_(parts),
         resizes_(keyspace_, worker_index, worker_count),
+        huge_pages_(parts, worker_index, worker_count),
         first_(worker_index),
         step_(worker_count),
         expire_us_(expire_us),
@@ -63,6 +65,7 @@ class KeyspaceMaintenance {
   ExpiryCycle expiry_;
   EvictionWork eviction_;
   ResizeWork resizes_;
+  HugePageWork huge_pages_;
   const uint32_t first_;
   const uint32_t step_;
   const int64_t expire_us_;

@@ -17,7 +17,10 @@ std::unique_ptr<BucketArray> BucketArray::Create(uint64_t count) noexcept {
   const uint64_t group_count = (count + kGroupBuckets - 1) >> kGroupBits;
   const uint64_t total_bytes = bucket_bytes + group_count * sizeof(BucketGroup);
   void* at = nullptr;
-  if (total_bytes >= kMapBytesMin) {
+  if (total_bytes >= kHugePageBytes) {
+    at = MapForHugePages(total_bytes, PROT_READ | PROT_WRITE);
+    if (at == nullptr) return nullptr;
+  } else if (total_bytes >= kMapBytesMin) {
     at = mmap(nullptr, total_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED) return nullptr;
   } else {
@@ -42,6 +45,13 @@ BucketArray::~BucketArray() {
     DropPages(reinterpret_cast<char*>(buckets_), total_bytes_);
     memory::FreeAligned(buckets_, alignof(Bucket), total_bytes_);
   }
+}
+
+char* BucketArray::TakeExtent() noexcept {
+  if (extents_end_bytes_ + kHugePageBytes > count_ * sizeof(Bucket)) return nullptr;
+  char* const extent = reinterpret_cast<char*>(buckets_) + extents_end_bytes_;
+  extents_end_bytes_ += kHugePageBytes;
+  return extent;
 }
 
 void BucketArray::ReleaseBelow(uint64_t end) noexcept {

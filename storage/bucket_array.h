@@ -42,6 +42,9 @@ class BucketArray {
   // Gives the pages that lie wholly below bucket `end` back to the system. They read as zero afterwards. Cheap when
   // little is new.
   void ReleaseBelow(uint64_t end) noexcept;
+  // The next kHugePageBytes of the buckets, so aligned, from the first on; null after the last. For arrays whose
+  // buckets are all in use.
+  [[nodiscard]] char* TakeExtent() noexcept;
 
  private:
   static constexpr uint64_t kMapBytesMin = 32 * 1024;
@@ -54,6 +57,7 @@ class BucketArray {
   uint64_t count_ = 0;
   uint64_t total_bytes_ = 0;
   uint64_t released_bytes_ = 0;
+  uint64_t extents_end_bytes_ = 0;  // TakeExtent goes on here.
 };
 
 }  // namespace cachenode

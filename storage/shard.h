@@ -99,6 +99,9 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
   // Moves entries out of sparsely used pages, looking at about `buckets_max` buckets from where it last stopped.
   // Returns the entries moved; `wrapped` is set when a round over all databases ended.
   uint64_t DefragSlice(uint32_t buckets_max, bool& wrapped) CACHENODE_REQUIRES(this);
+  // kHugePageBytes of this shard's memory that are worth a huge page (see SlabHeap::TakeFullExtent), each once; null
+  // when none was found. They may be unmapped as soon as the lock is free.
+  [[nodiscard]] char* TakeFullExtent() noexcept CACHENODE_REQUIRES(this);
   // Hands unsaved buckets to the running snapshot until about `entries_max` entries went or `cursor.done`. Returns the
   // entries handed over. No snapshot running: sets done.
   uint64_t WalkUnsaved(SnapshotCursor& cursor, uint64_t entries_max) CACHENODE_REQUIRES(this);

@@ -141,6 +141,15 @@ bool Shard::MaintainSlice(uint32_t units, int64_t now_ms) {
   return more;
 }
 
+char* Shard::TakeFullExtent() noexcept {
+  if (char* const extent = store_->heap().TakeFullExtent(); extent != nullptr) return extent;
+  for (uint32_t db = 0; db < store_->table_end(); ++db) {
+    Table* const table = store_->FindTable(db);
+    if (char* const extent = table == nullptr ? nullptr : table->TakeExtent(); extent != nullptr) return extent;
+  }
+  return nullptr;
+}
+
 uint64_t Shard::DefragChain(Table& table, Bucket& head) noexcept {
   SlabHeap& heap = store_->heap();
   uint64_t moved = table.DefragChain(head);

@@ -10,8 +10,6 @@
 #include <cstdio>
 #include <cstring>
 
-#include "storage/base/memory_pages.h"
-
 namespace cachenode {
 
 namespace {
@@ -112,24 +110,33 @@ constexpr std::array<uint16_t, SlabHeap::kClasses> SlabHeap::kRunSlots = [] {
 
 SlabHeap::SlabHeap(const ArenaPlan& plan) noexcept : reserve_bytes_(plan.reserve_bytes) {
   page_limit_ = static_cast<uint32_t>(reserve_bytes_ / kPageBytes);
-  const uint64_t info_bytes = uint64_t{page_limit_} * sizeof(PageInfo);
-  if (plan.contiguous) {
-    // Both are one mapping, so that either both or neither is there.
-    base_ = MapNone(reserve_bytes_ + info_bytes);
-    if (base_ != nullptr) {
-      pages_ = reinterpret_cast<PageInfo*>(base_ + reserve_bytes_);
-      return;
-    }
-  }
+  if (plan.contiguous && MapArena()) return;
   void* table = MapReadWrite(reserve_bytes_ / kSegmentBytes * sizeof(std::atomic<char*>));
   segments_ = static_cast<std::atomic<char*>*>(table);
   if (segments_ == nullptr) page_limit_ = 0;  // Every Allocate answers kNull.
 }
 
+// All is one mapping, so that either everything or nothing is there.
+bool SlabHeap::MapArena() noexcept {
+  char* const mapped = MapForHugePages(MappedBytes(), PROT_NONE);
+  if (mapped == nullptr) return false;
+  char* const extents = mapped + MappedBytes() - page_limit_ / kExtentPages;
+  char* const extents_page = extents - reinterpret_cast<uintptr_t>(extents) % kPageBytes;
+  const auto extents_bytes = static_cast<size_t>(mapped + MappedBytes() - extents_page);
+  if (mprotect(extents_page, extents_bytes, PROT_READ | PROT_WRITE) != 0) {
+    munmap(mapped, MappedBytes());
+    return false;
+  }
+  base_ = mapped;
+  pages_ = reinterpret_cast<PageInfo*>(base_ + reserve_bytes_);
+  extent_taken_ = reinterpret_cast<bool*>(extents);
+  return true;
+}
+
 SlabHeap::~SlabHeap() {
   if (base_ != nullptr) {
     Unpoison(base_, uint64_t{committed_pages_} * kPageBytes);
-    munmap(base_, reserve_bytes_ + uint64_t{page_limit_} * sizeof(PageInfo));
+    munmap(base_, MappedBytes());
     return;
   }
   if (segments_ == nullptr) return;
@@ -169,6 +176,32 @@ void SlabHeap::MakePresent(uint32_t first) noexcept {
   const uint32_t end = std::min(std::max(page_top_, begin + pages), segment_end);
   MakePagesPresent(Address(begin << kPageUnitBits), (end - begin) * kPageBytes);
   present_pages_ = end;
+}
+
+// Goes from run or free span to the next: none crosses the segments an extent is made of.
+bool SlabHeap::ExtentIsFull(uint32_t extent) const noexcept {
+  const uint32_t end = (extent + 1) * kExtentPages;
+  uint32_t clean = 0;
+  for (uint32_t page = std::max(extent * kExtentPages, 1U); page < end;) {
+    const uint8_t state = Page(page).size_class;
+    const bool is_free = state == kClean || state == kDirty;
+    const uint32_t pages = is_free ? SpanPages(page) : kRunPages[state];
+    if (state == kClean) clean += pages;
+    if (clean > kExtentCleanPagesMax) return false;
+    page += pages;
+  }
+  return true;
+}
+
+char* SlabHeap::TakeFullExtent() noexcept {
+  const uint32_t count = base_ == nullptr ? 0 : page_top_ / kExtentPages;
+  for (uint32_t looked = 0; looked < std::min(count, kExtentsPerLook); ++looked) {
+    extent_cursor_ = extent_cursor_ + 1 < count ? extent_cursor_ + 1 : 0;
+    if (extent_taken_[extent_cursor_] || !ExtentIsFull(extent_cursor_)) continue;
+    extent_taken_[extent_cursor_] = true;
+    return base_ + uint64_t{extent_cursor_} * kHugePageBytes;
+  }
+  return nullptr;
 }
 
 // --- Lists of pages -------------------------------------------------------------------------------------------------
@@ -269,6 +302,7 @@ uint32_t SlabHeap::ReleasePages(uint32_t pages_max) noexcept {
       char* at = Address(first << kPageUnitBits);
       Unpoison(at, pages * kPageBytes);
       if (madvise(at, pages * kPageBytes, MADV_DONTNEED) != 0) return released;
+      if (base_ != nullptr) extent_taken_[first / kExtentPages] = false;
       RemoveSpan(first);
       AddSpan(first, pages, kClean);
       held_pages_.Add(-static_cast<int64_t>(pages));

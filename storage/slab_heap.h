@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "storage/base/memory_pages.h"
 #include "storage/base/sanitizer.h"
 #include "storage/memory_account.h"
 
@@ -73,6 +74,9 @@ class SlabHeap {
   [[nodiscard]] Ref AllocateForMove(Ref ref) noexcept;
   // Gives up to `pages_max` empty pages back to the system. Returns how many.
   uint32_t ReleasePages(uint32_t pages_max) noexcept;
+  // kHugePageBytes of the arena, so aligned, that are in use nearly whole and were not answered since pages of them
+  // were last given back; null when the next few extents have none such. In segments always null.
+  [[nodiscard]] char* TakeFullExtent() noexcept;
 
   // --- Figures; relaxed ------------------------------------------------------------------------------------------
 
@@ -96,6 +100,9 @@ class SlabHeap {
   static constexpr uint32_t kPresentShare = 128;
   static constexpr uint32_t kPresentPagesMin = 4;
   static constexpr uint32_t kPresentPagesMax = 16;
+  static constexpr uint32_t kExtentPages = kHugePageBytes / kPageBytes;
+  static constexpr uint32_t kExtentsPerLook = 8;
+  static constexpr uint32_t kExtentCleanPagesMax = 8;  // Of a full one: what did not fit between runs.
   static constexpr uint16_t kNoSlot = 0xFFFF;
   static constexpr uint8_t kDirty = 0xFE;  // size_class of the first and last page of a free span.
   static constexpr uint8_t kClean = 0xFD;  // The same when its pages are with the system.
@@ -150,8 +157,13 @@ class SlabHeap {
   [[nodiscard]] uint32_t TakeFromLists(std::array<List, kRunPagesMax + 1>& lists, uint32_t pages) noexcept;
   void AddSpan(uint32_t first, uint32_t pages, uint8_t state) noexcept;
   void RemoveSpan(uint32_t first) noexcept;
+  [[nodiscard]] bool MapArena() noexcept;
   [[nodiscard]] bool Commit(uint32_t page_end) noexcept;
   void MakePresent(uint32_t first) noexcept;
+  [[nodiscard]] uint64_t MappedBytes() const noexcept {
+    return reserve_bytes_ + uint64_t{page_limit_} * sizeof(PageInfo) + page_limit_ / kExtentPages;
+  }
+  [[nodiscard]] bool ExtentIsFull(uint32_t extent) const noexcept;
   void PushFront(List& list, uint32_t page) noexcept;
   void PushBack(List& list, uint32_t page) noexcept;
   void Unlink(List& list, uint32_t page) noexcept;
@@ -167,12 +179,14 @@ class SlabHeap {
   // Constant after construction.
   char* base_ = nullptr;  // Contiguous arena, else null.
   PageInfo* pages_ = nullptr;
+  bool* extent_taken_ = nullptr;            // Of each whole extent of a contiguous arena.
   std::atomic<char*>* segments_ = nullptr;  // Segments of kSegmentBytes and their PageInfo behind, else null.
   uint64_t reserve_bytes_ = 0;
   uint32_t page_limit_ = 0;
   // Guarded by the shard's lock.
   uint32_t page_top_ = 1;  // Pages from here on were never carved. Page 0 is never used: reference 0 is null.
   uint32_t committed_pages_ = 0;
+  uint32_t extent_cursor_ = 0;                // TakeFullExtent looks from the next one on.
   uint32_t present_pages_ = 0;                // Never carved ones among these are there already, see MakePresent.
   std::array<List, kClasses> partial_;        // Runs with free slots.
   std::array<List, kRunPagesMax + 1> dirty_;  // Free spans by length; the last holds all longer ones.

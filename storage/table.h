@@ -143,6 +143,10 @@ class Table {
   // Merges up to `buckets` old buckets, and starts a resize when the fill asks for one. True while one is under way.
   bool ResizeStep(uint32_t buckets, int64_t now_ms) noexcept;
   [[nodiscard]] bool IsResizing() const noexcept { return old_base_ != nullptr; }
+  // See BucketArray::TakeExtent; null while a resize fills the array.
+  [[nodiscard]] char* TakeExtent() noexcept {
+    return array_ == nullptr || IsResizing() ? nullptr : array_->TakeExtent();
+  }
   // Makes an empty table large enough for `entry_count`; ignored when it has entries or is resizing. It does not shrink
   // before an entry was erased.
   [[nodiscard]] bool Reserve(uint64_t entry_count) noexcept;

@@ -143,6 +143,7 @@ struct KeyspaceDirectives {
   bool lazyfree_lazy_user_flush = false;
   uint32_t notify_keyspace_events = 0;  // NotifyFlag bits.
   int64_t arena_reserve = 0;            // Bytes of address space per shard; 0: by the machine.
+  bool arena_huge_pages = false;        // See HugePageWork.
 };
 
 // Up to which size a value keeps its compact form.

@@ -59,6 +59,7 @@ constexpr OptionSpec kRows[] = {
     Bool<&Config::lazyfree_lazy_user_flush>("lazyfree-lazy-user-flush", "no").Applies(ApplyGroup::kLazyFree),
     Special("notify-keyspace-events", "", kNotifyKeyspaceEvents).Applies(ApplyGroup::kKeyspaceEvents),
     Memory<&Config::arena_reserve>("arena-reserve", "0", {0, kInt64Max}).Flags(kOptionImmutable | kOptionOurs),
+    Bool<&Config::arena_huge_pages>("arena-huge-pages", "yes").Applies(ApplyGroup::kDefrag).Flags(kOptionOurs),
 
     // Up to which size a value keeps its compact form.
     Integer<&Config::hash_max_listpack_entries>("hash-max-listpack-entries", "512", {0, kInt64Max})

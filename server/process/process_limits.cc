@@ -155,7 +155,11 @@ bool PinThread(std::string_view list, Log& log) {
   return pinned;
 }
 
-void DisableHugePages() { prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); }
+void DisableHugePages() {
+  constexpr unsigned long kExceptAdvised = 2;  // PR_THP_DISABLE_EXCEPT_ADVISED, since Linux 6.18.
+  if (prctl(PR_SET_THP_DISABLE, 1, kExceptAdvised, 0, 0) == 0) return;
+  prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+}
 
 void CheckBacklog(int64_t backlog, Log& log) {
   const int limit = LeadingNumber(ReadSmallFile("/proc/sys/net/core/somaxconn"));

@@ -38,7 +38,8 @@ class OomScore {
 // refused; the log has it.
 bool PinThread(std::string_view list, Log& log);
 
-// Asks for no transparent huge pages in this process: they multiply what a small write touches.
+// Asks for no transparent huge pages in this process, which would grow what is touched here and there, but for those it
+// moves full memory into. Linux before 6.18 knows only none at all.
 void DisableHugePages();
 
 // Warns when the kernel's somaxconn cuts `backlog`.

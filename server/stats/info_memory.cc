@@ -118,6 +118,8 @@ constexpr InfoField kMemory[] = {
     {"mem_index", [](T& text, N name, const S& source) { text.Line(name, source.memory.keyspace.index_bytes); }},
     {"mem_entries", [](T& text, N name, const S& source) { text.Line(name, source.memory.keyspace.entry_bytes); }},
     {"mem_entry_pages", [](T& text, N name, const S& source) { text.Line(name, source.memory.keyspace.page_bytes); }},
+    {"mem_huge_pages_made",
+     [](T& text, N name, const S& source) { text.Line(name, source.parts.state->huge_pages_made.load()); }},
     {"active_defrag_running",
      [](T& text, N name, const S& source) { text.Line(name, source.parts.state->defrag_running.load()); }},
     {"lazyfree_pending_objects",

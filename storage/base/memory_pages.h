@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace cachenode {
 
@@ -14,5 +15,24 @@ void MakePagesPresent(char* begin, size_t size_bytes) noexcept;
 
 // Gives the whole pages within `size_bytes` at `begin` back to the system: they are zero when touched again.
 void DropPages(char* begin, size_t size_bytes) noexcept;
+
+// --- Huge pages -----------------------------------------------------------------------------------------------------
+// One entry of the processor's address cache covers 2 MB instead of 4 KB: lookups in large tables miss it far less.
+
+inline constexpr size_t kHugePageBytes = size_t{2} << 20;
+
+// Maps zeroed memory that begins at a multiple of kHugePageBytes; munmap frees it. Null when there is none.
+[[nodiscard]] char* MapForHugePages(size_t size_bytes, int protection) noexcept;
+
+enum class Collapse : uint8_t {
+  kDone,
+  kNotNow,   // No huge page is free, or something holds these pages.
+  kRefused,  // The system has none for this process (Linux before 6.1, or told not to).
+};
+
+// Moves the kHugePageBytes at `begin`, a multiple of that, into one huge page; what was not there becomes present.
+// Takes about a millisecond, and threads that touch these bytes, or map memory, wait for a part of it. A range that
+// was unmapped meanwhile does no harm.
+[[nodiscard]] Collapse CollapseIntoHugePage(char* begin) noexcept;
 
 }  // namespace cachenode

@@ -73,6 +73,12 @@ class ServerCase(unittest.TestCase):
         if Settings.is_sanitized:
             self.skipTest("a sanitizer build " + reason)
 
+    def wait_until(self, condition, seconds=60):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, "waited in vain")
+            time.sleep(0.01)
+
     def server(self, *directives, conf=None, wrapper=()):
         """A server in this test's folder, not started yet. `conf` is the text of its configuration file."""
         command = list(wrapper) + Settings.command

@@ -49,12 +49,6 @@ class SnapshotCase(ServerCase):
         self.assertEqual("+OK", repr(connection.call("SNAPSHOT", "CREATE", name)))
         self.wait_until(lambda: b"snapshot_in_progress:\r" in connection.call("INFO", "snapshots").value)
 
-    def wait_until(self, condition, seconds=60):
-        deadline = time.monotonic() + seconds
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, "waited in vain")
-            time.sleep(0.01)
-
     def snapshot_files(self):
         return sorted(os.path.basename(path) for path in glob.glob(os.path.join(self.folder, "snapshots", "*")))
 

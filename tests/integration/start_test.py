@@ -1,6 +1,7 @@
 """How a server starts, refuses to start, and stops."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -169,6 +170,50 @@ class Limits(ServerCase):
         self.assertEqual(value, connection.call("GET", "key:0").value)
         self.assertEqual(":1", repr(connection.call("DEL", "key:0")))
         self.assertEqual("+OK", repr(connection.call("SET", "small", "v")))
+
+
+class HugePages(ServerCase):
+    KEYS = 1000000  # 100 bytes each: some 3 MB of entries for each of 32 shards.
+
+    def setUp(self):
+        super().setUp()
+        self.ours_only("the reference has none")
+        self.plain_build_only("has no arenas")
+        release = os.uname().release
+        if [int(part) for part in re.findall(r"\d+", release)[:2]] < [6, 18]:
+            self.skipTest("Linux %s gives a process either all huge pages or none" % release)
+
+    def filled(self, *directives):
+        server = self.start("--enable-debug-command", "yes", "--save", "", *directives)
+        connection = server.connect(timeout=60.0)
+        connection.call("DEBUG", "POPULATE", str(self.KEYS), "key", "100")
+        return server, connection
+
+    @staticmethod
+    def made(connection):
+        return int(re.search(rb"mem_huge_pages_made:(\d+)", connection.call("INFO", "memory").value).group(1))
+
+    @staticmethod
+    def huge_bytes(server):
+        with open("/proc/%d/smaps_rollup" % server.process.pid, encoding="ascii") as file:
+            return int(re.search(r"AnonHugePages: +(\d+) kB", file.read()).group(1)) * 1024
+
+    def test_full_memory_is_moved_into_them_and_keeps_its_content(self):
+        server, connection = self.filled("--io-threads", "2")
+        digest = connection.call("DEBUG", "DIGEST").value
+        self.wait_until(lambda: self.made(connection) >= 32)
+        self.assertGreaterEqual(self.huge_bytes(server), 32 * 2 << 20)
+        self.assertEqual(digest, connection.call("DEBUG", "DIGEST").value)
+        connection.call("FLUSHALL")
+        connection.call("DEBUG", "POPULATE", "1000", "key", "100")
+        self.wait_until(lambda: self.huge_bytes(server) == 0)
+        self.assertEqual(":1000", repr(connection.call("DBSIZE")))
+
+    def test_none_when_told(self):
+        server, connection = self.filled("--arena-huge-pages", "no")
+        self.assertEqual(0, self.huge_bytes(server))
+        connection.call("CONFIG", "SET", "arena-huge-pages", "yes")
+        self.wait_until(lambda: self.huge_bytes(server) > 0)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <map>
 #include <vector>
 
+#include "storage/base/memory_pages.h"
 #include "storage/base/random.h"
 
 namespace cachenode {
@@ -140,6 +142,70 @@ TEST_P(SlabHeapModes, ALargeHeapAsksForPagesAhead) {
   EXPECT_FALSE(IsPresent(pages[100]));
   for (size_t i = kAskingFrom; i < kPages; ++i) ASSERT_TRUE(IsPresent(pages[i])) << i;
   EXPECT_GT(ahead, (kPages - kAskingFrom) / 2);
+}
+
+std::vector<SlabHeap::Ref> FillWithPages(SlabHeap& heap, size_t count) {
+  std::vector<SlabHeap::Ref> pages;
+  for (size_t i = 0; i < count; ++i) pages.push_back(heap.Allocate(SlabHeap::kPageBytes));
+  return pages;
+}
+
+// All that the heap answers until it has nothing more for a while.
+std::vector<char*> TakeExtents(SlabHeap& heap) {
+  std::vector<char*> extents;
+  for (int fruitless = 0; fruitless < 10;) {
+    if (char* const extent = heap.TakeFullExtent(); extent != nullptr) {
+      extents.push_back(extent);
+    } else {
+      ++fruitless;
+    }
+  }
+  std::sort(extents.begin(), extents.end());
+  return extents;
+}
+
+constexpr size_t kPagesPerExtent = kHugePageBytes / SlabHeap::kPageBytes;
+
+TEST(SlabHeapExtents, AreAnsweredOnceWhenFull) {
+  SlabHeap heap(kContiguous);
+  EXPECT_EQ(heap.TakeFullExtent(), nullptr);
+  const std::vector<SlabHeap::Ref> pages = FillWithPages(heap, 20 * kPagesPerExtent + 100);
+  const std::vector<char*> extents = TakeExtents(heap);
+  ASSERT_EQ(extents.size(), 20U);  // The last is not full yet.
+  for (size_t i = 0; i < extents.size(); ++i) {
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(extents[i]) % kHugePageBytes, 0U);
+    EXPECT_EQ(extents[i], extents[0] + i * kHugePageBytes);
+  }
+  EXPECT_EQ(extents[0], heap.Address(pages[0]) - SlabHeap::kPageBytes);  // Page 0 is never used.
+  EXPECT_TRUE(TakeExtents(heap).empty());
+}
+
+TEST(SlabHeapExtents, AreAnsweredAgainOnceWhatWasGivenBackIsFull) {
+  SlabHeap heap(kContiguous);
+  const std::vector<SlabHeap::Ref> pages = FillWithPages(heap, 4 * kPagesPerExtent);
+  const std::vector<char*> extents = TakeExtents(heap);
+  ASSERT_EQ(extents.size(), 4U);
+  constexpr size_t kFreed = 20;  // More than may be missing in one that counts as full.
+  for (size_t i = 0; i < kFreed; ++i) heap.Free(pages[2 * kPagesPerExtent + 2 * i]);
+  EXPECT_TRUE(TakeExtents(heap).empty());  // Empty pages that are still there change nothing.
+  EXPECT_EQ(heap.ReleasePages(1000), kFreed);
+  EXPECT_TRUE(TakeExtents(heap).empty());  // Now it has holes.
+  static_cast<void>(FillWithPages(heap, kFreed));
+  EXPECT_EQ(TakeExtents(heap), std::vector<char*>{extents[2]});
+}
+
+TEST(SlabHeapExtents, OfRunsThatLeaveGapsAreFullToo) {
+  SlabHeap heap(kContiguous);
+  while (heap.page_bytes() < 3 * kHugePageBytes) {
+    for (const size_t size : {24U, 200U, 1000U, 2500U, 3900U}) ASSERT_NE(heap.Allocate(size), SlabHeap::kNull);
+  }
+  EXPECT_GE(TakeExtents(heap).size(), 2U);
+}
+
+TEST(SlabHeapExtents, AreNotToBeHadInSegments) {
+  SlabHeap heap(kSegments);
+  static_cast<void>(FillWithPages(heap, 3 * kPagesPerExtent));
+  EXPECT_EQ(heap.TakeFullExtent(), nullptr);
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, SlabHeapModes, ::testing::Values(kContiguous, kSegments));

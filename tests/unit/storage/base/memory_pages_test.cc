@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace cachenode {
@@ -37,6 +39,21 @@ TEST(MemoryPages, BringsWholePagesOnlyAndKeepsTheirContent) {
   EXPECT_EQ(present[2] & 1, 1);
   EXPECT_EQ(at[2 * page_bytes], 'x');
   EXPECT_EQ(munmap(at, kPages * page_bytes), 0);
+}
+
+TEST(MemoryPages, CollapsesIntoAHugePageAndKeepsTheContent) {
+  constexpr size_t kBytes = kHugePageBytes + 3 * 4096 + 1;
+  char* const at = MapForHugePages(kBytes, PROT_READ | PROT_WRITE);
+  ASSERT_NE(at, nullptr);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(at) % kHugePageBytes, 0U);
+  for (size_t i = 0; i < kBytes; i += 4096) std::memcpy(at + i, &i, sizeof(i));
+  at[kBytes - 1] = 'x';
+  const Collapse result = CollapseIntoHugePage(at);
+  for (size_t i = 0; i < kBytes - 1; i += 4096) ASSERT_EQ(std::memcmp(at + i, &i, sizeof(i)), 0) << i;
+  EXPECT_EQ(at[kBytes - 1], 'x');
+  EXPECT_EQ(munmap(at, kBytes), 0);
+  EXPECT_NE(CollapseIntoHugePage(at), Collapse::kDone);  // Nothing is there any more.
+  if (result != Collapse::kDone) GTEST_SKIP() << "no huge page to be had here";
 }
 
 }  // namespace
