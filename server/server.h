@@ -106,6 +106,7 @@ class Server final : private ConfigApplier {
   SystemClock clock_;
   ServerLogSink log_sink_;
   Log log_;
+  const CrashReportEnd crash_report_end_;
   LaunchConfig launch_;
   ProcessTitle& title_;
   ConfigStore config_;

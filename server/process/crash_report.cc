@@ -120,6 +120,8 @@ void CrashReport::Install(Log& log) {
   }
 }
 
+void CrashReport::Forget() { report_log.store(nullptr); }
+
 void CrashReport::SetEnabled(bool enabled) { report_enabled.store(enabled); }
 
 void CrashReport::SetExitsOnPanic(bool exits) { exits_on_panic.store(exits); }

@@ -27,14 +27,25 @@ class CrashReport {
   static constexpr int kFramesMax = 100;
   static constexpr unsigned kReportSecondsMax = 10;
 
-  // `log` outlives the process' last moment. SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT are caught from now on.
+  // `log` lives until Forget. SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT are caught from now on.
   static void Install(Log& log);
+  // The log is about to go: a crash from here on, while the process ends, is not reported.
+  static void Forget();
   // crash-log-enabled: without it those signals do what they do by default.
   static void SetEnabled(bool enabled);
   // use-exit-on-panic: SIGABRT, which is how assertions fail, ends with status 1 instead of a core.
   static void SetExitsOnPanic(bool exits);
   // Writes the rest of the report. Empty when the parts it reads are about to go. While no other thread may crash.
   static void SetDetails(std::function<void()> details);
+};
+
+// Calls Forget when it goes: for who owns the log, as the member behind it.
+class CrashReportEnd {
+ public:
+  CrashReportEnd() = default;
+  ~CrashReportEnd() { CrashReport::Forget(); }
+  CrashReportEnd(const CrashReportEnd&) = delete;
+  CrashReportEnd& operator=(const CrashReportEnd&) = delete;
 };
 
 // watchdog-period. Off costs nothing: no thread, no signal.
