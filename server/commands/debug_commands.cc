@@ -196,7 +196,8 @@ Status DebugLeak(CommandContext& context, Args args) {
 }
 
 // DEBUG SEGFAULT, PANIC, ASSERT, OOM: the process ends as it would on such a fault, a sanitizer's build too.
-__attribute__((no_sanitize("address", "thread", "undefined"))) Status DebugSegfault(CommandContext& context, Args /*args*/) {
+__attribute__((no_sanitize("address", "thread", "undefined"))) Status DebugSegfault(CommandContext& context,
+                                                                                    Args /*args*/) {
   // tidy: allow(volatile) the write to nowhere has to happen.
   volatile int* nowhere = nullptr;
   *nowhere = static_cast<int>(context.now_ms());
