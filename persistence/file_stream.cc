@@ -8,18 +8,10 @@
 #include <cstring>
 #include <utility>
 
+#include "storage/base/error_text.h"
+
 namespace cachenode {
 namespace {
-
-// strerror keeps its text in a buffer that threads share; this one does not.
-std::string ErrorText(int error) {
-  char text[128] = "";
-#if defined(__GLIBC__) && defined(_GNU_SOURCE)
-  return strerror_r(error, text, sizeof(text));
-#else
-  return strerror_r(error, text, sizeof(text)) == 0 ? text : "unknown error";
-#endif
-}
 
 std::string Join(const std::string& directory, const std::string& name) {
   return directory.empty() ? name : directory + '/' + name;

@@ -192,7 +192,7 @@ void PersistenceService::StartLoad() {
   }
   parts_.state->loading.store(true);
   restore_ = std::make_unique<Restore>(*parts_.keyspace, *parts_.clock, log_, RestoreOptionsOf(*config));
-  load_thread_ = std::thread([this, config = std::move(config)]() mutable { LoadOnThread(std::move(config)); });
+  load_thread_ = std::thread([this, config = std::move(config)] { LoadOnThread(*config); });
 }
 
 Status PersistenceService::LoadSnapshot(const Config& config, Restore& restore, LoadSource& source) {
@@ -245,14 +245,14 @@ Status PersistenceService::LoadFrom(const Config& config, Restore& restore, Load
   return LoadObject(config, restore, source);
 }
 
-void PersistenceService::LoadOnThread(std::shared_ptr<const Config> config) {
+void PersistenceService::LoadOnThread(const Config& config) {
   const int64_t begin_us = parts_.clock->MonotonicUs();
   LoadSource source = LoadSource::kData;
-  Status status = LoadFrom(*config, *restore_, source);
+  Status status = LoadFrom(config, *restore_, source);
   if (status.ok()) {
     const double seconds = static_cast<double>(parts_.clock->MonotonicUs() - begin_us) / 1e6;
     CN_LOG(log_, kNotice, "DB loaded from {}: {:.3f} seconds",
-           config->s3_snapshot_location.empty() ? "disk" : config->s3_snapshot_location, seconds);
+           config.s3_snapshot_location.empty() ? "disk" : config.s3_snapshot_location, seconds);
   }
   auto outcome = std::make_shared<Status>(std::move(status));
   hooks_.on_first_worker([this, outcome, source](Worker&) { FinishLoad(std::move(*outcome), source); });

@@ -133,7 +133,7 @@ class PersistenceService final : public SnapshotHost, public ConfigApplier {
 
   void ApplySettings(const Config& config);
   [[nodiscard]] RestoreOptions RestoreOptionsOf(const Config& config) const;
-  void LoadOnThread(std::shared_ptr<const Config> config);
+  void LoadOnThread(const Config& config);
   // `source` says where an error came from.
   [[nodiscard]] Status LoadFrom(const Config& config, Restore& restore, LoadSource& source);
   [[nodiscard]] Status LoadSnapshot(const Config& config, Restore& restore, LoadSource& source);

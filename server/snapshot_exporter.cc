@@ -39,7 +39,7 @@ SinkFactory SnapshotExporter::FactoryFor(const S3Location& location, std::shared
   options.s3 = S3OptionsOf(config, log_);
   options.expect_rdb_checksum = config.rdbchecksum;
   options.estimated_bytes = memory::UsedBytes() + parts_.keyspace->MappedBytes();
-  options.run_later = [pool = parts_.background](std::function<void()> work) {
+  options.run_later = [pool = parts_.background](const std::function<void()>& work) {
     if (!pool->Submit(BackgroundPool::Lane::kTransfer, work)) work();
   };
   return [location, options, progress = std::move(progress)] { return OpenS3Upload(location, options, progress); };

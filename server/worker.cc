@@ -396,6 +396,7 @@ void Worker::PumpRound(int wait_ms) {
   std::vector<PumpedDescriptor> extra;
   if (pumped_) extra = pumped_();
   std::vector<pollfd> polled;
+  polled.reserve(extra.size());
   for (const PumpedDescriptor& entry : extra) polled.push_back({entry.descriptor, POLLIN, 0});
   std::vector<uint64_t> ids;
   for (const Connection* connection : connections_) {

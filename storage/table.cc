@@ -241,8 +241,8 @@ void Table::UpdateIndexBytes() noexcept {
 // Shows the present arrays to prefetchers and retires what they saw before.
 void Table::Publish(std::unique_ptr<BucketArray> retired) noexcept {
   auto garbage = std::make_unique<RetiredArrays>();
-  garbage->generations.reset(
-      generations_.exchange(new Generations{base_, count_, old_base_, old_count_}, std::memory_order_acq_rel));
+  auto present = std::make_unique<Generations>(Generations{base_, count_, old_base_, old_count_});
+  garbage->generations.reset(generations_.exchange(present.release(), std::memory_order_acq_rel));
   garbage->array = std::move(retired);
   if (garbage->generations != nullptr) retire_list_.Retire(std::move(garbage));
   UpdateIndexBytes();

@@ -9,6 +9,7 @@
 #include "persistence/s3/http_client.h"
 #include "storage/base/blanks.h"
 #include "storage/base/bytes.h"
+#include "storage/base/error_text.h"
 
 namespace cachenode {
 namespace {
@@ -26,8 +27,7 @@ Status Malformed(std::string_view name, size_t line_number, std::string_view why
 }
 
 Status Unreadable(const std::string& path, int error) {
-  return Status::WithText(Err::kConfig,
-                          std::string("cannot read ").append(path).append(": ").append(strerrordesc_np(error)));
+  return Status::WithText(Err::kConfig, std::string("cannot read ").append(path).append(": ").append(ErrorText(error)));
 }
 
 struct FileCloser {

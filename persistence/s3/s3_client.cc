@@ -158,7 +158,7 @@ Result<std::unique_ptr<ByteSink>> OpenS3Upload(const S3Location& location, const
   if (Status status = ValidateS3Options(options.s3); !status) return status;
   if (Status status = LoadCurl(); !status) return status;
   Result<std::unique_ptr<S3Session>> session =
-      S3Session::Open(location, options.s3, std::move(progress), ProcessEnvironment(), S3Purpose::kWrite);
+      S3Session::Open(location, options.s3, progress, ProcessEnvironment(), S3Purpose::kWrite);
   if (!session) return session.error();
   auto multipart = std::make_unique<S3Multipart>(*std::move(session), options.object_headers);
   if (Status status = multipart->Begin(); !status) return status;

@@ -122,6 +122,7 @@ class Loader {
   static std::vector<std::string> Expand(const std::string& pattern) {
     std::vector<std::string> files;
     glob_t matches{};
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): no thread changes the environment or the working directory.
     if (::glob(pattern.c_str(), 0, nullptr, &matches) == 0) {
       files.assign(matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
     }

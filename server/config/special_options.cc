@@ -369,7 +369,7 @@ std::string RefuseAppendDirname(std::string_view value) {
 std::string RefuseTitleTemplate(std::string_view value) {
   constexpr std::string_view kKnown[] = {"title",    "listen-addr", "server-mode", "port",
                                          "tls-port", "unixsocket",  "config-file"};
-  const std::string kBad = "template format is invalid or contains unknown variables";
+  constexpr const char* kBad = "template format is invalid or contains unknown variables";
   for (size_t open = value.find('{'); open != std::string_view::npos; open = value.find('{', open)) {
     const size_t close = value.find('}', open);
     if (close == std::string_view::npos) return kBad;

@@ -27,7 +27,7 @@ std::string_view SnapshotService::DoingWith(const std::string& name) const {
   return found == doing_.end() ? std::string_view() : found->second;
 }
 
-Status SnapshotService::SubmitJob(std::string name, std::string_view doing, std::function<void()> job,
+Status SnapshotService::SubmitJob(const std::string& name, std::string_view doing, std::function<void()> job,
                                   std::shared_ptr<std::atomic<bool>> stop) {
   {
     const std::lock_guard<std::mutex> guard(mutex_);

@@ -65,7 +65,7 @@ S3CatalogueSetup StoreSetup(const ServerParts& parts, Log& log, const std::atomi
   S3CatalogueSetup setup;
   setup.options = [&parts, &log] { return S3OptionsOf(*parts.config->Share(), log); };
   setup.estimated_bytes = [&parts] { return memory::UsedBytes() + parts.keyspace->MappedBytes(); };
-  setup.run_later = [&parts](std::function<void()> work) {
+  setup.run_later = [&parts](const std::function<void()>& work) {
     if (!parts.background->Submit(BackgroundPool::Lane::kTransfer, work)) work();
   };
   setup.stop = &stop;

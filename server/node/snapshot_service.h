@@ -141,7 +141,7 @@ class SnapshotService final : public ConfigApplier, public SessionListener {
   [[nodiscard]] int64_t NewestAutomatic(const std::string& cluster_id) const;
   void DeleteExpired(const Config& config, int64_t now_s);
   // Marks `name` as busy and runs `job` on the pool; the mark goes when it ends. `stop`, which may be null, ends it.
-  Status SubmitJob(std::string name, std::string_view doing, std::function<void()> job,
+  Status SubmitJob(const std::string& name, std::string_view doing, std::function<void()> job,
                    std::shared_ptr<std::atomic<bool>> stop = nullptr);
   // Begins a look at the catalogue, if none runs and none was begun within a second.
   void LookAgain();

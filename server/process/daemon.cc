@@ -1,4 +1,5 @@
 #include "server/process/daemon.h"
+#include "storage/base/error_text.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -34,7 +35,7 @@ PidFile::PidFile(std::string path, Log& log) : path_(std::move(path)), log_(log)
   const int descriptor = open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   const std::string text = std::to_string(getpid()) + "\n";
   written_ = descriptor >= 0 && write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  if (!written_) CN_LOG(log_, kWarning, "Failed to write PID file: {}", std::strerror(errno));
+  if (!written_) CN_LOG(log_, kWarning, "Failed to write PID file: {}", ErrorText(errno));
   if (descriptor >= 0) close(descriptor);
 }
 
@@ -51,18 +52,18 @@ Supervisor::Supervisor(Supervision wanted, Log& log) : log_(log) {
 }
 
 void Supervisor::DetectUpstart(bool required) {
-  if (std::getenv("UPSTART_JOB") == nullptr) {
+  if (std::getenv("UPSTART_JOB") == nullptr) {  // NOLINT(concurrency-mt-unsafe): no thread is started yet.
     if (required) CN_LOG(log_, kWarning, "upstart supervision requested, but UPSTART_JOB not found");
     return;
   }
   CN_LOG(log_, kNotice, "supervised by upstart, will stop to signal readiness.");
   mode_ = Supervision::kUpstart;
   raise(SIGSTOP);
-  unsetenv("UPSTART_JOB");
+  unsetenv("UPSTART_JOB");  // NOLINT(concurrency-mt-unsafe): the same.
 }
 
 void Supervisor::DetectSystemd(bool required) {
-  const char* path = std::getenv("NOTIFY_SOCKET");
+  const char* path = std::getenv("NOTIFY_SOCKET");  // NOLINT(concurrency-mt-unsafe): the same.
   if (path == nullptr || *path == '\0') {
     if (required) CN_LOG(log_, kWarning, "systemd supervision error: NOTIFY_SOCKET not found!");
     return;

@@ -43,6 +43,7 @@ bool CanRestart(const std::string& executable) { return access(executable.c_str(
 void ReplaceProcess(const RestartPlan& plan) {
   std::vector<std::string> arguments = plan.arguments;
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   execv(plan.executable.c_str(), pointers.data());

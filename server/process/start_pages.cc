@@ -17,6 +17,7 @@ extern "C" int ReleaseSegments(dl_phdr_info* object, size_t /*size*/, void* /*un
     const uintptr_t begin = (object->dlpi_addr + segment.p_vaddr) & ~(page - 1);
     const uintptr_t end = (object->dlpi_addr + segment.p_vaddr + segment.p_filesz) & ~(page - 1);
     // The vDSO is listed as well and refuses.
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader gives its addresses as numbers.
     if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
   }
   return 0;

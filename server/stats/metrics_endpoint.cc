@@ -15,6 +15,7 @@
 
 #include "server/net/socket_address.h"
 #include "server/stats/prometheus_text.h"
+#include "storage/base/error_text.h"
 
 namespace cachenode {
 
@@ -43,7 +44,7 @@ struct HttpLibrary {
                        Find(handle, "MHD_queue_response", queue_response) &&
                        Find(handle, "MHD_destroy_response", destroy_response);
     if (found) return;
-    const char* reason = dlerror();
+    const char* reason = dlerror();  // NOLINT(concurrency-mt-unsafe): its text is the calling thread's.
     failure = reason != nullptr ? reason : kLibraryName;
   }
 
@@ -140,7 +141,7 @@ Result<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(const std::strin
                            bound.raw(), MHD_OPTION_CONNECTION_LIMIT, kConnectionsMax, MHD_OPTION_CONNECTION_TIMEOUT,
                            kConnectionSeconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, size_t{16384}, MHD_OPTION_END);
   if (endpoint->daemon_->daemon == nullptr) {
-    return Status::Text(fmt::format("metrics-port {}: {}", port, std::strerror(errno)));
+    return Status::Text(fmt::format("metrics-port {}: {}", port, ErrorText(errno)));
   }
   return endpoint;
 }

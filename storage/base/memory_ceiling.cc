@@ -23,7 +23,7 @@ uint64_t ReadLimit(const std::string& path) {
 uint64_t SmallestUpwards(const std::string& root, std::string group, const std::string& file) {
   uint64_t smallest = 0;
   for (;;) {
-    const uint64_t limit = ReadLimit(root + group + "/" + file);
+    const uint64_t limit = ReadLimit(std::string(root).append(group).append("/").append(file));
     if (limit != 0 && (smallest == 0 || limit < smallest)) smallest = limit;
     if (group.empty() || group == "/") return smallest;
     group.erase(group.find_last_of('/'));

@@ -14,13 +14,13 @@ Status Status::WithText(Err code, std::string text) {
 }
 
 Err Status::code() const noexcept {
-  if (HasText()) return reinterpret_cast<const Detail*>(word_)->code;
+  if (HasText()) return reinterpret_cast<const Detail*>(word_)->code;  // NOLINT(performance-no-int-to-ptr): see word_.
   return static_cast<Err>(word_ >> 1);
 }
 
 std::string_view Status::text() const noexcept {
   if (!HasText()) return {};
-  return reinterpret_cast<const Detail*>(word_)->text;
+  return reinterpret_cast<const Detail*>(word_)->text;  // NOLINT(performance-no-int-to-ptr): see word_.
 }
 
 Status Status::WithContext(std::string_view context) && {
@@ -32,7 +32,7 @@ Status Status::WithContext(std::string_view context) && {
 }
 
 void Status::FreeText() noexcept {
-  delete reinterpret_cast<Detail*>(word_);
+  delete reinterpret_cast<Detail*>(word_);  // NOLINT(performance-no-int-to-ptr): see word_.
   word_ = 0;
 }
 

@@ -1,6 +1,8 @@
 // Definitions of CountedTree: changing and inserting leaves. Include counted_tree.h.
 #pragma once
 
+#include <cassert>
+
 #include "storage/value/counted_tree_class.h"
 
 namespace cachenode {
@@ -43,6 +45,7 @@ typename CountedTree<Traits>::Leaf* CountedTree<Traits>::EditLeaf(Path& path) no
       return EditSharedLeaf(path);
   }
   Leaf* const leaf = path.leaf_;
+  assert(leaf != nullptr);  // A path leads to an element.
   return leaf->IsUnique() ? leaf : EditSharedLeaf(path);
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <bit>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -26,6 +27,7 @@ inline constexpr uint8_t kRecordTwinMax = 127;
 }
 // The bytes that a payload has.
 [[nodiscard]] inline size_t RecordScoreRoom(const char* payload) noexcept {
+  assert(payload != nullptr);
   return (static_cast<uint8_t>(*payload) & 1U) != 0 ? kRecordScoreBytesMax : kRecordScoreBytesMin;
 }
 [[nodiscard]] inline double RecordScore(const PackedRecord& record) noexcept {

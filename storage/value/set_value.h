@@ -10,6 +10,7 @@
 // Views: elements handed out live until the next change of the shard.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -72,7 +73,10 @@ class SetView {
   // The bytes RDB stores. Requires a form other than kTable.
   [[nodiscard]] std::string_view packed_bytes() const noexcept { return packed_; }
   // Requires kTable.
-  [[nodiscard]] const PackedTable& table() const noexcept { return *table_; }
+  [[nodiscard]] const PackedTable& table() const noexcept {
+    assert(table_ != nullptr);
+    return *table_;
+  }
 
   [[nodiscard]] size_t Count() const noexcept;
   [[nodiscard]] bool Contains(SetProbe& probe) const noexcept;
