@@ -154,6 +154,7 @@ class RespParser {
   [[nodiscard]] Step ParseArrayArgs(std::string_view request, RequestBatch& batch);
   [[nodiscard]] Step ParseBulkHeader(std::string_view request);
   [[nodiscard]] Step ParseInline(std::string_view request, RequestBatch& batch);
+  [[nodiscard]] static bool SplitPlainInline(std::string_view line, RequestBatch& batch, size_t& count);
   [[nodiscard]] Step SplitInline(std::string_view line, RequestBatch& batch);
   [[nodiscard]] Step FindLine(std::string_view request, char mark, size_t behind_mark, Fault too_big, size_t& found);
   [[nodiscard]] Step Fail(Fault fault, char got = 0) noexcept;

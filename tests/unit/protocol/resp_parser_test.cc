@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/base/quoting.h"
 #include "storage/base/random.h"
 
 namespace cachenode {
@@ -152,6 +153,31 @@ TEST(RespParser, ReadsInlineRequests) {
   EXPECT_EQ(Hear("  SET \"a b\\x41\\n\" 'it\\'s' x\"y\"\r\n").requests,
             (std::vector<Words>{{"SET", "a bA\n", "it's", "xy"}}));
   EXPECT_EQ(Hear("SET \"\" ''\r\n").requests, (std::vector<Words>{{"SET", "", ""}}));
+}
+
+// However the words are found, quoted ones or as they lie there.
+TEST(RespParser, SplitsInlineLinesAsQuotedWords) {
+  constexpr std::string_view kBytes("ab  \t\v\r\f\"'\\x\0", 13);
+  Random random(11);
+  size_t plain = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    const size_t kinds = random.Below(2) == 0 ? 8 : kBytes.size();  // The first are plain.
+    std::string line;
+    for (size_t left = random.Below(12); left > 0; --left) line += kBytes[random.Below(kinds)];
+    if (line.starts_with('*')) continue;
+    Words words;
+    std::string_view end = line;
+    if (end.ends_with('\r')) end.remove_suffix(1);
+    const bool is_right = SplitQuotedWords(end, words);
+    const Conversation heard = Hear(line + "\n");
+    if (!is_right) {
+      ASSERT_EQ(heard.error, "ERR Protocol error: unbalanced quotes in request") << line;
+    } else {
+      ASSERT_EQ(heard.requests, words.empty() ? std::vector<Words>{} : std::vector<Words>{words}) << line;
+      if (words.size() > 1) ++plain;
+    }
+  }
+  EXPECT_GT(plain, 1000U);
 }
 
 TEST(RespParser, KeepsInlineWordsOfAWholeBatch) {
