@@ -50,6 +50,16 @@ bool ConditionHolds(SetIf condition, int64_t current_ms, int64_t wanted_ms) {
   return false;
 }
 
+// Two conditions, which Valkey tells apart from other words in the place of FIELDS.
+Status CheckSecondCondition(SetIf first, SetIf second) {
+  if (first == SetIf::kAlways || second == SetIf::kAlways || first == second) return Status::Ok();
+  if (first == SetIf::kNone || second == SetIf::kNone) {
+    return Status::Text("ERR NX and XX, GT or LT options at the same time are not compatible");
+  }
+  const bool compare_both = first != SetIf::kSome && second != SetIf::kSome;
+  return compare_both ? Status::Text("ERR GT and LT options at the same time are not compatible") : Status::Ok();
+}
+
 struct NewDeadline {
   int64_t at_ms = 0;
   SetIf condition = SetIf::kAlways;
@@ -71,13 +81,15 @@ Result<int64_t> ExpireField(CommandContext& context, KeySlot& slot, std::string_
 Status ExpireFields(CommandContext& context, Args args, ExpireUnit unit, ExpireBase base) {
   KeySlot slot = context.FindForWrite(args[1]);
   if (Status error = slot.Require(ValueType::kHash); !error.ok()) return error;
-  Result<int64_t> deadline_ms = ParseFieldDeadline(args[2], unit, base, context.now_ms());
+  Result<int64_t> deadline_ms = ParseFieldDeadline(context, args[2], unit, base);
   if (!deadline_ms) return deadline_ms.error();
   const NewDeadline wanted{*deadline_ms, ParseCondition(args[3])};
+  if (SpeaksValkey(context)) {
+    if (Status error = CheckSecondCondition(wanted.condition, ParseCondition(args[4])); !error.ok()) return error;
+  }
   FieldNames names;
-  Status error = ParseFieldNames(args, wanted.condition == SetIf::kAlways ? 3 : 4,
-                                 "ERR Parameter `numFields` should be greater than 0", names);
-  if (!error.ok()) return error;
+  const size_t fields_at = wanted.condition == SetIf::kAlways ? 3 : 4;
+  if (Status error = ParseFieldNames(context, args, fields_at, FieldsOf::kExpire, names); !error.ok()) return error;
   bool any_set = false;
   bool any_deleted = false;
   const auto mark = context.reply().MarkHere();
@@ -113,14 +125,11 @@ Status Hpexpireat(CommandContext& context, Args args) {
   return ExpireFields(context, args, ExpireUnit::kMilliseconds, ExpireBase::kEpoch);
 }
 
-// The names behind FIELDS of the commands that have nothing before it.
-Status ParseNames(Args args, FieldNames& names) { return ParseFieldNames(args, 2, kFieldCountText, names); }
-
 Status TellDeadlines(CommandContext& context, Args args, ExpireUnit unit, ExpireBase base) {
   const KeySlot slot = context.FindForRead(args[1]);
   if (Status error = slot.Require(ValueType::kHash); !error.ok()) return error;
   FieldNames names;
-  if (Status error = ParseNames(args, names); !error.ok()) return error;
+  if (Status error = ParseFieldNames(context, args, 2, FieldsOf::kTell, names); !error.ok()) return error;
   context.reply().ArrayHeader(names.size());
   HashField field;
   HashScratch scratch;
@@ -167,7 +176,7 @@ Status Hpersist(CommandContext& context, Args args) {
   KeySlot slot = context.FindForWrite(args[1]);
   if (Status error = slot.Require(ValueType::kHash); !error.ok()) return error;
   FieldNames names;
-  if (Status error = ParseNames(args, names); !error.ok()) return error;
+  if (Status error = ParseFieldNames(context, args, 2, FieldsOf::kPersist, names); !error.ok()) return error;
   bool any_done = false;
   const auto mark = context.reply().MarkHere();
   context.reply().ArrayHeader(names.size());

@@ -22,7 +22,7 @@ Status Hgetdel(CommandContext& context, Args args) {
   KeySlot slot = context.FindForWrite(args[1]);
   if (Status error = slot.Require(ValueType::kHash); !error.ok()) return error;
   FieldNames names;
-  if (Status error = ParseFieldNames(args, 2, kFieldCountText, names); !error.ok()) return error;
+  if (Status error = ParseFieldNames(context, args, 2, FieldsOf::kRead, names); !error.ok()) return error;
   const auto mark = context.reply().MarkHere();
   context.reply().ArrayHeader(names.size());
   bool any_erased = false;
@@ -55,7 +55,7 @@ Status ParseGetOption(const CommandContext& context, Args args, FieldExpire& exp
     expire.kind = FieldExpire::Kind::kPersist;
     fields_at = 3;
   } else if (ParseDeadlineWord(args[2], unit, base)) {
-    Result<int64_t> at_ms = ParseFieldDeadline(args[3], unit, base, context.now_ms());
+    Result<int64_t> at_ms = ParseFieldDeadline(context, args[3], unit, base);
     if (!at_ms) return at_ms.error();
     expire = {FieldExpire::Kind::kAt, *at_ms};
     fields_at = 4;
@@ -100,7 +100,7 @@ Status Hgetex(CommandContext& context, Args args) {
   size_t fields_at = 2;
   if (Status error = ParseGetOption(context, args, expire, fields_at); !error.ok()) return error;
   FieldNames names;
-  if (Status error = ParseFieldNames(args, fields_at, kFieldCountText, names); !error.ok()) return error;
+  if (Status error = ParseFieldNames(context, args, fields_at, FieldsOf::kRead, names); !error.ok()) return error;
   FieldsTouched touched;
   const auto mark = context.reply().MarkHere();
   context.reply().ArrayHeader(names.size());
@@ -124,20 +124,26 @@ struct SetOptions {
 };
 
 // FIELDS n field value ... from args[at] on; answers where it ends.
-Result<size_t> ParsePairs(Args args, size_t at, SetOptions& options) {
+Result<size_t> ParsePairs(const CommandContext& context, Args args, size_t at, SetOptions& options) {
   if (at + 3 >= args.size()) return Err::kArity;
+  const bool is_valkey = SpeaksValkey(context);
   int64_t count = 0;
-  if (!TryParseInt64(args[at + 1], count) || count < 1 || count > INT32_MAX) {
-    return Status::Text("ERR invalid number of fields");
+  const bool is_number = TryParseInt64(args[at + 1], count);
+  if (!is_number && is_valkey) return Err::kNotInteger;
+  if (!is_number || count < 1 || count > INT32_MAX) {
+    return Status::Text(std::string(is_valkey ? kValkeyFieldsText : "ERR invalid number of fields"));
   }
   const auto words = 2 * static_cast<size_t>(count);
-  if (words > args.size() - at - 2) return Err::kArity;
+  if (words > args.size() - at - 2) {
+    return is_valkey ? Status::Text(std::string(kValkeyFieldsText)) : Status(Err::kArity);
+  }
   options.pairs = args.subspan(at + 2, words);
   return at + 2 + words;
 }
 
 Status ParseSetExpire(const CommandContext& context, ArgParser& parser, SetOptions& options) {
   if (options.expire.kind != FieldExpire::Kind::kNone) {
+    if (SpeaksValkey(context)) return Err::kSyntax;
     return Status::Text("ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified");
   }
   ExpireUnit unit = ExpireUnit::kSeconds;
@@ -147,7 +153,7 @@ Status ParseSetExpire(const CommandContext& context, ArgParser& parser, SetOptio
     return Status::Ok();
   }
   if (!parser.HasNext()) return Status::Text("ERR missing expire time");
-  Result<int64_t> at_ms = ParseFieldDeadline(parser.NextString(), unit, base, context.now_ms());
+  Result<int64_t> at_ms = ParseFieldDeadline(context, parser.NextString(), unit, base);
   if (!at_ms) return at_ms.error();
   options.expire = {FieldExpire::Kind::kAt, *at_ms};
   return Status::Ok();
@@ -160,11 +166,12 @@ bool IsExpireWord(std::string_view word) {
 }
 
 Status ParseSetOptions(const CommandContext& context, Args args, SetOptions& options) {
+  const bool is_valkey = SpeaksValkey(context);
   for (size_t at = 2; at < args.size();) {
     const std::string_view word = args[at];
     const bool wants_existing = EqualsIgnoreCase(word, "fxx");
     if (EqualsIgnoreCase(word, "fields")) {
-      Result<size_t> end = ParsePairs(args, at, options);
+      Result<size_t> end = ParsePairs(context, args, at, options);
       if (!end) return end.error();
       at = *end;
     } else if (IsExpireWord(word)) {
@@ -172,11 +179,12 @@ Status ParseSetOptions(const CommandContext& context, Args args, SetOptions& opt
       if (Status error = ParseSetExpire(context, parser, options); !error.ok()) return error;
       at = parser.position();
     } else if (wants_existing || EqualsIgnoreCase(word, "fnx")) {
+      if (options.wants_existing && is_valkey) return Err::kSyntax;
       if (options.wants_existing) return Status::Text("ERR Only one of FXX or FNX arguments can be specified");
       options.wants_existing = wants_existing;
       ++at;
     } else {
-      return Status::Text("ERR unknown argument: " + std::string(word));
+      return is_valkey ? Status(Err::kSyntax) : Status::Text("ERR unknown argument: " + std::string(word));
     }
   }
   return options.pairs.empty() ? Status(Err::kArity) : Status::Ok();

@@ -8,27 +8,53 @@
 
 namespace cachenode {
 
-Status ParseFieldNames(Args args, size_t at, std::string_view count_text, FieldNames& names) {
-  if (at + 1 >= args.size() || !EqualsIgnoreCase(args[at], "fields")) {
-    return Status::Text("ERR Mandatory argument FIELDS is missing or not at the right position");
+namespace {
+
+// The texts for FIELDS missing, for a number that is none, and for one that is not that of the fields.
+struct FieldTexts {
+  std::string_view missing;
+  std::string_view count;
+  std::string_view mismatch;
+};
+
+FieldTexts TextsFor(const CommandContext& context, FieldsOf of) {
+  constexpr std::string_view kSyntax = "ERR syntax error";
+  if (SpeaksValkey(context)) {
+    return {of == FieldsOf::kExpire ? kValkeyFieldsText : kSyntax, kValkeyFieldsText,
+            of == FieldsOf::kTell ? kSyntax : kValkeyFieldsText};
   }
+  return {"ERR Mandatory argument FIELDS is missing or not at the right position",
+          of == FieldsOf::kExpire ? "ERR Parameter `numFields` should be greater than 0"
+                                  : "ERR Number of fields must be a positive integer",
+          "ERR The `numfields` parameter must match the number of arguments"};
+}
+
+}  // namespace
+
+Status ParseFieldNames(const CommandContext& context, Args args, size_t at, FieldsOf of, FieldNames& names) {
+  const bool has_fields = at + 1 < args.size() && EqualsIgnoreCase(args[at], "fields");
+  if (!has_fields) return Status::Text(std::string(TextsFor(context, of).missing));
   int64_t count = 0;
-  if (!TryParseInt64(args[at + 1], count) || count < 1) return Status::Text(std::string(count_text));
+  const bool is_number = TryParseInt64(args[at + 1], count);
+  if (!is_number && SpeaksValkey(context)) return Err::kNotInteger;
+  if (!is_number || count < 1) return Status::Text(std::string(TextsFor(context, of).count));
   if (static_cast<uint64_t>(count) != args.size() - at - 2) {
-    return Status::Text("ERR The `numfields` parameter must match the number of arguments");
+    return Status::Text(std::string(TextsFor(context, of).mismatch));
   }
   names = args.subspan(at + 2);
   return Status::Ok();
 }
 
-Result<int64_t> ParseFieldDeadline(std::string_view text, ExpireUnit unit, ExpireBase base, int64_t now_ms) {
+Result<int64_t> ParseFieldDeadline(const CommandContext& context, std::string_view text, ExpireUnit unit,
+                                   ExpireBase base) {
   int64_t amount = 0;
   if (!TryParseInt64(text, amount)) return Err::kNotInteger;
+  if (amount < 0 && SpeaksValkey(context)) return Err::kInvalidExpire;
   if (amount < 0) return Status::Text("ERR invalid expire time, must be >= 0");
   const int64_t scale = unit == ExpireUnit::kSeconds ? 1000 : 1;
   if (amount > kFieldExpireAtMsMax / scale) return Err::kInvalidExpire;
   amount *= scale;
-  if (base == ExpireBase::kNow) amount += now_ms;
+  if (base == ExpireBase::kNow) amount += context.now_ms();
   if (amount > kFieldExpireAtMsMax) return Err::kInvalidExpire;
   return amount;
 }

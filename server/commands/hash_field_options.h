@@ -11,6 +11,7 @@
 
 #include "server/command_context.h"
 #include "server/commands/expire_options.h"
+#include "server/config/config.h"
 #include "server/key_spec.h"
 #include "storage/base/result.h"
 
@@ -18,15 +19,23 @@ namespace cachenode {
 
 using FieldNames = std::span<const std::string_view>;
 
-// What most commands say of a bad number of fields.
-inline constexpr std::string_view kFieldCountText = "ERR Number of fields must be a positive integer";
+// Valkey got these commands on its own, with errors of its own.
+[[nodiscard]] inline bool SpeaksValkey(const CommandContext& context) {
+  return context.config().engine_version.AtLeastValkey(9, 0);
+}
+inline constexpr std::string_view kValkeyFieldsText =
+    "ERR numfields should be greater than 0 and match the provided number of fields";
 
-// Reads FIELDS n field ... from args[at] to the end. `count_text` is the error for a number that is none.
-[[nodiscard]] Status ParseFieldNames(Args args, size_t at, std::string_view count_text, FieldNames& names);
+// Whose FIELDS are read: they differ in some errors.
+enum class FieldsOf : uint8_t { kExpire, kTell, kPersist, kRead };
+
+// Reads FIELDS n field ... from args[at] to the end.
+[[nodiscard]] Status ParseFieldNames(const CommandContext& context, Args args, size_t at, FieldsOf of,
+                                     FieldNames& names);
 
 // A point in time in [0, kFieldExpireAtMsMax]; it may have passed. Errors: kNotInteger, kInvalidExpire, a text.
-[[nodiscard]] Result<int64_t> ParseFieldDeadline(std::string_view text, ExpireUnit unit, ExpireBase base,
-                                                 int64_t now_ms);
+[[nodiscard]] Result<int64_t> ParseFieldDeadline(const CommandContext& context, std::string_view text, ExpireUnit unit,
+                                                 ExpireBase base);
 
 // EX, PX, EXAT or PXAT in any case, as unit and base; false for any other word.
 [[nodiscard]] bool ParseDeadlineWord(std::string_view word, ExpireUnit& unit, ExpireBase& base);

@@ -29,7 +29,10 @@ std::string_view TextAt(lua_State* lua, int index) {
 // The arguments on the stack as a request. Numbers become the text a command expects. Null when one is neither.
 const char* CollectArguments(lua_State* lua, ScriptRun& run) {
   const int count = lua_gettop(lua);
-  if (count == 0) return "Please specify at least one argument for this redis lib call";
+  if (count == 0) {
+    return run.SpeaksValkey9() ? "Please specify at least one argument for this call"
+                               : "Please specify at least one argument for this redis lib call";
+  }
   run.BeginArguments(static_cast<size_t>(count));
   for (int i = 1; i <= count; ++i) {
     const int type = lua_type(lua, i);
@@ -38,7 +41,8 @@ const char* CollectArguments(lua_State* lua, ScriptRun& run) {
     } else if (type == LUA_TNUMBER) {
       run.AddNumber(lua_tonumber(lua, i));
     } else {
-      return "Lua redis lib command arguments must be strings or integers";
+      return run.SpeaksValkey9() ? "Command arguments must be strings or integers"
+                                 : "Lua redis lib command arguments must be strings or integers";
     }
   }
   return nullptr;
@@ -158,7 +162,12 @@ int DebugPrint(lua_State* /*lua*/) { return 0; }
 int WriteLog(lua_State* lua) {
   constexpr int kLevelMax = 3;
   const int count = lua_gettop(lua);
-  if (count < 2) return RaiseMessage(lua, "redis.log() requires two arguments or more.");
+  if (count < 2) {
+    const ScriptRun* run = LuaVm::Of(lua).run;
+    const bool is_valkey9 = run != nullptr && run->SpeaksValkey9();
+    return RaiseMessage(lua, is_valkey9 ? "server.log() requires two arguments or more."
+                                        : "redis.log() requires two arguments or more.");
+  }
   if (lua_isnumber(lua, 1) == 0) return RaiseMessage(lua, "First argument must be a number (log level).");
   const auto level = static_cast<int>(lua_tonumber(lua, 1));
   if (level < 0 || level > kLevelMax) return RaiseMessage(lua, "Invalid debug level.");

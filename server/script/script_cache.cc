@@ -30,7 +30,7 @@ CachedScript* ScriptCache::FindHash(std::string_view hash) {
 }
 
 Result<CachedScript*> ScriptCache::Add(LuaVm& vm, std::string_view code, Origin origin) {
-  Result<ScriptHead> head = ParseScriptHead(code);
+  Result<ScriptHead> head = ParseScriptHead(code, errors_);
   if (!head) return head.error();
   std::string error;
   if (!vm.Compile(head->body, "@user_script", error)) {

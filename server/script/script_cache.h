@@ -17,6 +17,7 @@
 #include <unordered_map>
 
 #include "server/script/sha1.h"
+#include "server/script/shebang.h"
 #include "storage/base/result.h"
 
 namespace cachenode {
@@ -38,7 +39,7 @@ class ScriptCache {
   static constexpr size_t kEvalScriptsMax = 500;
   enum class Origin : uint8_t { kEval, kLoad };
 
-  explicit ScriptCache(bool evicts) : evicts_(evicts) {}
+  explicit ScriptCache(bool evicts, ShebangErrors errors = ShebangErrors::kRedis) : evicts_(evicts), errors_(errors) {}
 
   [[nodiscard]] CachedScript* FindCode(std::string_view code);
   [[nodiscard]] CachedScript* FindHash(std::string_view hash);
@@ -63,6 +64,7 @@ class ScriptCache {
   void Erase(LuaVm& vm, CachedScript& script);
 
   const bool evicts_;
+  const ShebangErrors errors_;
   std::unordered_map<std::string_view, std::unique_ptr<CachedScript>, HashOfName> by_code_;  // Keys lie in the scripts.
   std::unordered_map<std::string_view, CachedScript*, HashOfName> by_hash_;
   std::list<CachedScript*> recency_;  // Oldest first.

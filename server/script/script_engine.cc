@@ -53,7 +53,9 @@ ScriptEngine::ScriptEngine(const ServerParts& parts)
             }),
       eval_vm_(MakeVm(LuaVm::Purpose::kEval)),
       function_vm_(MakeVm(LuaVm::Purpose::kFunctions)),
-      cache_(parts.config->Current().engine_version.AtLeast(7, 4)),
+      cache_(
+          parts.config->Current().engine_version.AtLeast(7, 4),
+          parts.config->Current().engine_version.AtLeastValkey(9, 1) ? ShebangErrors::kValkey : ShebangErrors::kRedis),
       session_(0, 0, chunks_) {
   session_.is_internal = true;
   session_.authenticated = true;

@@ -115,7 +115,7 @@ ScriptError DescribeFailure(lua_State* lua, std::string_view name) {
   const std::string source = RawField(lua, index, "source");
   const std::string line = RawField(lua, index, "line");
   error.text.append(" script: ").append(name);
-  if (!source.empty()) error.text.append(", on ").append(source).append(":").append(line);
+  if (!source.empty()) error.text.append(name.empty() ? "on " : ", on ").append(source).append(":").append(line);
   error.text.append(".");
   return error;
 }

@@ -20,7 +20,8 @@ struct ScriptError {
   std::string text;      // The whole reply.
   bool counted = false;  // The statistics of errors have it already.
 };
-// The reply for the error on top of the stack that ended `name` (a SHA, a function): "ERR x script: f1, on @y:2.".
+// The reply for the error on top of the stack that ended `name` (a SHA, a function): "ERR x script: f1, on @y:2.", or
+// "ERR x script: on @y:2." without a name.
 [[nodiscard]] ScriptError DescribeFailure(lua_State* lua, std::string_view name);
 
 }  // namespace cachenode

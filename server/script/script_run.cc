@@ -150,7 +150,8 @@ void ScriptRun::Run(lua_State* lua) {
   PushArguments(lua);
   const int argument_count = target_.kind == ScriptKind::kEval ? 0 : 2;
   if (lua_pcall(lua, argument_count, 1, 1) != 0) {
-    ScriptError error = DescribeFailure(lua, target_.name);
+    const bool is_nameless = SpeaksValkey9() && target_.kind == ScriptKind::kEval;
+    ScriptError error = DescribeFailure(lua, is_nameless ? std::string_view() : target_.name);
     failed_ = true;
     error_ = std::move(error.text);
     error_is_counted_ = error.counted;
@@ -221,6 +222,8 @@ void ScriptRun::AddNumber(double number) {
   arguments_.emplace_back(text.data(), static_cast<size_t>(end - text.data()));
 }
 
+bool ScriptRun::SpeaksValkey9() const { return context_.config().engine_version.AtLeastValkey(9, 1); }
+
 std::string_view ScriptRun::Refuse(const Command* command, std::string text) {
   context_.stats().CountError(text);
   if (command != nullptr) context_.stats().command(command->id).rejected.Increment();
@@ -232,7 +235,10 @@ Status ScriptRun::CheckCall(const Command& command) const {
   const bool any_allowed = engine_.may_call_anything();
   const bool is_refused =
       command.Is(kNoScript) || (!context_.config().engine_version.AtLeast(7, 2) && IsRefusedInScripts(command));
-  if (is_refused && !any_allowed) return TextError("ERR This Redis command is not allowed from script");
+  if (is_refused && !any_allowed) {
+    return TextError(SpeaksValkey9() ? "ERR This Valkey command is not allowed from script"
+                                     : "ERR This Redis command is not allowed from script");
+  }
   // What replicas would hear of counts as a write, lest a script that declares none has to wait in a pause of writes.
   const bool counts_as_write = command.Is(kWrite) || command.Is(kMayReplicate);
   if (counts_as_write && (rights_ & kMayWrite) == 0) return TextError(kNoWrites);
@@ -247,9 +253,13 @@ std::string_view ScriptRun::Call() {
   if (is_open_) Close();
   const Args args(arguments_);
   const Command* command = context_.commands().FindForArgs(args);
-  if (command == nullptr) return Refuse(nullptr, "ERR Unknown Redis command called from script");
+  if (command == nullptr) {
+    return Refuse(nullptr, SpeaksValkey9() ? "ERR Unknown command called from script"
+                                           : "ERR Unknown Redis command called from script");
+  }
   if (!command->ArityFits(args.size()) || command->handler == nullptr) {
-    return Refuse(command, "ERR Wrong number of args calling Redis command from script");
+    return Refuse(command, SpeaksValkey9() ? "ERR Wrong number of args calling command from script"
+                                           : "ERR Wrong number of args calling Redis command from script");
   }
   const AclVerdict verdict = cachenode::CheckPermission(context_, session_, *command, args, AclContext::kLua);
   if (!verdict.allows()) {

@@ -52,8 +52,7 @@ class ScriptRun {
   // A command needed more than the locks of the declared keys.
   [[nodiscard]] bool needed_world() const { return needed_world_; }
 
-  // --- For the functions of `redis`
-  // ------------------------------------------------------------------------------------
+  // --- For the functions of `redis` ------------------------------------------------------------------------------
 
   void BeginArguments(size_t count);
   void AddArgument(std::string_view argument) { arguments_.push_back(argument); }
@@ -65,6 +64,9 @@ class ScriptRun {
   [[nodiscard]] Permission CheckPermission();
   void SetRespVersion(uint8_t version) { session_.resp_version = version; }
   void SetReplication(uint32_t flags) { replication_flags_ = flags; }
+
+  // Valkey 9.1 words errors of scripts anew.
+  [[nodiscard]] bool SpeaksValkey9() const;
 
   // What runs, in the interpreter's registry.
   [[nodiscard]] int function_ref() const { return target_.function_ref; }

@@ -36,7 +36,7 @@ std::optional<uint32_t> FindScriptFlag(std::string_view name) {
   return std::nullopt;
 }
 
-Result<ScriptHead> ParseScriptHead(std::string_view code) {
+Result<ScriptHead> ParseScriptHead(std::string_view code, ShebangErrors errors) {
   ScriptHead head{kScriptCompatible, code};
   if (!code.starts_with(kMark)) return head;
   const size_t line_end = code.find('\n');
@@ -45,7 +45,10 @@ Result<ScriptHead> ParseScriptHead(std::string_view code) {
   if (!SplitQuotedWords(code.substr(0, line_end), words) || words.empty()) {
     return ErrorWith("Invalid engine in script shebang", {});
   }
-  if (words.front() != "#!lua") return ErrorWith("Unexpected engine in script shebang: ", words.front());
+  if (words.front() != "#!lua") {
+    if (errors == ShebangErrors::kRedis) return ErrorWith("Unexpected engine in script shebang: ", words.front());
+    return ErrorWith("Could not find scripting engine '", words.front().substr(kMark.size()) + "'");
+  }
   head.flags = 0;
   for (size_t i = 1; i < words.size(); ++i) {
     constexpr std::string_view kFlags = "flags=";

@@ -37,7 +37,9 @@ struct ScriptHead {
   uint32_t flags = kScriptCompatible;
   std::string_view body;  // What is compiled: the code without its first line but with that line's end.
 };
-[[nodiscard]] Result<ScriptHead> ParseScriptHead(std::string_view code);
+// How an engine that is not Lua is refused: Valkey 9.1 has a text of its own.
+enum class ShebangErrors : uint8_t { kRedis, kValkey };
+[[nodiscard]] Result<ScriptHead> ParseScriptHead(std::string_view code, ShebangErrors errors = ShebangErrors::kRedis);
 
 struct LibraryHead {
   std::string engine;
