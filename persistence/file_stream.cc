@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-#include "storage/base/error_text.h"
+#include "storage/base/system_error.h"
 
 namespace cachenode {
 namespace {
@@ -20,7 +20,7 @@ std::string Join(const std::string& directory, const std::string& name) {
 }  // namespace
 
 Status SystemError(std::string_view what, std::string_view path) {
-  return Status::WithText(Err::kIo, fmt::format("{} {}: {}", what, path, ErrorText(errno)));
+  return Status::WithText(Err::kIo, fmt::format("{} {}: {}", what, path, SystemErrorText(errno)));
 }
 
 OpenFile::OpenFile(OpenFile&& other) noexcept

@@ -10,7 +10,7 @@
 namespace cachenode {
 
 bool HugePageWork::MaySubmit() const {
-  return !parts_.state->huge_pages_refused.load(std::memory_order_relaxed) &&
+  return parts_.state->huge_pages_refused.load(std::memory_order_relaxed) < kRefusalsMax &&
          parts_.background->Pending(BackgroundPool::Lane::kUpkeep) < kPendingMax;
 }
 
@@ -35,9 +35,10 @@ void HugePageWork::Submit(char* extent) {
     switch (CollapseIntoHugePage(extent)) {
       case Collapse::kDone:
         state->huge_pages_made.fetch_add(1, std::memory_order_relaxed);
+        state->huge_pages_refused.store(0, std::memory_order_relaxed);
         break;
       case Collapse::kRefused:
-        state->huge_pages_refused.store(true, std::memory_order_relaxed);
+        state->huge_pages_refused.fetch_add(1, std::memory_order_relaxed);
         break;
       case Collapse::kNotNow:
         break;

@@ -5,7 +5,8 @@
 // moved, so that the node does not grow by it.
 // Thread-safety: its worker's thread, inside the world lock, holding no shard lock. Worker i of n looks after shards
 //   i, i + n, i + 2n, ... The moving is the background pool's.
-// Limits: kShardsPerRun shards a call and one huge page of each; kPendingMax of the node wait at most.
+// Limits: kShardsPerRun shards a call and one huge page of each; kPendingMax of the node wait at most. After
+//   kRefusalsMax in a row none is asked for any more.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,7 @@ class HugePageWork {
  public:
   static constexpr uint32_t kShardsPerRun = 8;
   static constexpr uint64_t kPendingMax = 8;
+  static constexpr uint32_t kRefusalsMax = 8;  // One alone may be a range that became something else meanwhile.
 
   // `parts` outlives this.
   HugePageWork(const ServerParts& parts, uint32_t worker_index, uint32_t worker_count)

@@ -41,7 +41,7 @@ struct NodeState {
   std::atomic<uint64_t> lazily_freed{0};          // Objects freed in the background. The background pool's jobs.
   std::atomic<uint64_t> lazily_pending_bytes{0};  // In objects that wait to be freed so. The same, and who submits.
   std::atomic<uint64_t> huge_pages_made{0};       // So far. The background pool's jobs.
-  std::atomic<bool> huge_pages_refused{false};    // The system has none for this process. The same.
+  std::atomic<uint32_t> huge_pages_refused{0};    // In a row, by the system. The same.
   std::atomic<int64_t> clients_blocked{0};        // Clients that wait for a key. The blocking commands.
 };
 

@@ -13,7 +13,7 @@
 
 #include "persistence/s3/answer_fields.h"
 #include "persistence/s3/credential_services.h"
-#include "storage/base/error_text.h"
+#include "storage/base/system_error.h"
 
 extern char** environ;
 
@@ -85,11 +85,11 @@ pid_t Spawn(const std::string& command, int output_fd) {
 
 Result<AwsCredentials> RunCredentialProcess(const std::string& command) {
   std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) return ProcessError(std::string("pipe: ").append(ErrorText(errno)));
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return ProcessError(std::string("pipe: ").append(SystemErrorText(errno)));
   FileDescriptor reader(ends[0]);
   FileDescriptor writer(ends[1]);
   const pid_t pid = Spawn(command, writer.get());
-  if (pid < 0) return ProcessError(std::string("cannot start: ").append(ErrorText(-pid)));
+  if (pid < 0) return ProcessError(std::string("cannot start: ").append(SystemErrorText(-pid)));
   writer.Close();
 
   std::string output;

@@ -9,7 +9,7 @@
 #include "persistence/s3/http_client.h"
 #include "storage/base/blanks.h"
 #include "storage/base/bytes.h"
-#include "storage/base/error_text.h"
+#include "storage/base/system_error.h"
 
 namespace cachenode {
 namespace {
@@ -27,7 +27,8 @@ Status Malformed(std::string_view name, size_t line_number, std::string_view why
 }
 
 Status Unreadable(const std::string& path, int error) {
-  return Status::WithText(Err::kConfig, std::string("cannot read ").append(path).append(": ").append(ErrorText(error)));
+  return Status::WithText(Err::kConfig,
+                          std::string("cannot read ").append(path).append(": ").append(SystemErrorText(error)));
 }
 
 struct FileCloser {

@@ -15,8 +15,8 @@
 #include "server/node_state.h"
 #include "storage/base/allocator_knobs.h"
 #include "storage/base/bytes.h"
-#include "storage/base/error_text.h"
 #include "storage/base/numbers.h"
+#include "storage/base/system_error.h"
 #include "storage/keyspace.h"
 #include "storage/value/packed_table.h"
 
@@ -98,7 +98,7 @@ void AddShard(Shard& shard, uint32_t db, DatabaseFigures& figures) {
   }
 }
 
-Status KnobError(int error) { return Status::Text(std::string("ERR ") + ErrorText(error)); }
+Status KnobError(int error) { return Status::Text(std::string("ERR ") + SystemErrorText(error)); }
 
 Status RefuseSyntax(Args args) { return Status::Text(SubcommandSyntaxText("DEBUG", args[1])); }
 

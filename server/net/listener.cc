@@ -14,7 +14,7 @@
 
 #include "server/net/socket_address.h"
 #include "server/net/tls_transport.h"
-#include "storage/base/error_text.h"
+#include "storage/base/system_error.h"
 
 namespace cachenode {
 
@@ -26,7 +26,7 @@ bool IsMissingFamily(int error_number) {
          error_number == EPFNOSUPPORT || error_number == EAFNOSUPPORT;
 }
 
-Status SystemError(const char* what) { return Status::Text(fmt::format("{}: {}", what, ErrorText(errno))); }
+Status SystemError(const char* what) { return Status::Text(fmt::format("{}: {}", what, SystemErrorText(errno))); }
 
 void SetOption(int descriptor, int level, int name, int value) {
   setsockopt(descriptor, level, name, &value, sizeof(value));
@@ -37,7 +37,7 @@ int Listen(const SocketAddress& address, const Config& options, std::string& rea
   const int family = address.storage.ss_family;
   const int descriptor = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
-    reason = fmt::format("socket: {}", ErrorText(errno));
+    reason = fmt::format("socket: {}", SystemErrorText(errno));
     return -1;
   }
   if (family == AF_INET6) SetOption(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 1);
@@ -53,7 +53,7 @@ int Listen(const SocketAddress& address, const Config& options, std::string& rea
   }
   if (failed == 0) return descriptor;
   const int error_number = errno;
-  reason = fmt::format("{}: {}", step, ErrorText(error_number));
+  reason = fmt::format("{}: {}", step, SystemErrorText(error_number));
   close(descriptor);
   errno = error_number;
   return -1;
@@ -323,7 +323,7 @@ void ListenerSet::Accept(Socket& socket) {
       socket.Watch(false);
       return;
     }
-    CN_LOG(log_, kWarning, "Accepting client connection: accept: {}", ErrorText(errno));
+    CN_LOG(log_, kWarning, "Accepting client connection: accept: {}", SystemErrorText(errno));
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) PauseAccepting();
     return;
   }

@@ -1,5 +1,4 @@
 #include "server/process/daemon.h"
-#include "storage/base/error_text.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -12,6 +11,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <utility>
+
+#include "storage/base/system_error.h"
 
 namespace cachenode {
 
@@ -35,7 +36,7 @@ PidFile::PidFile(std::string path, Log& log) : path_(std::move(path)), log_(log)
   const int descriptor = open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   const std::string text = std::to_string(getpid()) + "\n";
   written_ = descriptor >= 0 && write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  if (!written_) CN_LOG(log_, kWarning, "Failed to write PID file: {}", ErrorText(errno));
+  if (!written_) CN_LOG(log_, kWarning, "Failed to write PID file: {}", SystemErrorText(errno));
   if (descriptor >= 0) close(descriptor);
 }
 

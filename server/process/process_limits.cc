@@ -14,8 +14,8 @@
 #include <charconv>
 #include <cstring>
 
-#include "storage/base/error_text.h"
 #include "storage/base/numbers.h"
+#include "storage/base/system_error.h"
 
 namespace cachenode {
 
@@ -87,7 +87,7 @@ uint64_t RaiseFileLimit(uint64_t clients, Log& log) {
     CN_LOG(log, kWarning,
            "Unable to obtain the current NOFILE limit ({}), assuming 1024 and setting the max clients "
            "configuration accordingly.",
-           ErrorText(errno));
+           SystemErrorText(errno));
     return 1024 - kReservedDescriptors;
   }
   const uint64_t before = limit.rlim_cur;
@@ -120,7 +120,7 @@ uint64_t RaiseFileLimit(uint64_t clients, Log& log) {
   const uint64_t fitting = reached - kReservedDescriptors;
   CN_LOG(log, kWarning, "You requested maxclients of {} requiring at least {} max file descriptors.", clients, wanted);
   CN_LOG(log, kWarning, "Server can't set maximum open files to {} because of OS error: {}.", wanted,
-         ErrorText(refusal));
+         SystemErrorText(refusal));
   CN_LOG(log, kWarning,
          "Current maximum open files is {}. maxclients has been reduced to {} to compensate for low "
          "ulimit. If you need higher maxclients increase 'ulimit -n'.",
@@ -141,7 +141,7 @@ Status OomScore::Apply(OomScoreMode mode, int32_t value) {
   const int error_number = errno;
   if (descriptor >= 0) close(descriptor);
   if (!written) {
-    return Status::WithText(Err::kIo, fmt::format("Unable to write oom_score_adj: {}", ErrorText(error_number)));
+    return Status::WithText(Err::kIo, fmt::format("Unable to write oom_score_adj: {}", SystemErrorText(error_number)));
   }
   is_ours_ = mode != OomScoreMode::kNo;
   base_ = base;

@@ -15,7 +15,7 @@
 
 #include "server/net/socket_address.h"
 #include "server/stats/prometheus_text.h"
-#include "storage/base/error_text.h"
+#include "storage/base/system_error.h"
 
 namespace cachenode {
 
@@ -141,7 +141,7 @@ Result<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(const std::strin
                            bound.raw(), MHD_OPTION_CONNECTION_LIMIT, kConnectionsMax, MHD_OPTION_CONNECTION_TIMEOUT,
                            kConnectionSeconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, size_t{16384}, MHD_OPTION_END);
   if (endpoint->daemon_->daemon == nullptr) {
-    return Status::Text(fmt::format("metrics-port {}: {}", port, ErrorText(errno)));
+    return Status::Text(fmt::format("metrics-port {}: {}", port, SystemErrorText(errno)));
   }
   return endpoint;
 }

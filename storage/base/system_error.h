@@ -5,7 +5,7 @@
 
 namespace cachenode {
 
-[[nodiscard]] inline const char* ErrorText(int error_number) noexcept {
+[[nodiscard]] inline const char* SystemErrorText(int error_number) noexcept {
   const char* const text = strerrordesc_np(error_number);
   return text == nullptr ? "Unknown error" : text;
 }
