@@ -137,9 +137,23 @@ Status AddTo(CommandContext& context, Args args, const AddOptions& options) {
   return Status::Ok();
 }
 
+// The one member of a ZADD without options.
+Status AddOne(CommandContext& context, Args args, double score) {
+  KeySlot slot = context.FindForWrite(args[1]);
+  if (Status error = slot.Require(ValueType::kSortedSet); !error.ok()) return error;
+  Result<SortedSetValue::Added> added = SortedSetValue(slot).Put(args[3], score, ScoreUpdate());
+  if (!added) return added.error();
+  if (added->outcome != SortedSetValue::Outcome::kUnchanged) context.Notify(kNotifyZset, "zadd", args[1]);
+  context.reply().Integer(added->outcome == SortedSetValue::Outcome::kAdded ? 1 : 0);
+  return Status::Ok();
+}
+
 // ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...] -> how many were added, with CH also how
 // many got another score; with INCR the new score, nil when the options forbade it.
 Status Zadd(CommandContext& context, Args args) {
+  double score = 0;  // No option is a number.
+  if (args.size() == 4 && TryParseDouble(args[2], score)) [[likely]]
+    return AddOne(context, args, score);
   AddOptions options;
   if (Status error = ParseAddOptions(args, options); !error.ok()) return error;
   return AddTo(context, args, options);

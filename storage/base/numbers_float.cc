@@ -113,6 +113,16 @@ bool TryParseEightDigits(const char* text, uint64_t& value) noexcept {
   return true;
 }
 
+// The same with four.
+bool TryParseFourDigits(const char* text, uint64_t& value) noexcept {
+  constexpr uint32_t kEachByte = 0x01010101;
+  const uint32_t digits = LoadLittleEndian<uint32_t>(text) ^ kEachByte * '0';
+  if (((digits | (digits + kEachByte * (0x7F - 9))) & kEachByte * 0x80) != 0) return false;
+  const uint32_t pairs = (digits * 10 + (digits >> 8)) & 0x00FF00FF;
+  value = (pairs * 100 + (pairs >> 16)) & 0xFFFF;
+  return true;
+}
+
 // Most numbers that clients send: nothing but digits, and so few that a double holds them exactly.
 bool TryParseDigits(std::string_view text, double& value) noexcept {
   constexpr size_t kExactDigitsMax = 15;
@@ -121,6 +131,12 @@ bool TryParseDigits(std::string_view text, double& value) noexcept {
   if (text.size() >= 8) {
     if (!TryParseEightDigits(text.data(), number)) return false;
     text.remove_prefix(8);
+  }
+  if (text.size() >= 4) {
+    uint64_t four = 0;
+    if (!TryParseFourDigits(text.data(), four)) return false;
+    number = number * 10'000 + four;
+    text.remove_prefix(4);
   }
   for (const char c : text) {
     const uint64_t digit = static_cast<unsigned char>(c) - uint64_t{'0'};

@@ -175,6 +175,10 @@ bool ListpackElement::Equals(std::string_view bytes, const std::optional<int64_t
 }
 
 std::optional<int64_t> ParseListpackInteger(std::string_view bytes) noexcept {
+  // Most elements are texts, and most of those show it by a look at either end.
+  if (bytes.empty() || !IsDigitAscii(bytes.back()) || !(IsDigitAscii(bytes.front()) || bytes.front() == '-')) {
+    return std::nullopt;
+  }
   int64_t number = 0;
   if (!TryParseInt64(bytes, number)) return std::nullopt;
   return number;
