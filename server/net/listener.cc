@@ -323,8 +323,9 @@ void ListenerSet::Accept(Socket& socket) {
       socket.Watch(false);
       return;
     }
-    CN_LOG(log_, kWarning, "Accepting client connection: accept: {}", SystemErrorText(errno));
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) PauseAccepting();
+    const int reason = errno;  // Writing the line may change it.
+    CN_LOG(log_, kWarning, "Accepting client connection: accept: {}", SystemErrorText(reason));
+    if (reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM) PauseAccepting();
     return;
   }
 }

@@ -1,6 +1,7 @@
 """What the node does with connections, signals and the operating system."""
 
 import os
+import resource
 import signal
 import socket
 import stat
@@ -39,6 +40,12 @@ def received(connection):
         if not more:
             return data
         data += more
+
+
+def cpu_seconds(process):
+    with open("/proc/%d/stat" % process, encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def eventually(condition):
@@ -266,6 +273,20 @@ class Process(ServerCase):
         self.assertIn("maxclients has been reduced to 100", server.log_text())
         reply = server.connect().call("CONFIG", "GET", "maxclients")
         self.assertEqual(b"100", reply.value[1].value)
+
+    def test_waits_when_out_of_descriptors_though_the_log_cannot_be_written(self):
+        self.ours_only("the reference goes on looking")
+        port = free_port()
+        server = self.start("--port", str(port), "--bind", "127.0.0.1", "--io-threads", "1", "--logfile", "/dev/full")
+        process = server.process.pid
+        most = len(os.listdir("/proc/%d/fd" % process)) + 4
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (most, most))
+        clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+        before = cpu_seconds(process)
+        time.sleep(2)
+        self.assertLess(cpu_seconds(process) - before, 1)
+        for client in clients:
+            client.close()
 
     def test_starts_small_and_quickly(self):
         self.ours_only("a promise of ours")
