@@ -15,7 +15,8 @@ bool HugePageWork::MaySubmit() const {
 }
 
 void HugePageWork::Run(const Worker& worker) {
-  if (!worker.config().arena_huge_pages || parts_.background == nullptr) return;
+  if (!worker.config().arena_huge_pages || parts_.background == nullptr || worker.now_ms() < next_ms_) return;
+  next_ms_ = worker.now_ms() + kPeriodMs;
   Keyspace& keyspace = *parts_.keyspace;
   for (uint32_t visited = 0; visited < kShardsPerRun && MaySubmit(); ++visited) {
     if (next_ >= keyspace.shard_count()) next_ = first_;

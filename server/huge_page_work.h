@@ -5,7 +5,8 @@
 // moved, so that the node does not grow by it.
 // Thread-safety: its worker's thread, inside the world lock, holding no shard lock. Worker i of n looks after shards
 //   i, i + n, i + 2n, ... The moving is the background pool's.
-// Limits: kShardsPerRun shards a call and one huge page of each; kPendingMax of the node wait at most. After
+// Limits: a look each kPeriodMs, whatever hz is, at kShardsPerRun shards and one huge page of each; kPendingMax of the
+// node wait at most. After
 //   kRefusalsMax in a row none is asked for any more.
 #pragma once
 
@@ -19,6 +20,7 @@ class Worker;
 
 class HugePageWork {
  public:
+  static constexpr int64_t kPeriodMs = 100;
   static constexpr uint32_t kShardsPerRun = 8;
   static constexpr uint64_t kPendingMax = 8;
   static constexpr uint32_t kRefusalsMax = 8;  // One alone may be a range that became something else meanwhile.
@@ -38,6 +40,7 @@ class HugePageWork {
   const uint32_t first_;
   const uint32_t step_;
   uint32_t next_;
+  int64_t next_ms_ = 0;  // When to look again.
 };
 
 }  // namespace cachenode
