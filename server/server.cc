@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <system_error>
 #include <utility>
 
 #include "server/banner.h"
@@ -31,6 +30,7 @@
 #include "server/worker.h"
 #include "storage/base/cycle_clock.h"
 #include "storage/base/memory_ceiling.h"
+#include "storage/base/system_error.h"
 
 namespace cachenode {
 
@@ -462,7 +462,7 @@ Status Server::Apply(ApplyGroup group, const Config& before, const Config& after
       return Status::Ok();
     case ApplyGroup::kDirectory:
       if (chdir(after.dir.c_str()) == 0) return Status::Ok();
-      return Status::Text(std::generic_category().message(errno));
+      return Status::Text(SystemErrorText(errno));
     case ApplyGroup::kLogging:
       log_.SetLevel(after.loglevel);
       return Status::Ok();

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <filesystem>
 #include <map>
-#include <system_error>
 
 #include "server/config/node_layers.h"
 #include "server/config/option_value.h"
@@ -17,6 +16,7 @@
 #include "storage/base/blanks.h"
 #include "storage/base/bytes.h"
 #include "storage/base/quoting.h"
+#include "storage/base/system_error.h"
 
 namespace cachenode {
 namespace {
@@ -25,8 +25,6 @@ constexpr size_t kUsersMax = 65536;
 constexpr size_t kRenamesMax = 4096;
 constexpr size_t kReadBytes = 65536;
 constexpr std::string_view kBadDirective = "Bad directive or wrong number of arguments";
-
-std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
 // A rule of a user that holds a password or its hash.
 bool IsPasswordRule(const std::string& rule) { return rule.find_first_of("><#!") == 0; }
@@ -199,7 +197,7 @@ std::string ConfigError::Report(std::string_view version) const {
 
 Result<std::string> ReadConfigBytes(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return Status::WithText(Err::kIo, ErrnoText(errno));
+  if (descriptor < 0) return Status::WithText(Err::kIo, SystemErrorText(errno));
   std::string bytes;
   ssize_t got = 0;
   int error = 0;
@@ -211,7 +209,7 @@ Result<std::string> ReadConfigBytes(const std::string& path) {
     bytes.resize(used + static_cast<size_t>(std::max<ssize_t>(got, 0)));
   } while ((got > 0 || error == EINTR) && bytes.size() <= kConfigBytesMax);
   ::close(descriptor);
-  if (got < 0) return Status::WithText(Err::kIo, ErrnoText(error));
+  if (got < 0) return Status::WithText(Err::kIo, SystemErrorText(error));
   return bytes;
 }
 

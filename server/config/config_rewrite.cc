@@ -17,6 +17,7 @@
 #include "storage/base/blanks.h"
 #include "storage/base/bytes.h"
 #include "storage/base/quoting.h"
+#include "storage/base/system_error.h"
 
 namespace cachenode {
 namespace {
@@ -118,7 +119,7 @@ class Rewriter {
 
 constexpr mode_t kNewFileMode = 0644;
 
-Status Failure(int error) { return Status::WithText(Err::kIo, std::generic_category().message(error)); }
+Status Failure(int error) { return Status::WithText(Err::kIo, SystemErrorText(error)); }
 
 // Writes, syncs and closes; 0 or the errno of what failed.
 int FillFile(int descriptor, std::string_view text) {

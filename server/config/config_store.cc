@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <iterator>
 #include <set>
-#include <system_error>
 
 #include "server/config/config.h"
 #include "server/config/config_file.h"
@@ -18,6 +17,7 @@
 #include "server/config/option_value.h"
 #include "storage/base/bytes.h"
 #include "storage/base/glob.h"
+#include "storage/base/system_error.h"
 
 namespace cachenode {
 namespace {
@@ -27,7 +27,7 @@ class DirectoryApplier final : public ConfigApplier {
  public:
   Status Apply(ApplyGroup, const Config&, const Config& after) override {
     if (::chdir(after.dir.c_str()) == 0) return Status::Ok();
-    return Status::WithText(Err::kConfig, std::generic_category().message(errno));
+    return Status::WithText(Err::kConfig, SystemErrorText(errno));
   }
 };
 

@@ -11,7 +11,8 @@
 #include <cerrno>
 #include <ctime>
 #include <filesystem>
-#include <system_error>
+
+#include "storage/base/system_error.h"
 
 namespace cachenode {
 namespace {
@@ -52,7 +53,7 @@ Status ServerLogSink::Open(const LogSinkOptions& options) {
     const std::lock_guard lock(mutex_);
     descriptor_ = OpenForAppending(file_);
     if (descriptor_ < 0) {
-      return Status::WithText(Err::kIo, "Can't open the log file: " + std::generic_category().message(errno));
+      return Status::WithText(Err::kIo, std::string("Can't open the log file: ") + SystemErrorText(errno));
     }
   }
   if (options.syslog_enabled) {

@@ -1,4 +1,4 @@
-// The text of an errno value, as strerror gives it in the C locale, from any thread.
+// The text of an errno value as strerror gives it in the C locale, but for values without a name. From any thread.
 #pragma once
 
 #include <cstring>
