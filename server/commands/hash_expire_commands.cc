@@ -176,7 +176,7 @@ Status Hpersist(CommandContext& context, Args args) {
   KeySlot slot = context.FindForWrite(args[1]);
   if (Status error = slot.Require(ValueType::kHash); !error.ok()) return error;
   FieldNames names;
-  if (Status error = ParseFieldNames(context, args, 2, FieldsOf::kPersist, names); !error.ok()) return error;
+  if (Status error = ParseFieldNames(context, args, 2, FieldsOf::kOther, names); !error.ok()) return error;
   bool any_done = false;
   const auto mark = context.reply().MarkHere();
   context.reply().ArrayHeader(names.size());

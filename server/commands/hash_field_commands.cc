@@ -22,7 +22,7 @@ Status Hgetdel(CommandContext& context, Args args) {
   KeySlot slot = context.FindForWrite(args[1]);
   if (Status error = slot.Require(ValueType::kHash); !error.ok()) return error;
   FieldNames names;
-  if (Status error = ParseFieldNames(context, args, 2, FieldsOf::kRead, names); !error.ok()) return error;
+  if (Status error = ParseFieldNames(context, args, 2, FieldsOf::kOther, names); !error.ok()) return error;
   const auto mark = context.reply().MarkHere();
   context.reply().ArrayHeader(names.size());
   bool any_erased = false;
@@ -100,7 +100,7 @@ Status Hgetex(CommandContext& context, Args args) {
   size_t fields_at = 2;
   if (Status error = ParseGetOption(context, args, expire, fields_at); !error.ok()) return error;
   FieldNames names;
-  if (Status error = ParseFieldNames(context, args, fields_at, FieldsOf::kRead, names); !error.ok()) return error;
+  if (Status error = ParseFieldNames(context, args, fields_at, FieldsOf::kOther, names); !error.ok()) return error;
   FieldsTouched touched;
   const auto mark = context.reply().MarkHere();
   context.reply().ArrayHeader(names.size());

@@ -26,8 +26,8 @@ using FieldNames = std::span<const std::string_view>;
 inline constexpr std::string_view kValkeyFieldsText =
     "ERR numfields should be greater than 0 and match the provided number of fields";
 
-// Whose FIELDS are read: they differ in some errors.
-enum class FieldsOf : uint8_t { kExpire, kTell, kPersist, kRead };
+// Whose FIELDS are read, as errors differ: HEXPIRE's and its relatives', HTTL's and its relatives'.
+enum class FieldsOf : uint8_t { kExpire, kTell, kOther };
 
 // Reads FIELDS n field ... from args[at] to the end.
 [[nodiscard]] Status ParseFieldNames(const CommandContext& context, Args args, size_t at, FieldsOf of,
