@@ -105,7 +105,7 @@ bool LargeList::AddElementNode(Tree::Path& path, ListEnd side, std::string_view 
   const size_t bytes = ListpackElementBytes(element);
   ListNode* const node = ListNode::Create(std::max(bytes, kFirstRoomBytes - kEmptyListpackBytes), side);
   if (node == nullptr) return false;
-  node->Push(side, element);
+  node->Push(side, element, bytes);
   return InsertNode(path, side, node);
 }
 
@@ -119,13 +119,13 @@ bool LargeList::Push(ListEnd end, std::string_view element) noexcept {
   if (path.leaf().HasRoom(end, bytes)) [[likely]] {
     ListNode* const node = tree_.EditLeaf(path);
     if (node == nullptr) return false;
-    node->Push(end, element);
+    node->Push(end, element, bytes);
     tree_.LeafChanged(path);
     return true;
   }
   ListNode* const larger = path.leaf().CopyForGrowth(bytes, end, limits);
   if (larger == nullptr) return false;
-  larger->Push(end, element);
+  larger->Push(end, element, bytes);
   return ReplaceNode(path, larger);
 }
 

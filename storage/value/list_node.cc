@@ -127,8 +127,7 @@ void ListNode::MoveFront(size_t old_begin, size_t new_begin, int count_delta) no
   WriteHeader(mutable_data(), total, count);
 }
 
-void ListNode::Push(ListEnd end, std::string_view element) noexcept {
-  const size_t bytes = ListpackElementBytes(element);
+void ListNode::Push(ListEnd end, std::string_view element, size_t bytes) noexcept {
   if (end == ListEnd::kFront) {
     MoveFront(begin_, begin_ - bytes, 1);
     PutListpackElement(mutable_data() + kListpackHeaderBytes, element);

@@ -77,10 +77,10 @@ class ListNode : public NodeRefs {
   // Whether `bytes` fit at `end` without moving anything.
   [[nodiscard]] bool HasRoom(ListEnd end, size_t bytes) const noexcept;
 
-  // --- Changing a unique packed node; room is there (HasRoom)
-  // ---------------------------------------------------------
+  // --- Changing a unique packed node; room is there (HasRoom) ----------------------------------------------------
 
-  void Push(ListEnd end, std::string_view element) noexcept;
+  // `bytes` is ListpackElementBytes(element), which the caller needed to see whether there is room.
+  void Push(ListEnd end, std::string_view element, size_t bytes) noexcept;
   // Adds `count` encoded elements behind the last one.
   void AppendRun(const char* elements, size_t bytes, size_t count) noexcept;
   // Takes the first or the last element away. Requires Count() > 1.

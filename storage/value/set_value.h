@@ -3,9 +3,8 @@
 // SetView reads, SetValue changes the set of a key, SetBuilder makes one off the keyspace.
 // Thread-safety: a view is good under the shard's lock, or on any thread that holds a reference to the value (a
 //   snapshot's); SetValue under the lock only; a builder belongs to one thread.
-// Invariants: a set has at least one member: the last one to go takes the key with it. Conversions go one way, intset
-// ->
-//   listpack -> table, by value_limits. Members are distinct.
+// Invariants: a set has at least one member: the last one to go takes the key with it. Conversions go one way: intset,
+//   listpack, table, by value_limits. Members are distinct.
 // Errors: kOutOfMemory, and then nothing changed.
 // Views: elements handed out live until the next change of the shard.
 #pragma once
