@@ -28,12 +28,6 @@ class Settings:
     is_sanitized = False  # The server is linked with a sanitizer's library.
 
 
-def is_sanitized(binary):
-    with open(binary, "rb") as file:
-        content = file.read()
-    return b"libasan.so" in content or b"libtsan.so" in content
-
-
 def works_in(process, folder):
     """Whether the process lives and its working directory is `folder` or lies below it."""
     try:

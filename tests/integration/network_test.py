@@ -48,24 +48,15 @@ def cpu_seconds(process):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def eventually(condition):
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
-
-
 class Clients(ServerCase):
     def test_the_client_too_many_gets_an_error_and_a_place_that_is_free_again_is_given(self):
         server = self.start("--maxclients", "2")
         # The connection that found the server ready may still count.
-        self.assertTrue(eventually(lambda: self.is_served(server)))
+        self.wait_until(lambda: self.is_served(server))
         clients = [self.served(server), self.served(server)]
         self.assertEqual(b"-ERR max number of clients reached\r\n", received(server.connect()))
         clients[0].close()
-        self.assertTrue(eventually(lambda: self.is_served(server)))
+        self.wait_until(lambda: self.is_served(server))
 
     def served(self, server):
         """A connection that got its place, once there is one."""
@@ -78,7 +69,7 @@ class Clients(ServerCase):
                 return repr(client.call("PING")) == "+PONG"
             except (Closed, OSError):
                 return False
-        self.assertTrue(eventually(connected))
+        self.wait_until(connected)
         return kept[-1]
 
     def is_served(self, server):
@@ -219,7 +210,7 @@ class Process(ServerCase):
         self.assertEqual("+OK", repr(client.call("CONFIG", "SET", "watchdog-period", "50")))
         self.assertEqual("+OK", repr(client.call("DEBUG", "SLEEP", "0.5")))
         # The signal ends the sleep; the watchdog's thread writes at its leisure.
-        self.assertTrue(eventually(lambda: "--------\n" in server.log_text()))
+        self.wait_until(lambda: "--------\n" in server.log_text())
         log = server.log_text()
         self.assertIn("--- WATCHDOG TIMER EXPIRED ---", log)
         self.assertRegex(log, "World lock: (held|shared) by (cachenode|cn_worker_1)")
@@ -241,13 +232,13 @@ class Process(ServerCase):
             "--port", "0", "--unixsocket", path, "--dir", self.folder, "--save", "", "--daemonize", "yes",
             "--pidfile", pid_file, "--logfile", os.path.join(self.folder, "log"))
         self.assertEqual((0, ""), (status, output))
-        self.assertTrue(eventually(lambda: os.path.exists(pid_file) and os.path.exists(path)))
+        self.wait_until(lambda: os.path.exists(pid_file) and os.path.exists(path))
         with open(pid_file, encoding="ascii") as file:
             process = int(file.read())
         self.assertEqual("+PONG", repr(Connection(path).call("PING")))
         self.assertTrue(works_in(process, self.folder))
         os.kill(process, signal.SIGTERM)
-        self.assertTrue(eventually(lambda: not works_in(process, self.folder)))
+        self.wait_until(lambda: not works_in(process, self.folder))
         self.assertFalse(os.path.exists(pid_file))
 
     def test_tells_systemd_that_it_is_ready(self):
@@ -281,12 +272,11 @@ class Process(ServerCase):
         process = server.process.pid
         most = len(os.listdir("/proc/%d/fd" % process)) + 4
         resource.prlimit(process, resource.RLIMIT_NOFILE, (most, most))
-        clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+        for _ in range(20):
+            self.addCleanup(socket.create_connection(("127.0.0.1", port)).close)
         before = cpu_seconds(process)
         time.sleep(2)
         self.assertLess(cpu_seconds(process) - before, 1)
-        for client in clients:
-            client.close()
 
     def test_starts_small_and_quickly(self):
         self.ours_only("a promise of ours")

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 import unittest
 
 from case import ROOT, Connection, ServerCase, Settings
@@ -228,6 +229,7 @@ class HugePages(ServerCase):
 
     def test_none_when_told(self):
         server, connection = self.filled("--arena-huge-pages", "no")
+        time.sleep(1)  # Ten looks, of which with "yes" the first few make some.
         self.assertEqual(0, self.huge_bytes(server))
         connection.call("CONFIG", "SET", "arena-huge-pages", "yes")
         self.wait_until(lambda: self.huge_bytes(server) > 0)

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from case import ServerCase, StartFailed
-from network_test import eventually, free_port
+from network_test import free_port
 
 PATIENCE = 20.0
 
@@ -129,4 +129,4 @@ class Tls(ServerCase):
         for peer in silent:
             peer.close()
         info = server.connect()
-        self.assertTrue(eventually(lambda: b"connected_clients:1\r\n" in info.call("INFO", "clients").value))
+        self.wait_until(lambda: b"connected_clients:1\r\n" in info.call("INFO", "clients").value)

@@ -21,6 +21,13 @@ def find_reference():
     return shutil.which("redis-server") or shutil.which("redis-check-rdb")
 
 
+def is_sanitized(binary):
+    """Whether the server is linked with a sanitizer's library."""
+    with open(binary, "rb") as file:
+        content = file.read()
+    return b"libasan.so" in content or b"libtsan.so" in content
+
+
 def directive_arguments(texts):
     """Directives as in redis.conf ("io-threads 4") as arguments of a server."""
     lines = [shlex.split(text) for text in texts]
