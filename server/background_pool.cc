@@ -5,17 +5,26 @@
 #include <system_error>
 #include <utility>
 
+#include "storage/base/background_thread.h"
+
 namespace cachenode {
 
 namespace {
 
-// Visible in top and gdb; the kernel keeps 15 characters.
-constexpr std::array<const char*, BackgroundPool::kLanes> kThreadNames = {"cn_lazy_free", "cn_file", "cn_transfer",
-                                                                          "cn_upkeep"};
+struct LaneTraits {
+  const char* thread_name;  // Visible in top and gdb; the kernel keeps 15 characters.
+  size_t threads_max;
+  bool computes;  // For long, without entering the kernel: its thread gives way.
+};
 
-size_t ThreadsMax(BackgroundPool::Lane lane) {
-  return lane == BackgroundPool::Lane::kTransfer ? BackgroundPool::kTransferThreads : 1;
-}
+constexpr std::array<LaneTraits, BackgroundPool::kLanes> kLaneTraits = {{
+    {"cn_lazy_free", 1, true},
+    {"cn_file", 1, false},
+    {"cn_transfer", BackgroundPool::kTransferThreads, true},
+    {"cn_upkeep", 1, false},
+}};
+
+const LaneTraits& TraitsOf(BackgroundPool::Lane lane) { return kLaneTraits[static_cast<size_t>(lane)]; }
 
 }  // namespace
 
@@ -38,7 +47,7 @@ bool BackgroundPool::Submit(Lane lane, Job job) {
   if (queue.stopping || queue.jobs.size() >= kJobsMax) return false;
   queue.jobs.push_back(std::move(job));
   const bool all_busy = queue.jobs.size() + queue.running > queue.threads.size();
-  if (all_busy && queue.threads.size() < ThreadsMax(lane) && !StartThread(lane) && queue.threads.empty()) {
+  if (all_busy && queue.threads.size() < TraitsOf(lane).threads_max && !StartThread(lane) && queue.threads.empty()) {
     queue.jobs.pop_back();
     return false;
   }
@@ -69,7 +78,9 @@ void BackgroundPool::Drain(Lane lane) {
 }
 
 void BackgroundPool::RunThread(Lane lane) {
-  pthread_setname_np(pthread_self(), kThreadNames[static_cast<size_t>(lane)]);
+  const LaneTraits& traits = TraitsOf(lane);
+  pthread_setname_np(pthread_self(), traits.thread_name);
+  if (traits.computes) BecomeBackgroundThread(0);
   if (thread_setup_) thread_setup_();
   Queue& queue = queues_[static_cast<size_t>(lane)];
   std::unique_lock lock(queue.mutex);

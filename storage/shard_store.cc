@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "storage/base/background_thread.h"
 #include "storage/base/memory.h"
 #include "storage/value/hash_value.h"
 
@@ -168,6 +169,7 @@ bool ShardStore::FreeSlice(uint32_t units) noexcept {
       const Table::Place place = detached.table->PlaceAt(detached.position);
       if (place.head != nullptr) FreeChain(*detached.table, *place.head);
       detached.position = place.end;
+      GiveWay();
     }
     detached_.erase(detached_.begin() + static_cast<ptrdiff_t>(i));
     UpdateMappedIndex();

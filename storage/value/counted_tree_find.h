@@ -1,6 +1,7 @@
 // Definitions of CountedTree: whole trees, finding a leaf. Include counted_tree.h.
 #pragma once
 
+#include "storage/base/background_thread.h"
 #include "storage/value/counted_tree_class.h"
 #include "storage/value/strided_search.h"
 
@@ -52,6 +53,7 @@ void CountedTree<Traits>::DropSubtree(NodeRefs* top, unsigned height) noexcept {
       Node::Free(step.node);
       if (depth == 0) return;
       --depth;
+      GiveWay();
       continue;
     }
     NodeRefs* const child = step.node->child(step.index++);

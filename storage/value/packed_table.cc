@@ -5,6 +5,7 @@
 #include <cassert>
 #include <new>
 
+#include "storage/base/background_thread.h"
 #include "storage/base/memory.h"
 #include "storage/value/record_score.h"
 
@@ -115,7 +116,10 @@ PackedTable* PackedTable::CloneShallow() const noexcept {
 
 void PackedTable::Drop(PackedTable* table) noexcept {
   if (table == nullptr || !table->DropRef()) return;
-  for (uint32_t i = 0; i < table->segment_count_; ++i) DropSegment(table->segments_[i]);
+  for (uint32_t i = 0; i < table->segment_count_; ++i) {
+    DropSegment(table->segments_[i]);
+    GiveWay();
+  }
   memory::Free(table->segments_, table->segment_capacity_ * sizeof(Segment*));
   table->~PackedTable();
   memory::Free(table, sizeof(PackedTable));
