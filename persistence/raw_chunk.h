@@ -31,6 +31,9 @@ class RawChunk {
   // Bytes of the values held. They are memory of the keyspace until it lets go of them, and ours afterwards.
   [[nodiscard]] size_t pinned_bytes() const noexcept { return pinned_bytes_; }
 
+  // All of it that counts as the snapshot's.
+  [[nodiscard]] size_t BytesHeld() const noexcept { return capacity_ + pinned_bytes_; }
+
   // Copies the entry. Requires bytes == BytesFor(entry) and bytes <= BytesLeft().
   void Append(uint32_t db, const EntryView& entry, size_t bytes) noexcept;
   // The entries in the order they came; the views die with the chunk.

@@ -7,6 +7,7 @@
 
 #include "persistence/encode_buffer.h"
 #include "persistence/rdb_encode.h"
+#include "storage/base/background_thread.h"
 
 namespace cachenode {
 
@@ -28,16 +29,25 @@ class RdbOutput {
   [[nodiscard]] EncodeBuffer& buffer() noexcept { return buffer_; }
   [[nodiscard]] RdbCompression compression() const noexcept { return compression_; }
   // Between two elements. False when the encoder may stop because nobody will read what it writes.
-  [[nodiscard]] bool Flow() noexcept {
-    return buffer_.size() < kPieceBytes || drain_ == nullptr || drain_->Take(buffer_);
-  }
+  [[nodiscard]] bool Flow() noexcept { return buffer_.size() < give_way_at_ || Pause(); }
 
   void Length(uint64_t length) noexcept { AppendRdbLength(buffer_, length); }
   void Int64(int64_t value) noexcept { AppendRdbInt64(buffer_, value); }
   void String(std::string_view text) noexcept { AppendRdbString(buffer_, text, compression_); }
 
  private:
+  // What is encoded between two looks at whether others should run: some 20 us of work.
+  static constexpr size_t kGiveWayBytes = size_t{4} << 10;
+
+  [[nodiscard]] bool Pause() noexcept {
+    GiveWay();
+    const bool wanted = buffer_.size() < kPieceBytes || drain_ == nullptr || drain_->Take(buffer_);
+    give_way_at_ = buffer_.size() + kGiveWayBytes;
+    return wanted;
+  }
+
   EncodeBuffer& buffer_;
+  size_t give_way_at_ = kGiveWayBytes;
   const RdbCompression compression_;
   Drain* const drain_;
 };

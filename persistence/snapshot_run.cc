@@ -1,12 +1,11 @@
 #include "persistence/snapshot_run.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "persistence/start_thread.h"
+#include "storage/base/background_thread.h"
 #include "storage/base/cycle_clock.h"
 
 namespace cachenode {
@@ -17,6 +16,10 @@ constexpr size_t kChunkBytesMin = size_t{16} << 10;
 constexpr size_t kSoftLimitBytes = SnapshotRun::kBufferBytesMax - SnapshotRun::kReserveBytes;
 // Parked writers are woken when this much is free again, not for every chunk.
 constexpr size_t kWakeBelowBytes = kSoftLimitBytes / 4 * 3;
+// The walk stops when so much waits for the encoders, and goes on at a quarter less: what it copies ahead of them only
+// takes the room of writers, which are parked when there is none.
+constexpr uint64_t kWalkAheadBytesMax = uint64_t{12} << 20;
+constexpr uint64_t kWalkAgainBelowBytes = kWalkAheadBytesMax / 4 * 3;
 constexpr uint32_t kNoShard = UINT32_MAX;
 // What one hold should add to the buffers at most: pinning large values is quick, but fills them all the same.
 constexpr uint64_t kHoldBytesMax = uint64_t{1} << 20;
@@ -24,7 +27,7 @@ constexpr uint64_t kHoldBytesMax = uint64_t{1} << 20;
 constexpr size_t kDelayedJobsMax = 2;
 constexpr uint32_t kEntriesPerHoldMin = 11;
 constexpr uint32_t kEntriesPerHoldMax = 1024;
-constexpr uint64_t kDetachedEntriesPerStep = 4096;
+constexpr uint64_t kDetachedEntriesPerStep = 256;
 
 // Open chunks of all shards together take at most a quarter of the buffers, and what they pin as much again, so that
 // there is always something queued to encode when the buffers are full.
@@ -171,6 +174,14 @@ bool SnapshotRun::CanSave(uint32_t) noexcept {
   return used_bytes_.load(std::memory_order_seq_cst) < kWakeBelowBytes;
 }
 
+bool SnapshotRun::IsFarAhead() noexcept {
+  if (queued_bytes_.load(std::memory_order_relaxed) < kWalkAheadBytesMax) [[likely]]
+    return false;
+  a_walker_waits_.store(true, std::memory_order_seq_cst);
+  // The encoders may have caught up between the two looks, and the news gone to nobody.
+  return queued_bytes_.load(std::memory_order_seq_cst) >= kWalkAgainBelowBytes;
+}
+
 void SnapshotRun::CountBytes(int64_t delta) {
   const uint64_t used = used_bytes_.fetch_add(static_cast<uint64_t>(delta)) + static_cast<uint64_t>(delta);
   uint64_t peak = peak_bytes_.load(std::memory_order_relaxed);
@@ -193,7 +204,7 @@ WalkOutcome SnapshotRun::Walk(unsigned walker_index, uint32_t budget_us) {
   const uint64_t begin = CycleClock::Ticks();
   do {
     if (stopped_.load(std::memory_order_relaxed)) return WalkOutcome::kNothingLeft;
-    if (!CanSave(0) || IsAheadOfTheDelay()) return WalkOutcome::kStalled;
+    if (!CanSave(0) || IsFarAhead() || IsAheadOfTheDelay()) return WalkOutcome::kStalled;
     if (walker.shard == kNoShard && !ClaimShard(walker)) return WalkOutcome::kNothingLeft;
     if (!WalkOnce(walker)) return WalkOutcome::kMore;
   } while (CycleClock::ToMicroseconds(CycleClock::Ticks() - begin) < budget_us);
@@ -243,6 +254,7 @@ bool SnapshotRun::WalkOnce(Walker& walker) {
 // --- The queue -------------------------------------------------------------------------------------------------------
 
 void SnapshotRun::Push(Job job) {
+  queued_bytes_.fetch_add(job.Bytes(), std::memory_order_relaxed);
   {
     const std::lock_guard lock(mutex_);
     jobs_.push_back(std::move(job));
@@ -253,7 +265,10 @@ void SnapshotRun::Push(Job job) {
 void SnapshotRun::CloseShard(ShardState& state, std::unique_ptr<DetachedShard> detached, uint32_t shard) {
   {
     const std::lock_guard lock(mutex_);
-    if (state.open != nullptr) jobs_.push_back({std::move(state.open), nullptr, 0});
+    if (state.open != nullptr) {
+      queued_bytes_.fetch_add(state.open->BytesHeld(), std::memory_order_relaxed);
+      jobs_.push_back({std::move(state.open), nullptr, 0});
+    }
     if (!state.closed) --sources_left_;
     state.closed = true;
     if (detached != nullptr) {
@@ -277,7 +292,7 @@ bool SnapshotRun::PopJob(Job& job) {
 // --- Encoding and writing, on threads of the run -------------------------------------------------------------------
 
 void SnapshotRun::Lead() {
-  if (plan_.encoder_nice != 0) (void)setpriority(PRIO_PROCESS, 0, plan_.encoder_nice);  // The helpers inherit it.
+  BecomeBackgroundThread(plan_.encoder_nice);
   Status status = WriteEverything();
   sink_.reset();  // Without Commit this removes what was written.
   {
@@ -298,7 +313,12 @@ Status SnapshotRun::WriteEverything() {
   if (Status status = writer_->WriteHeader(plan_.header); !status.ok()) return status;
   // Helpers that cannot be started are done without.
   std::vector<std::thread> helpers(plan_.encoder_threads - 1);
-  for (std::thread& helper : helpers) (void)StartThread(helper, "snapshot", [this] { Encode(); });
+  for (std::thread& helper : helpers) {
+    (void)StartThread(helper, "snapshot", [this] {
+      BecomeBackgroundThread(plan_.encoder_nice);
+      Encode();
+    });
+  }
   Encode();
   for (std::thread& helper : helpers) {
     if (helper.joinable()) helper.join();
@@ -316,6 +336,8 @@ void SnapshotRun::Encode() {
     if (job.chunk != nullptr) EncodeChunk(encoder, std::move(job.chunk));
     if (job.detached != nullptr) EncodeDetached(encoder, std::move(job));
     bytes_written_.store(writer_->bytes_written(), std::memory_order_relaxed);
+    // Unless writers are about to be parked: that is the longer wait.
+    if (used_bytes_.load(std::memory_order_relaxed) < kWakeBelowBytes) GiveWay();
   }
   if (!stopped_.load(std::memory_order_relaxed)) encoder.Flush();
   if (encoder.failed()) Stop(encoder.TakeStatus());
@@ -327,8 +349,13 @@ void SnapshotRun::EncodeChunk(ChunkEncoder& encoder, std::unique_ptr<RawChunk> c
     if (plan_.key_delay_us > 0) [[unlikely]]
       DelayAfterKey();
   });
-  const size_t bytes = chunk->capacity() + chunk->pinned_bytes();
+  const size_t bytes = chunk->BytesHeld();
   chunk.reset();
+  const uint64_t queued = queued_bytes_.fetch_sub(bytes) - bytes;
+  if (queued < kWalkAgainBelowBytes && a_walker_waits_.load(std::memory_order_seq_cst) &&
+      a_walker_waits_.exchange(false)) {
+    host_.OnSnapshotRoom();
+  }
   CountBytes(-static_cast<int64_t>(bytes));
   if (used_bytes_.load(std::memory_order_relaxed) + bytes >= kBufferBytesMax) changed_.notify_all();
 }
@@ -359,6 +386,7 @@ void SnapshotRun::EncodeDetached(ChunkEncoder& encoder, Job job) {
   state.direct = &encoder;
   while (!cursor.done && !encoder.failed() && !stopped_.load(std::memory_order_relaxed)) {
     job.detached->WalkUnsaved(cursor, kDetachedEntriesPerStep);
+    GiveWay();
   }
   state.direct = nullptr;
   job.detached.reset();

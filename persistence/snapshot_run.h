@@ -112,6 +112,8 @@ class SnapshotRun final : public SnapshotObserver {
     std::unique_ptr<RawChunk> chunk;
     std::unique_ptr<DetachedShard> detached;
     uint32_t shard = 0;
+
+    [[nodiscard]] size_t Bytes() const noexcept { return chunk == nullptr ? 0 : chunk->BytesHeld(); }
   };
 
   // Returns the bytes copied or pinned.
@@ -121,6 +123,8 @@ class SnapshotRun final : public SnapshotObserver {
   void CloseShard(ShardState& state, std::unique_ptr<DetachedShard> detached, uint32_t shard);
   void CountBytes(int64_t delta);
   void WaitForRoom();
+  // Whether the encoders should catch up before more is walked.
+  [[nodiscard]] bool IsFarAhead() noexcept;
   bool ClaimShard(Walker& walker);
   // False when the shard's lock was busy.
   bool WalkOnce(Walker& walker);
@@ -147,7 +151,9 @@ class SnapshotRun final : public SnapshotObserver {
 
   std::atomic<bool> stopped_{false};
   std::atomic<bool> finished_{false};
-  std::atomic<bool> someone_waits_{false};  // CanSave said no since the last OnSnapshotRoom.
+  std::atomic<bool> someone_waits_{false};   // CanSave said no since the last OnSnapshotRoom.
+  std::atomic<bool> a_walker_waits_{false};  // IsFarAhead said yes since the last OnSnapshotRoom.
+  std::atomic<uint64_t> queued_bytes_{0};    // Of used_bytes_, what waits for an encoder or is with one.
   std::atomic<uint64_t> used_bytes_{0};
   std::atomic<uint64_t> peak_bytes_{0};
   std::atomic<uint64_t> bytes_written_{0};

@@ -39,7 +39,7 @@ RdbRecency SavedRecencyOf(const Config& config) {
 }
 
 // Encoding takes what clients and loops leave of the processors; on an idle machine that is everything.
-constexpr int kEncoderNice = 10;
+constexpr int kEncoderNice = 7;
 
 SnapshotSettings SettingsOf(const Config& config) {
   SnapshotSettings settings;

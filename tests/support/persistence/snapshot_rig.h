@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <map>
 #include <memory>
 #include <shared_mutex>
@@ -60,10 +61,12 @@ class TestSink final : public ByteSink {
   struct Behaviour {
     size_t room_bytes = SIZE_MAX;
     std::chrono::microseconds delay{0};
+    std::shared_future<void> released;  // Writing waits for it, if there is one.
   };
   TestSink(std::string& out, const Behaviour& behaviour)
-      : memory_(out, behaviour.room_bytes), delay_(behaviour.delay) {}
+      : memory_(out, behaviour.room_bytes), delay_(behaviour.delay), released_(behaviour.released) {}
   Status Write(std::span<const char> bytes) override {
+    if (released_.valid()) released_.wait();
     if (delay_.count() > 0) std::this_thread::sleep_for(delay_);
     return memory_.Write(bytes);
   }
@@ -72,6 +75,7 @@ class TestSink final : public ByteSink {
  private:
   MemorySink memory_;
   const std::chrono::microseconds delay_;
+  const std::shared_future<void> released_;
 };
 
 struct SnapshotRig {

@@ -210,6 +210,33 @@ TEST_F(SnapshotterTest, BuffersAreBoundedAndWritersParkWhenTheDiskIsSlow) {
   ExpectSame(KeysOfFile(rig_.file), want);
 }
 
+TEST_F(SnapshotterTest, TheWalkLeavesRoomForWriters) {
+  constexpr int kKeys = 4000;
+  for (int i = 0; i < kKeys; ++i) Put("block:" + std::to_string(i), std::string(20000, static_cast<char>(i)));
+  const DataSet want = rig_.Everything();
+  std::promise<void> release;
+  TestSink::Behaviour held;
+  held.released = release.get_future().share();
+  ASSERT_TRUE(rig_.snapshotter.Start(rig_.Sink(held)).ok());
+  while (rig_.snapshotter.RunSlice(0, 1000)) {
+  }
+  const SnapshotFigures stalled = rig_.snapshotter.Figures();
+  EXPECT_LT(stalled.keys_processed, kKeys);
+  EXPECT_LT(stalled.buffer_bytes, (SnapshotRun::kBufferBytesMax - SnapshotRun::kReserveBytes) / 2);
+  // Nothing of what the walk left is too much for the buffers yet.
+  for (int i = 0; i < kKeys; ++i) {
+    const KeyHash hash = Keyspace::Hash("block:" + std::to_string(i));
+    const Shard& shard = rig_.keyspace.ShardOf(hash);
+    shard.AssertHeld();  // One thread: nobody else could hold it.
+    EXPECT_FALSE(rig_.snapshotter.MustPark(shard, 0, hash));
+  }
+  const int room_calls = rig_.host.room_calls.load();
+  release.set_value();
+  while (rig_.host.room_calls.load() == room_calls) std::this_thread::sleep_for(std::chrono::microseconds(100));
+  rig_.RunToEnd();
+  ExpectSame(KeysOfFile(rig_.file), want);
+}
+
 TEST_F(SnapshotterTest, ADelayAfterEachKeyKeepsItRunningUntilCancelled) {
   PutMany(100);
   SnapshotSettings settings;
