@@ -8,6 +8,7 @@
 #include "persistence/rdb_value_codec.h"
 #include "persistence/rdb_writer.h"
 #include "storage/access_context.h"
+#include "storage/base/background_thread.h"
 #include "storage/base/numbers.h"
 #include "storage/base/quoting.h"
 
@@ -91,6 +92,7 @@ class Checker final : public RdbObserver {
     for (const RdbRecord& record : batch.records) {
       Status status = batch.streamed ? CheckStreamed(reader, batch, record) : CheckValue(record);
       if (!status.ok()) return AtRecord(record, status);
+      GiveWay();
       ++summary_.key_count;
       if (record.expire_at_ms != kRdbNoExpiry) ++summary_.expiring_count;
       ++summary_.keys_by_type[std::string(record.type->data_type)];

@@ -4,12 +4,14 @@
 #include <utility>
 
 #include "persistence/start_thread.h"
+#include "storage/base/background_thread.h"
 
 namespace cachenode {
 
 Result<std::unique_ptr<StreamCheck>> StreamCheck::Start(const std::atomic<bool>* stop) {
   std::unique_ptr<StreamCheck> check(new StreamCheck);
   const auto run = [self = check.get(), stop] {
+    BecomeBackgroundThread(0);
     Pipe pipe(*self);
     Result<RdbSummary> outcome = CheckRdb(pipe, {.stop = stop});
     const std::lock_guard<std::mutex> guard(self->mutex_);

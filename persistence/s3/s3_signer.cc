@@ -1,5 +1,4 @@
 #include "persistence/s3/s3_signer.h"
-#include "storage/base/bytes.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -8,8 +7,12 @@
 #include <array>
 #include <cstdio>
 #include <ctime>
+#include <memory>
 #include <span>
 #include <utility>
+
+#include "storage/base/background_thread.h"
+#include "storage/base/bytes.h"
 
 namespace cachenode {
 namespace {
@@ -169,9 +172,18 @@ std::string AmzDate(int64_t time_s) {
 }
 
 std::string Sha256Hex(std::string_view bytes) {
+  constexpr size_t kPieceBytes = size_t{32} << 10;  // Some 20 us; a part of an upload has megabytes.
   Digest digest{};
-  unsigned int size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr);
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+  // Without memory the store will find the digest wrong.
+  if (context == nullptr || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 0) return Hex(digest);
+  while (!bytes.empty()) {
+    const std::string_view piece = bytes.substr(0, kPieceBytes);
+    EVP_DigestUpdate(context.get(), piece.data(), piece.size());
+    bytes.remove_prefix(piece.size());
+    GiveWay();
+  }
+  EVP_DigestFinal_ex(context.get(), digest.data(), nullptr);
   return Hex(digest);
 }
 

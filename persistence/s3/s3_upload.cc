@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "persistence/start_thread.h"
+#include "storage/base/background_thread.h"
 #include "storage/base/crc64.h"
 #include "storage/base/memory_pages.h"
 
@@ -161,6 +162,7 @@ bool S3Upload::IsOver() {
 }
 
 void S3Upload::Run() {
+  BecomeBackgroundThread(0);
   S3Session& session = multipart_->session();
   HttpEngine& engine = session.engine();
   while (!IsOver()) {

@@ -63,6 +63,9 @@ struct ClientDirectives {
   DangerousAccess enable_protected_configs{};
   int64_t busy_reply_threshold = 0;  // Milliseconds.
   bool lua_enable_deprecated_api = false;
+  // Writes need so many replicas, none of them so many seconds behind; 0: none. See LacksReplicas.
+  int64_t min_replicas_to_write = 0;
+  int64_t min_replicas_max_lag = 0;
 };
 
 // The process among the other processes of the machine.

@@ -50,8 +50,6 @@ struct ReplicationDirectives {
   int64_t repl_backlog_ttl = 0;
   int64_t repl_timeout = 0;
   int64_t repl_ping_replica_period = 0;
-  int64_t min_replicas_to_write = 0;
-  int64_t min_replicas_max_lag = 0;
   PropagationError propagation_error_behavior{};
 };
 

@@ -52,6 +52,13 @@ constexpr OptionSpec kRows[] = {
     Enum<&Config::enable_debug_command>("enable-debug-command", "no", kAccessNames).Flags(kOptionImmutable),
     Enum<&Config::enable_module_command>("enable-module-command", "no", kAccessNames).Flags(kOptionImmutable),
     Enum<&Config::enable_protected_configs>("enable-protected-configs", "no", kAccessNames).Flags(kOptionImmutable),
+    Integer<&Config::min_replicas_to_write>("min-replicas-to-write", "0", {0, kInt32Max})
+        .Alias("min-slaves-to-write")
+        .Applies(ApplyGroup::kReplication),
+    Integer<&Config::min_replicas_max_lag>("min-replicas-max-lag", "10", {0, kInt32Max})
+        .Alias("min-slaves-max-lag")
+        .In(Unit::kSeconds)
+        .Applies(ApplyGroup::kReplication),
     Integer<&Config::busy_reply_threshold>("busy-reply-threshold", "5000", {0, kInt64Max})
         .Alias("lua-time-limit")
         .In(Unit::kMilliseconds)

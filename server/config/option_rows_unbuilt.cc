@@ -133,13 +133,6 @@ constexpr OptionSpec kRows[] = {
         .In(Unit::kSeconds)
         .Applies(ApplyGroup::kReplication)
         .Of(Feature::kReplication),
-    Integer<&Config::min_replicas_to_write>("min-replicas-to-write", "0", {0, kInt32Max})
-        .Alias("min-slaves-to-write")
-        .Applies(ApplyGroup::kReplication),
-    Integer<&Config::min_replicas_max_lag>("min-replicas-max-lag", "10", {0, kInt32Max})
-        .Alias("min-slaves-max-lag")
-        .In(Unit::kSeconds)
-        .Applies(ApplyGroup::kReplication),
     Enum<&Config::propagation_error_behavior>("propagation-error-behavior", "ignore", kPropagationErrorNames)
         .Applies(ApplyGroup::kReplication)
         .Of(Feature::kReplication),

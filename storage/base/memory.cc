@@ -12,6 +12,7 @@
 #include <string>
 
 #include "storage/base/numbers.h"
+#include "storage/base/sanitizer.h"
 
 #if defined(CACHENODE_ALLOCATOR_JEMALLOC)
 #include <jemalloc/jemalloc.h>
@@ -269,12 +270,17 @@ AllocatorStats Stats() noexcept {
   stats.resident_bytes = ResidentSetBytes();
   stats.active_bytes = committed < stats.resident_bytes ? committed : stats.resident_bytes;
   stats.retained_bytes = committed - stats.active_bytes;
-#elif defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  const struct mallinfo2 info = ::mallinfo2();
-  stats.allocated_bytes = info.uordblks + info.hblkhd;
-  stats.active_bytes = info.arena + info.hblkhd;
+#elif defined(__GLIBC__)
   stats.resident_bytes = ResidentSetBytes();
-  stats.retained_bytes = info.fordblks;
+  if constexpr (kUnderSanitizer) {  // Its allocator keeps no such figures.
+    stats.allocated_bytes = UsedBytes();
+    stats.active_bytes = UsedBytes();
+  } else {
+    const struct mallinfo2 info = ::mallinfo2();
+    stats.allocated_bytes = info.uordblks + info.hblkhd;
+    stats.active_bytes = info.arena + info.hblkhd;
+    stats.retained_bytes = info.fordblks;
+  }
 #else
   stats.allocated_bytes = UsedBytes();
   stats.active_bytes = UsedBytes();

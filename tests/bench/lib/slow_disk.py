@@ -205,7 +205,8 @@ def report_figures(context: Context, name: str, rounds: list[Round], allowed_mib
     figure("extra memory", max(r.extra_bytes for r in rounds) / 2**20, "MiB", f"<= {allowed_mib:.0f}")
     figure("snapshot is the data set at its beginning", float(all(r.same_file for r in rounds)), "", ">= 1")
     figure("every answered write is there", float(all(r.same_counters for r in rounds)), "", ">= 1")
-    figure("writers against without a snapshot", 100 * median([r.busy_writes / r.quiet_writes for r in rounds]), "%", "<= 50",
+    # That they are slowed at all: else the disk was no hindrance, and the figures above proved nothing.
+    figure("writers against without a snapshot", 100 * median([r.busy_writes / r.quiet_writes for r in rounds]), "%", "<= 80",
            f"longest wait {max(r.longest_wait_s for r in rounds):.1f} s")
     figure("readers' throughput kept", 100 * median([r.kept(r.quiet) for r in rounds]), "%", ">= 85",
            f"of readers alone {100 * median([r.kept(r.alone) for r in rounds]):.0f} %")
