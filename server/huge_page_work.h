@@ -5,9 +5,8 @@
 // moved, so that the node does not grow by it.
 // Thread-safety: its worker's thread, inside the world lock, holding no shard lock. Worker i of n looks after shards
 //   i, i + n, i + 2n, ... The moving is the background pool's.
-// Limits: a look each kPeriodMs, whatever hz is, at kShardsPerRun shards and one huge page of each; kPendingMax of the
-// node wait at most. After
-//   kRefusalsMax in a row none is asked for any more.
+// Limits: a look each kPeriodMs, whatever hz is, at kShardsPerRun shards and one huge page of each; kPendingMax of
+//   the node wait at most. After kRefusalsMax in a row none is asked for any more.
 #pragma once
 
 #include <cstdint>
