@@ -18,6 +18,8 @@ class SnapshotHost {
   // Buffers have room again: connections parked by Snapshotter::MustPark may try again, stalled walkers go on. Any
   // thread, no shard lock held, the world lock perhaps.
   virtual void OnSnapshotRoom() noexcept = 0;
+  // Snapshotter::RefusesWrites may have changed. Called under exclusion, so before anyone can see why.
+  virtual void OnSnapshotOutcome() noexcept = 0;
   // A run ended; Snapshotter::Poll should be called soon. Any thread.
   virtual void OnSnapshotFinished() noexcept = 0;
 };

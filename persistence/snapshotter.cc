@@ -178,6 +178,7 @@ void Snapshotter::Reap() {
     if (!status.ok() && !cancelling_) {
       last_ok_.store(false, std::memory_order_relaxed);
       last_seconds_.store(milliseconds / kMsPerSecond, std::memory_order_relaxed);
+      host_.OnSnapshotOutcome();
     }
   }
   run_.reset();
@@ -209,6 +210,7 @@ void Snapshotter::RecordSuccess(uint64_t changes_at_cut, int64_t seconds) {
   if (seconds >= 0) last_seconds_.store(seconds, std::memory_order_relaxed);
   changes_base_.store(changes_at_cut, std::memory_order_relaxed);
   saves_.fetch_add(1, std::memory_order_relaxed);
+  host_.OnSnapshotOutcome();
 }
 
 void Snapshotter::StartIfDue() {

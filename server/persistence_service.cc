@@ -382,7 +382,6 @@ void PersistenceService::OnFlushAll() {
 void PersistenceService::Poll() {
   if (parts_.state->loading.load(std::memory_order_relaxed)) return;
   snapshotter_.Poll();
-  parts_.state->snapshots_failing.store(snapshotter_.RefusesWrites(), std::memory_order_relaxed);
 }
 
 LoadFigures PersistenceService::Load() const {
@@ -415,6 +414,10 @@ void PersistenceService::OnSnapshotRoom() noexcept {
   if (snapshotter_.Running()) WakeWalkers();
 }
 
+void PersistenceService::OnSnapshotOutcome() noexcept {
+  parts_.state->snapshots_failing.store(snapshotter_.RefusesWrites(), std::memory_order_relaxed);
+}
+
 void PersistenceService::OnSnapshotFinished() noexcept {
   hooks_.on_first_worker([this](Worker&) { Poll(); });
 }
@@ -427,6 +430,7 @@ void PersistenceService::ApplySettings(const Config& config) {
 
 Status PersistenceService::Apply(ApplyGroup /*group*/, const Config& /*before*/, const Config& after) {
   ApplySettings(after);
+  OnSnapshotOutcome();
   return Status::Ok();
 }
 

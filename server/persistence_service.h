@@ -112,6 +112,7 @@ class PersistenceService final : public SnapshotHost, public ConfigApplier {
   void RunExclusive(FunctionRef<void()> body) override;
   void WakeWalkers() noexcept override;
   void OnSnapshotRoom() noexcept override;
+  void OnSnapshotOutcome() noexcept override;
   void OnSnapshotFinished() noexcept override;
   Status Apply(ApplyGroup group, const Config& before, const Config& after) override;
   // The sources of function libraries that the next files get. Exclusive world lock, or before the workers start.

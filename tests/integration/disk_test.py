@@ -113,6 +113,8 @@ class Disk(DiskCase):
         self.assertIn("No such file or directory", self.describe_error(connection))
         os.rename(self.disk + ".away", self.disk)
         self.assertEqual(before, self.files())
+        self.assertEqual("+OK", repr(connection.call("SAVE")))
+        self.assertEqual("+OK", repr(connection.call("SET", "k", "v")), "a save that went well ends it at once")
         self.everything_works(connection, "again")
         self.wait_until(lambda: self.names(connection) == ["again", "good"])
 

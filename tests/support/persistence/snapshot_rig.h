@@ -14,6 +14,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "persistence/rdb_cursor.h"
 #include "persistence/rdb_reader.h"
@@ -38,6 +39,7 @@ class TestHost final : public SnapshotHost {
   }
   void WakeWalkers() noexcept override {}
   void OnSnapshotRoom() noexcept override { room_calls.fetch_add(1); }
+  void OnSnapshotOutcome() noexcept override { outcomes.push_back(exclusive_here_); }
   void OnSnapshotFinished() noexcept override { finished_calls.fetch_add(1); }
 
   // What a worker does inside its world flag. Writers are preferred by sleeping a little: std::shared_mutex is not
@@ -49,6 +51,7 @@ class TestHost final : public SnapshotHost {
 
   std::atomic<int> room_calls{0};
   std::atomic<int> finished_calls{0};
+  std::vector<bool> outcomes;  // For each call of OnSnapshotOutcome: whether it was under exclusion.
 
  private:
   std::shared_mutex world_;

@@ -146,6 +146,24 @@ TEST_F(SnapshotterTest, AFailedRunLeavesTheOldFileAndSaysSo) {
   ExpectSame(KeysOfFile(rig_.file), want);
 }
 
+TEST_F(SnapshotterTest, TellsItsHostOfEachOutcomeBeforeOthersSeeIt) {
+  const ScratchFolder folder;
+  SnapshotSettings settings;
+  settings.directory = folder.path();
+  rig_.snapshotter.SetSettings(settings);
+  PutMany(10);
+  TestSink::Behaviour full;
+  full.room_bytes = 0;
+  ASSERT_TRUE(rig_.snapshotter.Start(rig_.Sink(full)).ok());
+  rig_.RunToEnd();
+  EXPECT_EQ(rig_.host.outcomes, std::vector<bool>({true}));
+  ASSERT_TRUE(rig_.snapshotter.SaveNow().ok());
+  EXPECT_EQ(rig_.host.outcomes, std::vector<bool>({true, true}));
+  ASSERT_TRUE(rig_.snapshotter.Start(rig_.Sink()).ok());
+  rig_.RunToEnd();
+  EXPECT_EQ(rig_.host.outcomes, std::vector<bool>({true, true, true}));
+}
+
 TEST_F(SnapshotterTest, SaveAndBackgroundSaveWriteTheSameKeysAtAnyThreadCount) {
   const ScratchFolder folder;
   PutMany(30000);
