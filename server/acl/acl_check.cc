@@ -88,7 +88,9 @@ std::string DryRunText(const EngineVersion& engine, std::string_view user, const
     return text.append(" has no permissions to run the '").append(command.full_name).append("' command");
   }
   const std::string_view kind = verdict.denial == AclDenial::kKey ? "' key" : "' channel";
-  return text.append(" has no permissions to access the '").append(args[verdict.argument]).append(kind);
+  std::string_view name = args[verdict.argument];
+  if (!engine.AtLeast(7, 2)) name = name.substr(0, name.find('\0'));  // Redis 7.0 shows it as a C string.
+  return text.append(" has no permissions to access the '").append(name).append(kind);
 }
 
 std::string PermissionErrorInExec(AclVerdict verdict) {
