@@ -18,6 +18,7 @@
 
 #include "storage/base/hash.h"
 #include "storage/base/status.h"
+#include "storage/value/packed_lookup.h"
 #include "storage/value/packed_table.h"
 #include "storage/value/record_score.h"
 #include "storage/value/score_leaf.h"
@@ -51,11 +52,7 @@ class LargeSortedSet final : public SharedRoot {
     return index_->Find(member, hash);
   }
   [[nodiscard]] std::string_view MemberOf(const ScoreLeaf::Element& element) const noexcept {
-    const MemberHandle handle = element.handle;
-    const auto is_it = [handle](const PackedRecord& record) {
-      return HandleOf(HashKey(record.key), RecordTwin(record)) == handle;
-    };
-    return index_->FindKnown(handle, is_it).key;
+    return index_->FindKnown(element.handle, IsIt{element.handle}).key;
   }
   // The end when rank >= count().
   [[nodiscard]] Position AtRank(uint64_t rank) const noexcept;
@@ -93,8 +90,10 @@ class LargeSortedSet final : public SharedRoot {
   // Bits of the hash that a handle repeats: the table's tag, and of its bucket as many as 50 billion members need.
   static constexpr uint64_t kHashMask = uint64_t{0xFF} << 56 | UINT32_MAX;
   static constexpr unsigned kTwinShift = 48;
-  // How many elements ahead the index is asked for while going through a range.
+  // How many elements ahead a cursor asks the index.
   static constexpr unsigned kPrefetchAhead = 8;
+  // How many members are looked up together: about as many reads of memory as a processor has under way.
+  static constexpr unsigned kFoundTogether = 16;
   // A leaf with fewer elements is joined with a neighbour when both fit into kJoinedMax.
   static constexpr unsigned kLeafCountMin = 16;
   static constexpr unsigned kJoinedMax = 48;
@@ -110,6 +109,15 @@ class LargeSortedSet final : public SharedRoot {
   static MemberHandle HandleOf(uint64_t hash, uint8_t twin) noexcept {
     return (hash & kHashMask) | uint64_t{twin} << kTwinShift;
   }
+  struct IsIt {
+    MemberHandle handle;
+    bool operator()(const PackedRecord& record) const noexcept {
+      return HandleOf(HashKey(record.key), RecordTwin(record)) == handle;
+    }
+  };
+  // Visits elements of one leaf, whose number there is `at(step)`, for the steps [0, count).
+  template <typename At, typename Visit>
+  void VisitRun(const ScoreLeaf& leaf, unsigned count, const At& at, Visit& visit) const;
   [[nodiscard]] bool EditIndex() noexcept;
   void CountMemory() noexcept;
   // Chooses the twin of a record just put, whose payload is not written yet; false when all are taken.
@@ -166,6 +174,20 @@ LargeSortedSet::Position LargeSortedSet::LowerBound(const IsBefore& is_before) c
   return position;
 }
 
+template <typename At, typename Visit>
+void LargeSortedSet::VisitRun(const ScoreLeaf& leaf, unsigned count, const At& at, Visit& visit) const {
+  PackedLookup lookups[kFoundTogether];
+  for (unsigned from = 0; from < count; from += kFoundTogether) {
+    const unsigned together = std::min(count - from, kFoundTogether);
+    for (unsigned i = 0; i < together; ++i) lookups[i].Begin(*index_, leaf.handle(at(from + i)));
+    for (unsigned i = 0; i < together; ++i) lookups[i].Locate(leaf.handle(at(from + i)));
+    for (unsigned i = 0; i < together; ++i) {
+      const ScoreLeaf::Element element = leaf.At(at(from + i));
+      visit(lookups[i].Get(*index_, element.handle, IsIt{element.handle}).key, element.score);
+    }
+  }
+}
+
 template <typename Visit>
 void LargeSortedSet::VisitRange(const RankRange& range, bool is_reverse, Visit&& visit) const {
   Position position = AtRank(is_reverse ? range.first + range.count - 1 : range.first);
@@ -175,12 +197,7 @@ void LargeSortedSet::VisitRange(const RankRange& range, bool is_reverse, Visit&&
     const unsigned rest = is_reverse ? position.index + 1 : leaf.count() - position.index;
     const auto run = static_cast<unsigned>(std::min<uint64_t>(rest, left));
     const auto at = [&](unsigned step) { return is_reverse ? position.index - step : position.index + step; };
-    for (unsigned step = 0; step < std::min(run, kPrefetchAhead); ++step) index_->Prefetch(leaf.handle(at(step)));
-    for (unsigned step = 0; step < run; ++step) {
-      if (step + kPrefetchAhead < run) index_->Prefetch(leaf.handle(at(step + kPrefetchAhead)));
-      const ScoreLeaf::Element element = leaf.At(at(step));
-      visit(MemberOf(element), element.score);
-    }
+    VisitRun(leaf, run, at, visit);
     left -= run;
     if (left == 0) return;
     is_reverse ? tree_.Previous(position.path) : tree_.Next(position.path);

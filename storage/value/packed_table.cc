@@ -36,6 +36,8 @@ constexpr uint64_t ReverseCursor(uint64_t bits) noexcept {
 constexpr uint64_t ParentOf(uint64_t bucket) noexcept { return bucket - std::bit_floor(bucket); }
 
 constexpr size_t kFieldDeadlineBytes = 6;
+// How far ahead an iterator asks for blocks, which lie all over the memory.
+constexpr uint64_t kBlocksAhead = 4;
 
 }  // namespace
 
@@ -495,6 +497,9 @@ void PackedTable::VisitBuckets(FunctionRef<void(size_t count)> visit) const {
 bool PackedTable::Iterator::Next(PackedRecord& record) noexcept {
   for (; bucket_ < table_->bucket_count_; ++bucket_, slot_ = 0) {
     const PackedBlock* const block = table_->BlockAt(bucket_);
+    if (slot_ == 0 && bucket_ + kBlocksAhead < table_->bucket_count_) {
+      __builtin_prefetch(table_->BlockAt(bucket_ + kBlocksAhead));
+    }
     if (block == nullptr || slot_ >= block->count()) continue;
     record = block->At(slot_++);
     return true;

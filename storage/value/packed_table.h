@@ -67,7 +67,10 @@ class PackedTable final : public SharedRoot {
     return slot != PackedBlock::kNoSlot ? block->At(slot) : FindIf(hash, confirms);
   }
   // Asks the processor for the memory Find will look at; `hash` of a later lookup.
-  void Prefetch(uint64_t hash) const noexcept { __builtin_prefetch(BlockAt(BucketOf(hash))); }
+  void Prefetch(uint64_t hash) const noexcept { __builtin_prefetch(BlockOf(hash)); }
+  // For PackedLookup: where a record of this hash is, if it is there, and what tag it has in the block; may be null.
+  [[nodiscard]] const PackedBlock* BlockOf(uint64_t hash) const noexcept { return BlockAt(BucketOf(hash)); }
+  [[nodiscard]] static uint8_t TagOf(uint64_t hash) noexcept { return static_cast<uint8_t>(hash >> 56); }
 
   // --- Changing; requires IsUnique() -----------------------------------------------------------------------------
 
@@ -169,7 +172,6 @@ class PackedTable final : public SharedRoot {
   explicit PackedTable(RecordPayload payload) noexcept : payload_(payload) {}
   ~PackedTable() = default;
 
-  [[nodiscard]] static uint8_t TagOf(uint64_t hash) noexcept { return static_cast<uint8_t>(hash >> 56); }
   [[nodiscard]] uint64_t BucketOf(uint64_t hash) const noexcept {
     const uint64_t bucket = hash & bucket_mask_;
     return bucket < bucket_count_ ? bucket : bucket & (bucket_mask_ >> 1);
