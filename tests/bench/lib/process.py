@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -141,8 +141,11 @@ class Server:
         return process_cpu_ns(self.pid)
 
     def children(self) -> list[int]:
-        found = [Path(f"/proc/{self.pid}/task/{tid}/children").read_text().split() for tid in self.threads()]
-        return [int(pid) for pids in found for pid in pids]
+        found = []
+        for tid in self.threads():
+            with suppress(FileNotFoundError):  # A thread that ended meanwhile.
+                found += Path(f"/proc/{self.pid}/task/{tid}/children").read_text().split()
+        return [int(pid) for pid in found]
 
     def rss_bytes(self) -> int:
         return status_kib(self.pid, "VmRSS") * 1024
