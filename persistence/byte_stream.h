@@ -7,11 +7,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "storage/base/result.h"
 
 namespace cachenode {
+
+class SpillFile;
 
 class ByteSource {
  public:
@@ -30,6 +33,9 @@ class ByteSink {
   // Makes everything written durable and visible under its final name; nothing may follow. Without it,
   // destruction leaves no trace of the output.
   virtual Status Commit() = 0;
+  // Where bytes may lie that are written later; null where they would not lie better than in memory. Any thread, also
+  // while another one writes.
+  [[nodiscard]] virtual std::unique_ptr<SpillFile> MakeSpill();
 };
 
 }  // namespace cachenode

@@ -60,14 +60,20 @@ void ChunkEncoder::AddLarge(const EntryView& entry) noexcept {
 
 bool ChunkEncoder::Take(EncodeBuffer& buffer) noexcept {
   if (!failed() && buffer.overflowed()) status_ = Err::kOutOfMemory;
-  if (!failed() && !long_chunk_) long_chunk_.emplace(writer_);
-  if (!failed()) status_ = long_chunk_->Write(buffer.view());
+  if (!failed() && host_ != nullptr && host_->IsStopped()) status_ = Err::kCancelled;
+  if (!failed() && !long_chunk_) long_chunk_.emplace(writer_, host_);
+  if (!failed()) status_ = long_chunk_->Take(buffer);
   buffer.Clear();  // Also after a failure: an encoder that does not look goes on.
+  if (buffer.capacity() == 0) (void)buffer.Room(RdbOutput::kPieceRoomBytes);
   return !failed();
 }
 
+bool ChunkEncoder::IsUrgent() const noexcept {
+  return host_ != nullptr && long_chunk_ && long_chunk_->holds_writer() && host_->IsShortOfRoom();
+}
+
 void ChunkEncoder::EndLongChunk() noexcept {
-  (void)Take(buffer_);
+  if (Take(buffer_)) status_ = long_chunk_->End();
   long_chunk_.reset();
 }
 

@@ -2,7 +2,7 @@
 //
 // Thread-safety: one thread at a time per encoder; several encoders share one writer.
 // Invariant: what is buffered between calls is whole keys behind a SELECTDB, never more than kChunkBytes and one key. A
-//   large collection is not buffered whole: it becomes a chunk of its own, written in pieces while it is encoded.
+//   large collection becomes a chunk of its own, in pieces: the host says how much of it may be held in memory.
 // Errors: the first one is kept; entries that follow are dropped.
 #pragma once
 
@@ -21,8 +21,9 @@ class ChunkEncoder final : private RdbOutput::Drain {
  public:
   static constexpr size_t kChunkBytes = size_t{256} << 10;
 
-  // The writer must outlive the encoder.
-  ChunkEncoder(RdbWriter& writer, const RdbEncoding& how) noexcept : writer_(writer), how_(how), plain_(how) {
+  // The writer and `host`, if there is one, must outlive the encoder.
+  ChunkEncoder(RdbWriter& writer, const RdbEncoding& how, EncoderHost* host = nullptr) noexcept
+      : writer_(writer), host_(host), how_(how), plain_(how) {
     plain_.compression = RdbCompression::kOff;
   }
 
@@ -39,10 +40,12 @@ class ChunkEncoder final : private RdbOutput::Drain {
   void NoteCompression(const EntryView& entry, size_t bytes_before) noexcept;
   // One piece of a value that is being encoded.
   [[nodiscard]] bool Take(EncodeBuffer& buffer) noexcept override;
+  [[nodiscard]] bool IsUrgent() const noexcept override;
   void EndLongChunk() noexcept;
   void WriteOut(std::string_view tail) noexcept;
 
   RdbWriter& writer_;
+  EncoderHost* const host_;
   const RdbEncoding how_;
   RdbEncoding plain_;  // how_ without compression.
   EncodeBuffer buffer_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "storage/base/memory.h"
+#include "storage/base/memory_pages.h"
 
 namespace cachenode {
 namespace {
@@ -23,6 +24,11 @@ EncodeBuffer& EncodeBuffer::operator=(EncodeBuffer&& other) noexcept {
 }
 
 EncodeBuffer::~EncodeBuffer() { memory::Free(data_, capacity_); }
+
+void EncodeBuffer::ClearAndDropPages() noexcept {
+  Clear();
+  if (data_ != nullptr) DropPages(data_, capacity_);
+}
 
 bool EncodeBuffer::Grow(size_t size) noexcept {
   const size_t wanted = memory::GoodSize(std::max({size_ + size, capacity_ * 2, kFirstCapacity}));

@@ -51,6 +51,8 @@ class EncodeBuffer {
     size_ = 0;
     overflowed_ = false;
   }
+  // Empties the buffer and gives its pages back to the system, which the allocator would keep for its thread.
+  void ClearAndDropPages() noexcept;
   // Drops bytes past `size`, which is at most size().
   void Truncate(size_t size) noexcept { size_ = size; }
 

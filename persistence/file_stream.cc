@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "persistence/spill_file.h"
 #include "storage/base/system_error.h"
 
 namespace cachenode {
@@ -15,6 +16,11 @@ namespace {
 
 std::string Join(const std::string& directory, const std::string& name) {
   return directory.empty() ? name : directory + '/' + name;
+}
+
+const std::string& FolderOf(const FileSinkOptions& options) {
+  static const std::string here = ".";
+  return options.directory.empty() ? here : options.directory;
 }
 
 }  // namespace
@@ -119,6 +125,8 @@ Status FileSink::Write(std::span<const char> bytes) {
   return Status::Ok();
 }
 
+std::unique_ptr<SpillFile> FileSink::MakeSpill() { return SpillFile::Create(FolderOf(options_), files_); }
+
 Status FileSink::Commit() {
   if (files_.Sync(file_.number()) != 0) return Failed("cannot sync");
   file_ = OpenFile();
@@ -126,7 +134,7 @@ Status FileSink::Commit() {
   replaced_ = OpenFile(files_, files_.OpenToRead(FinalPath()));
   if (files_.Rename(TemporaryPath(), FinalPath()) != 0) return Failed("cannot rename");
   renamed_ = true;
-  if (files_.SyncDirectory(options_.directory.empty() ? "." : options_.directory) != 0) {
+  if (files_.SyncDirectory(FolderOf(options_)) != 0) {
     return SystemError("cannot sync directory", options_.directory);
   }
   return Status::Ok();

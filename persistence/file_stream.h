@@ -93,6 +93,7 @@ class FileSink final : public ByteSink {
 
   Status Write(std::span<const char> bytes) override;
   Status Commit() override;
+  [[nodiscard]] std::unique_ptr<SpillFile> MakeSpill() override;
 
  private:
   FileSink(FileSinkOptions options, FileSystem& files, OpenFile file);

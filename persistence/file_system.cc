@@ -14,6 +14,7 @@ namespace cachenode {
 namespace {
 
 constexpr mode_t kSnapshotMode = 0644;
+constexpr mode_t kUnnamedMode = 0600;
 constexpr mode_t kDirectoryMode = 0755;
 
 template <typename Call>
@@ -38,6 +39,10 @@ int FileSystem::OpenToWrite(const std::string& path) noexcept {
   return Retry([&] { return open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kSnapshotMode); });
 }
 
+int FileSystem::OpenUnnamed(const std::string& directory) noexcept {
+  return Retry([&] { return open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, kUnnamedMode); });
+}
+
 ssize_t FileSystem::Read(int file, char* into, size_t size_bytes) noexcept {
   return Retry([&] { return read(file, into, size_bytes); });
 }
@@ -48,6 +53,10 @@ ssize_t FileSystem::ReadAt(int file, char* into, size_t size_bytes, int64_t offs
 
 ssize_t FileSystem::Write(int file, const char* from, size_t size_bytes) noexcept {
   return Retry([&] { return write(file, from, size_bytes); });
+}
+
+ssize_t FileSystem::WriteAt(int file, const char* from, size_t size_bytes, int64_t offset) noexcept {
+  return Retry([&] { return pwrite(file, from, size_bytes, offset); });
 }
 
 int FileSystem::Sync(int file) noexcept {

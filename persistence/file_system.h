@@ -22,9 +22,12 @@ class FileSystem {
   virtual int OpenToRead(const std::string& path) noexcept;
   // Creates or empties the file.
   virtual int OpenToWrite(const std::string& path) noexcept;
+  // A file to write and read that has no name and is gone when it is closed. -1 where there are none.
+  virtual int OpenUnnamed(const std::string& directory) noexcept;
   virtual ssize_t Read(int file, char* into, size_t size_bytes) noexcept;
   virtual ssize_t ReadAt(int file, char* into, size_t size_bytes, int64_t offset) noexcept;
   virtual ssize_t Write(int file, const char* from, size_t size_bytes) noexcept;
+  virtual ssize_t WriteAt(int file, const char* from, size_t size_bytes, int64_t offset) noexcept;
   virtual int Sync(int file) noexcept;
   // Starts or finishes writing back a range whose pages are not needed again.
   virtual int SyncRange(int file, int64_t offset, int64_t size_bytes) noexcept;

@@ -11,6 +11,9 @@
 namespace cachenode {
 namespace {
 
+// Some milliseconds of encoding.
+constexpr size_t kLongValueBytes = size_t{512} << 10;
+
 // What precedes the bytes of key and value. Read and written by memcpy: chunks are packed.
 struct RawHeader {
   int64_t expire_at_ms;
@@ -26,13 +29,6 @@ static_assert(sizeof(RawHeader) == 24);
 // As most values are: there is nothing to share then, and nothing to pin.
 bool IsAllInEntry(const EntryView& entry) noexcept {
   return entry.type == ValueType::kString ? !entry.String().IsBlock() : IsPackedInline(entry.encoding);
-}
-
-// What a held value keeps from being freed. A large aggregate counts as nothing: what its key changes while it is held
-// is copied node by node, and that is memory of the key.
-size_t PinnedBytes(const EntryView& entry) noexcept {
-  if (IsLargeAggregate(entry)) return 0;
-  return OpsOf(entry.type).external_bytes(entry.encoding, entry.value);
 }
 
 size_t ValueBytes(const EntryView& entry) noexcept {
@@ -81,7 +77,14 @@ void RawChunk::Append(uint32_t db, const EntryView& entry, size_t bytes) noexcep
   size_ += bytes;
   if (IsAllInEntry(entry)) return;
   OpsOf(entry.type).share(entry.encoding, entry.value);
-  pinned_bytes_ += PinnedBytes(entry);
+  const size_t value_bytes_outside = OpsOf(entry.type).external_bytes(entry.encoding, entry.value);
+  if (IsLargeAggregate(entry)) {
+    // Keeps nothing from being freed: what its key changes while it is held is copied node by node, and that is memory
+    // of the key.
+    if (value_bytes_outside >= kLongValueBytes) long_value_bytes_ += value_bytes_outside;
+  } else {
+    pinned_bytes_ += value_bytes_outside;
+  }
 }
 
 void RawChunk::ForEach(FunctionRef<void(uint32_t, const EntryView&)> visit) const {

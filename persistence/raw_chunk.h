@@ -31,6 +31,9 @@ class RawChunk {
   // Bytes of the values held. They are memory of the keyspace until it lets go of them, and ours afterwards.
   [[nodiscard]] size_t pinned_bytes() const noexcept { return pinned_bytes_; }
 
+  // Bytes of values that take so long to encode that others should not wait for them.
+  [[nodiscard]] size_t long_value_bytes() const noexcept { return long_value_bytes_; }
+
   // All of it that counts as the snapshot's.
   [[nodiscard]] size_t BytesHeld() const noexcept { return capacity_ + pinned_bytes_; }
 
@@ -46,6 +49,7 @@ class RawChunk {
   const size_t capacity_;
   size_t size_ = 0;
   size_t pinned_bytes_ = 0;
+  size_t long_value_bytes_ = 0;
 };
 
 }  // namespace cachenode

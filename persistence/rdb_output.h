@@ -13,7 +13,9 @@ namespace cachenode {
 
 class RdbOutput {
  public:
-  static constexpr size_t kPieceBytes = size_t{256} << 10;
+  // With an element after it a piece fits into kPieceRoomBytes, most of the time.
+  static constexpr size_t kPieceBytes = size_t{248} << 10;
+  static constexpr size_t kPieceRoomBytes = size_t{256} << 10;
 
   // Takes the bytes of a buffer that has become large and empties it.
   class Drain {
@@ -21,6 +23,8 @@ class RdbOutput {
     virtual ~Drain() = default;
     // False when writing has failed: what follows is not wanted any more.
     [[nodiscard]] virtual bool Take(EncodeBuffer& buffer) noexcept = 0;
+    // Whether others wait for what is being encoded more than for the processor.
+    [[nodiscard]] virtual bool IsUrgent() const noexcept = 0;
   };
 
   RdbOutput(EncodeBuffer& buffer, RdbCompression compression, Drain* drain = nullptr) noexcept
@@ -40,7 +44,7 @@ class RdbOutput {
   static constexpr size_t kGiveWayBytes = size_t{4} << 10;
 
   [[nodiscard]] bool Pause() noexcept {
-    GiveWay();
+    if (drain_ == nullptr || !drain_->IsUrgent()) GiveWay();
     const bool wanted = buffer_.size() < kPieceBytes || drain_ == nullptr || drain_->Take(buffer_);
     give_way_at_ = buffer_.size() + kGiveWayBytes;
     return wanted;

@@ -80,9 +80,33 @@ Status RdbWriter::WriteChunk(std::span<const std::string_view> parts) {
   return Status::Ok();
 }
 
-Status RdbWriter::LongChunk::Write(std::string_view piece) {
+RdbWriter::LongChunk::LongChunk(RdbWriter& writer, EncoderHost* host) : writer_(writer) {
+  if (host != nullptr) waiting_.emplace(*host, writer.sink_);
+}
+
+Status RdbWriter::LongChunk::Take(EncodeBuffer& piece) {
   size_bytes_ += piece.size();
-  return writer_.Write(piece, writer_.with_checksum_ ? Crc64(0, piece) : 0);
+  const uint64_t checksum = writer_.with_checksum_ ? Crc64(0, piece.view()) : 0;
+  if (waiting_ && !holds_writer() && !writer_.failed() && waiting_->Keep(piece, checksum)) return Status::Ok();
+  if (Status status = WriteWaiting(); !status.ok()) return status;
+  Status status = writer_.Write(piece.view(), checksum);
+  piece.Clear();
+  return status;
+}
+
+Status RdbWriter::LongChunk::End() {
+  if (Status status = WriteWaiting(); !status.ok()) return status;
+  writer_.chunk_bytes_.push_back(size_bytes_);
+  lock_.unlock();
+  return Status::Ok();
+}
+
+Status RdbWriter::LongChunk::WriteWaiting() {
+  if (holds_writer()) return Status::Ok();
+  lock_ = std::unique_lock(writer_.mutex_);
+  if (!waiting_) return Status::Ok();
+  const auto write = [this](std::string_view piece, uint64_t checksum) { return writer_.Write(piece, checksum); };
+  return waiting_->TakeAll(write);
 }
 
 Status RdbWriter::Write(std::string_view bytes, uint64_t checksum) {

@@ -2,8 +2,8 @@
 //
 // Thread-safety: WriteHeader and Finish by one thread, alone. WriteChunk from any number of threads at once; it holds a
 //   lock of its own while the sink takes the bytes, so a slow disk slows exactly those who have something to write.
-//   A LongChunk holds that lock for its whole life: a value of any size is written as it is encoded, and nobody needs a
-//   second copy of it.
+//   A LongChunk takes a value of any size as it is encoded. It keeps the pieces, in memory or where the sink has room
+//   for them, so that others go on writing, and holds the lock from when there is no room to its end.
 // Invariants: a chunk starts with SELECTDB and holds whole keys, so chunks may come in any order. After an error every
 //   call answers that it failed.
 // Errors: those of the sink.
@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "persistence/byte_stream.h"
 #include "persistence/encode_buffer.h"
 #include "persistence/snapshot_choices.h"
+#include "persistence/waiting_pieces.h"
 #include "storage/base/result.h"
 
 namespace cachenode {
@@ -62,17 +64,24 @@ class RdbWriter {
   // A chunk in pieces, one after the other in the file. For the one thread that made it.
   class LongChunk {
    public:
-    // Waits until no other chunk is being written.
-    explicit LongChunk(RdbWriter& writer) : writer_(writer), lock_(writer.mutex_) {}
-    // The pieces so far are one chunk of the index.
-    ~LongChunk() { writer_.chunk_bytes_.push_back(size_bytes_); }
+    // Without `host` every piece is written at once. Both must outlive the chunk. What was not written before the end
+    // of the object is dropped: after an error, or without End.
+    LongChunk(RdbWriter& writer, EncoderHost* host);
     LongChunk(const LongChunk&) = delete;
     LongChunk& operator=(const LongChunk&) = delete;
-    Status Write(std::string_view piece);
+    // Takes the bytes out of the buffer, which is empty afterwards. May wait for the writer.
+    Status Take(EncodeBuffer& piece);
+    // Writes what waits; the pieces so far are one chunk of the index. Nothing may follow.
+    Status End();
+    // Whether the other encoders wait for this chunk.
+    [[nodiscard]] bool holds_writer() const noexcept { return lock_.owns_lock(); }
 
    private:
+    Status WriteWaiting();
+
     RdbWriter& writer_;
-    const std::lock_guard<std::mutex> lock_;
+    std::optional<WaitingPieces> waiting_;  // None while the lock is held.
+    std::unique_lock<std::mutex> lock_;
     uint64_t size_bytes_ = 0;
   };
   // Writes chunk index, end marker and checksum.

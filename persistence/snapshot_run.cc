@@ -16,6 +16,8 @@ constexpr size_t kChunkBytesMin = size_t{16} << 10;
 constexpr size_t kSoftLimitBytes = SnapshotRun::kBufferBytesMax - SnapshotRun::kReserveBytes;
 // Parked writers are woken when this much is free again, not for every chunk.
 constexpr size_t kWakeBelowBytes = kSoftLimitBytes / 4 * 3;
+// Pieces of large values may be held as long as this leaves room for the entries that writers will bring.
+constexpr size_t kHoldBelowBytes = kSoftLimitBytes - (size_t{8} << 20);
 // The walk stops when so much waits for the encoders, and goes on at a quarter less: what it copies ahead of them only
 // takes the room of writers, which are parked when there is none.
 constexpr uint64_t kWalkAheadBytesMax = uint64_t{12} << 20;
@@ -78,6 +80,7 @@ void SnapshotRun::End() {
   for (ShardState& state : shards_) state.open.reset();
   const std::lock_guard lock(mutex_);
   jobs_.clear();
+  long_jobs_.clear();
 }
 
 Status SnapshotRun::TakeStatus() {
@@ -100,11 +103,12 @@ uint64_t SnapshotRun::BytesCopiedForWriters() const noexcept {
 void SnapshotRun::Stop(Status why) {
   {
     const std::lock_guard lock(mutex_);
-    if (stopped_.load(std::memory_order_relaxed) || finished()) return;
+    if (IsStopped() || finished()) return;
     status_ = std::move(why);
     stopped_.store(true, std::memory_order_relaxed);
   }
   changed_.notify_all();
+  room_changed_.notify_all();
   host_.OnSnapshotRoom();
 }
 
@@ -117,7 +121,7 @@ void SnapshotRun::SaveEntries(uint32_t shard, uint32_t db, std::span<const Entry
     for (const EntryView& entry : entries) state.direct->Add(db, entry);
     return;
   }
-  if (stopped_.load(std::memory_order_relaxed)) return;
+  if (IsStopped()) return;
   for (const EntryView& entry : entries) {
     const size_t bytes = CopyEntry(state, db, entry);
     if (!state.walking) state.bytes_for_writers.Add(static_cast<int64_t>(bytes));
@@ -132,7 +136,7 @@ size_t SnapshotRun::CopyEntry(ShardState& state, uint32_t db, const EntryView& e
   const size_t pinned_before = state.open->pinned_bytes();
   state.open->Append(db, entry, bytes);
   const size_t pinned = state.open->pinned_bytes() - pinned_before;
-  if (pinned > 0) CountBytes(static_cast<int64_t>(pinned));
+  if (pinned > 0) Count(pinned);
   // A chunk that pins much must not wait for more entries: nobody may come to fill it. A large aggregate that is held
   // costs its writers copies of nodes.
   if (state.open->pinned_bytes() >= chunk_bytes_ || IsLargeAggregate(entry)) Push({std::move(state.open), nullptr, 0});
@@ -149,7 +153,7 @@ bool SnapshotRun::OpenChunk(ShardState& state, size_t bytes_needed) {
     return false;
   }
   if (filled_one) state.open->MakePresent();
-  CountBytes(static_cast<int64_t>(state.open->capacity()));
+  Count(state.open->capacity());
   return true;
 }
 
@@ -159,16 +163,15 @@ void SnapshotRun::WaitForRoom() {
   if (used_bytes_.load(std::memory_order_relaxed) < kBufferBytesMax) [[likely]]
     return;
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] {
-    return used_bytes_.load(std::memory_order_relaxed) < kBufferBytesMax || jobs_.empty() ||
-           stopped_.load(std::memory_order_relaxed);
+  room_changed_.wait(lock, [this] {
+    return used_bytes_.load(std::memory_order_relaxed) < kBufferBytesMax || jobs_.empty() || IsStopped();
   });
 }
 
 bool SnapshotRun::CanSave(uint32_t) noexcept {
   if (used_bytes_.load(std::memory_order_relaxed) < kSoftLimitBytes) [[likely]]
     return true;
-  if (stopped_.load(std::memory_order_relaxed)) return true;
+  if (IsStopped()) return true;
   someone_waits_.store(true, std::memory_order_seq_cst);
   // Room may have come between the two looks, and its news gone to nobody.
   return used_bytes_.load(std::memory_order_seq_cst) < kWakeBelowBytes;
@@ -182,15 +185,24 @@ bool SnapshotRun::IsFarAhead() noexcept {
   return queued_bytes_.load(std::memory_order_seq_cst) >= kWalkAgainBelowBytes;
 }
 
-void SnapshotRun::CountBytes(int64_t delta) {
-  const uint64_t used = used_bytes_.fetch_add(static_cast<uint64_t>(delta)) + static_cast<uint64_t>(delta);
+void SnapshotRun::Count(size_t bytes) {
+  const uint64_t used = used_bytes_.fetch_add(bytes) + bytes;
   uint64_t peak = peak_bytes_.load(std::memory_order_relaxed);
   while (used > peak && !peak_bytes_.compare_exchange_weak(peak, used, std::memory_order_relaxed)) {
   }
-  if (delta < 0 && used < kWakeBelowBytes && someone_waits_.load(std::memory_order_seq_cst) &&
+}
+
+void SnapshotRun::Uncount(size_t bytes) {
+  const uint64_t before = used_bytes_.fetch_sub(bytes);
+  if (before - bytes < kWakeBelowBytes && someone_waits_.load(std::memory_order_seq_cst) &&
       someone_waits_.exchange(false)) {
     host_.OnSnapshotRoom();
   }
+  if (before < kBufferBytesMax) [[likely]]
+    return;
+  // Whoever is about to wait in WaitForRoom has looked at the old number, or is woken.
+  { const std::lock_guard lock(mutex_); }
+  room_changed_.notify_all();
 }
 
 void SnapshotRun::TakeDetached(uint32_t shard, std::unique_ptr<DetachedShard> detached) {
@@ -203,7 +215,7 @@ WalkOutcome SnapshotRun::Walk(unsigned walker_index, uint32_t budget_us) {
   Walker& walker = walkers_[walker_index];
   const uint64_t begin = CycleClock::Ticks();
   do {
-    if (stopped_.load(std::memory_order_relaxed)) return WalkOutcome::kNothingLeft;
+    if (IsStopped()) return WalkOutcome::kNothingLeft;
     if (!CanSave(0) || IsFarAhead() || IsAheadOfTheDelay()) return WalkOutcome::kStalled;
     if (walker.shard == kNoShard && !ClaimShard(walker)) return WalkOutcome::kNothingLeft;
     if (!WalkOnce(walker)) return WalkOutcome::kMore;
@@ -253,11 +265,22 @@ bool SnapshotRun::WalkOnce(Walker& walker) {
 
 // --- The queue -------------------------------------------------------------------------------------------------------
 
-void SnapshotRun::Push(Job job) {
+bool SnapshotRun::IsLonger(const Job& left, const Job& right) noexcept { return left.LongBytes() > right.LongBytes(); }
+
+void SnapshotRun::AddJob(Job job) {
   queued_bytes_.fetch_add(job.Bytes(), std::memory_order_relaxed);
+  if (job.LongBytes() == 0) {
+    jobs_.push_back(std::move(job));
+    return;
+  }
+  long_jobs_.push_back(std::move(job));
+  std::push_heap(long_jobs_.begin(), long_jobs_.end(), IsLonger);
+}
+
+void SnapshotRun::Push(Job job) {
   {
     const std::lock_guard lock(mutex_);
-    jobs_.push_back(std::move(job));
+    AddJob(std::move(job));
   }
   changed_.notify_one();
 }
@@ -265,28 +288,59 @@ void SnapshotRun::Push(Job job) {
 void SnapshotRun::CloseShard(ShardState& state, std::unique_ptr<DetachedShard> detached, uint32_t shard) {
   {
     const std::lock_guard lock(mutex_);
-    if (state.open != nullptr) {
-      queued_bytes_.fetch_add(state.open->BytesHeld(), std::memory_order_relaxed);
-      jobs_.push_back({std::move(state.open), nullptr, 0});
-    }
+    if (state.open != nullptr) AddJob({std::move(state.open), nullptr, 0});
     if (!state.closed) --sources_left_;
     state.closed = true;
     if (detached != nullptr) {
       ++sources_left_;
-      jobs_.push_back({nullptr, std::move(detached), shard});
+      AddJob({nullptr, std::move(detached), shard});
     }
   }
   changed_.notify_all();
 }
 
+// Large values go first, and of them the smallest: what their keys change until they are encoded is copied. But one
+// encoder is left to the many small ones, and what is encoded at a time should fit into the room for it, if it is more
+// than one value.
+bool SnapshotRun::MayTakeLongJob() const noexcept {
+  if (long_jobs_.empty()) return false;
+  const bool others_may_wait = !jobs_.empty() || sources_left_ > 0;
+  if (long_jobs_running_ == 0 || !others_may_wait) return true;
+  return long_jobs_running_ + 1 < plan_.encoder_threads &&
+         long_bytes_running_ + long_jobs_.front().LongBytes() <= kHoldBelowBytes;
+}
+
+void SnapshotRun::TakeLongJob(Job& job) noexcept {
+  std::pop_heap(long_jobs_.begin(), long_jobs_.end(), IsLonger);
+  job = std::move(long_jobs_.back());
+  long_jobs_.pop_back();
+  ++long_jobs_running_;
+  long_bytes_running_ += job.LongBytes();
+}
+
 bool SnapshotRun::PopJob(Job& job) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock,
-                [this] { return !jobs_.empty() || sources_left_ == 0 || stopped_.load(std::memory_order_relaxed); });
-  if (jobs_.empty() || stopped_.load(std::memory_order_relaxed)) return false;
+  changed_.wait(lock, [this] {
+    const bool none_to_come = sources_left_ == 0 && long_jobs_.empty();
+    return !jobs_.empty() || MayTakeLongJob() || none_to_come || IsStopped();
+  });
+  if (IsStopped()) return false;
+  if (MayTakeLongJob()) {
+    TakeLongJob(job);
+    return true;
+  }
+  if (jobs_.empty()) return false;
   job = std::move(jobs_.front());
   jobs_.pop_front();
+  if (jobs_.empty()) room_changed_.notify_all();
   return true;
+}
+
+void SnapshotRun::EndLongJob(size_t long_bytes) {
+  const std::lock_guard lock(mutex_);
+  --long_jobs_running_;
+  long_bytes_running_ -= long_bytes;
+  changed_.notify_all();
 }
 
 // --- Encoding and writing, on threads of the run -------------------------------------------------------------------
@@ -323,23 +377,24 @@ Status SnapshotRun::WriteEverything() {
   for (std::thread& helper : helpers) {
     if (helper.joinable()) helper.join();
   }
-  if (stopped_.load(std::memory_order_relaxed)) return Err::kCancelled;
+  if (IsStopped()) return Err::kCancelled;
   if (Status status = writer_->Finish(); !status.ok()) return status;
   bytes_written_.store(writer_->bytes_written(), std::memory_order_relaxed);
   return sink_->Commit();
 }
 
 void SnapshotRun::Encode() {
-  ChunkEncoder encoder(*writer_, plan_.encoding);
+  ChunkEncoder encoder(*writer_, plan_.encoding, this);
   Job job;
   while (!encoder.failed() && PopJob(job)) {
+    const size_t long_bytes = job.LongBytes();
     if (job.chunk != nullptr) EncodeChunk(encoder, std::move(job.chunk));
+    if (long_bytes > 0) EndLongJob(long_bytes);
     if (job.detached != nullptr) EncodeDetached(encoder, std::move(job));
     bytes_written_.store(writer_->bytes_written(), std::memory_order_relaxed);
-    // Unless writers are about to be parked: that is the longer wait.
-    if (used_bytes_.load(std::memory_order_relaxed) < kWakeBelowBytes) GiveWay();
+    GiveWayUnlessShort();
   }
-  if (!stopped_.load(std::memory_order_relaxed)) encoder.Flush();
+  if (!IsStopped()) encoder.Flush();
   if (encoder.failed()) Stop(encoder.TakeStatus());
 }
 
@@ -356,8 +411,25 @@ void SnapshotRun::EncodeChunk(ChunkEncoder& encoder, std::unique_ptr<RawChunk> c
       a_walker_waits_.exchange(false)) {
     host_.OnSnapshotRoom();
   }
-  CountBytes(-static_cast<int64_t>(bytes));
-  if (used_bytes_.load(std::memory_order_relaxed) + bytes >= kBufferBytesMax) changed_.notify_all();
+  Uncount(bytes);
+}
+
+bool SnapshotRun::TryHold(size_t bytes) noexcept {
+  if (used_bytes_.load(std::memory_order_relaxed) >= kHoldBelowBytes) return false;
+  Count(bytes);
+  return true;
+}
+
+void SnapshotRun::LetGo(size_t bytes) noexcept { Uncount(bytes); }
+
+// A clue, not a bound: writers are parked a quarter later.
+bool SnapshotRun::IsShortOfRoom() const noexcept {
+  return used_bytes_.load(std::memory_order_relaxed) >= kWakeBelowBytes;
+}
+
+// Being parked is the longer wait.
+void SnapshotRun::GiveWayUnlessShort() const noexcept {
+  if (!IsShortOfRoom()) GiveWay();
 }
 
 void SnapshotRun::DelayAfterKey() {
@@ -365,7 +437,7 @@ void SnapshotRun::DelayAfterKey() {
   {
     std::unique_lock lock(mutex_);
     const auto delay = std::chrono::microseconds(plan_.key_delay_us) * plan_.encoder_threads;
-    changed_.wait_for(lock, delay, [this] { return stopped_.load(std::memory_order_relaxed); });
+    room_changed_.wait_for(lock, delay, [this] { return IsStopped(); });
     has_room = jobs_.size() < kDelayedJobsMax;
   }
   if (has_room && someone_waits_.exchange(false)) host_.OnSnapshotRoom();
@@ -384,9 +456,9 @@ void SnapshotRun::EncodeDetached(ChunkEncoder& encoder, Job job) {
   ShardState& state = shards_[job.shard];
   SnapshotCursor cursor;
   state.direct = &encoder;
-  while (!cursor.done && !encoder.failed() && !stopped_.load(std::memory_order_relaxed)) {
+  while (!cursor.done && !encoder.failed() && !IsStopped()) {
     job.detached->WalkUnsaved(cursor, kDetachedEntriesPerStep);
-    GiveWay();
+    GiveWayUnlessShort();
   }
   state.direct = nullptr;
   job.detached.reset();

@@ -20,6 +20,7 @@
 
 #include "persistence/byte_stream.h"
 #include "persistence/chunk_encoder.h"
+#include "persistence/encoder_host.h"
 #include "persistence/raw_chunk.h"
 #include "persistence/rdb_writer.h"
 #include "persistence/snapshot_host.h"
@@ -53,10 +54,10 @@ enum class WalkOutcome : uint8_t {
   kMore,
 };
 
-class SnapshotRun final : public SnapshotObserver {
+class SnapshotRun final : public SnapshotObserver, private EncoderHost {
  public:
   // All the memory that copied entries and pinned blocks may take.
-  static constexpr size_t kBufferBytesMax = size_t{48} << 20;
+  static constexpr size_t kBufferBytesMax = size_t{52} << 20;
   // The part of it kept for EXEC and scripts, which cannot be parked half-way.
   static constexpr size_t kReserveBytes = size_t{12} << 20;
 
@@ -114,14 +115,20 @@ class SnapshotRun final : public SnapshotObserver {
     uint32_t shard = 0;
 
     [[nodiscard]] size_t Bytes() const noexcept { return chunk == nullptr ? 0 : chunk->BytesHeld(); }
+    // Of large values, in the keyspace; about as many, or fewer, encoded.
+    [[nodiscard]] size_t LongBytes() const noexcept { return chunk == nullptr ? 0 : chunk->long_value_bytes(); }
   };
 
   // Returns the bytes copied or pinned.
   size_t CopyEntry(ShardState& state, uint32_t db, const EntryView& entry);
   [[nodiscard]] bool OpenChunk(ShardState& state, size_t bytes_needed);
+  static bool IsLonger(const Job& left, const Job& right) noexcept;
+  // Requires mutex_; who waits for a job is told afterwards.
+  void AddJob(Job job);
   void Push(Job job);
   void CloseShard(ShardState& state, std::unique_ptr<DetachedShard> detached, uint32_t shard);
-  void CountBytes(int64_t delta);
+  void Count(size_t bytes);
+  void Uncount(size_t bytes);
   void WaitForRoom();
   // Whether the encoders should catch up before more is walked.
   [[nodiscard]] bool IsFarAhead() noexcept;
@@ -135,7 +142,18 @@ class SnapshotRun final : public SnapshotObserver {
   void DelayAfterKey();
   [[nodiscard]] bool IsAheadOfTheDelay();
   void EncodeDetached(ChunkEncoder& encoder, Job job);
+  // Waits for a job. False when there will be none.
   [[nodiscard]] bool PopJob(Job& job);
+  void EndLongJob(size_t long_bytes);
+  // Both require mutex_.
+  [[nodiscard]] bool MayTakeLongJob() const noexcept;
+  void TakeLongJob(Job& job) noexcept;
+  // EncoderHost: of the encoders.
+  [[nodiscard]] bool TryHold(size_t bytes) noexcept override;
+  void LetGo(size_t bytes) noexcept override;
+  [[nodiscard]] bool IsShortOfRoom() const noexcept override;
+  [[nodiscard]] bool IsStopped() const noexcept override { return stopped_.load(std::memory_order_relaxed); }
+  void GiveWayUnlessShort() const noexcept;
   Status WriteEverything();
 
   Keyspace& keyspace_;
@@ -162,9 +180,13 @@ class SnapshotRun final : public SnapshotObserver {
   std::unique_ptr<ByteSink> sink_;     // Lead thread only.
   std::unique_ptr<RdbWriter> writer_;  // Made by the lead thread before its helpers.
 
-  std::mutex mutex_;  // A leaf lock. Guards what follows.
-  std::condition_variable changed_;
+  std::mutex mutex_;                      // A leaf lock. Guards what follows.
+  std::condition_variable changed_;       // Encoders wait here for jobs, or for the end of them.
+  std::condition_variable room_changed_;  // And here those who wait for room, or for time to pass.
   std::deque<Job> jobs_;
+  std::vector<Job> long_jobs_;  // Those with large values, a heap with the least work on top.
+  unsigned long_jobs_running_ = 0;
+  size_t long_bytes_running_ = 0;
   uint32_t sources_left_ = 0;  // Shards and detached shards that may still bring chunks.
   Status status_;
 };

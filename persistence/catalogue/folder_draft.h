@@ -15,6 +15,7 @@
 #include "persistence/catalogue/catalogue_files.h"
 #include "persistence/catalogue/snapshot_draft.h"
 #include "persistence/file_stream.h"
+#include "persistence/spill_file.h"
 
 namespace cachenode {
 
@@ -28,6 +29,7 @@ class FolderDraft final : public SnapshotDraft {
 
   Status Write(std::span<const char> bytes) override;
   Status Commit() override;
+  [[nodiscard]] std::unique_ptr<SpillFile> MakeSpill() override { return SpillFile::Create(paths_.directory, files_); }
 
   [[nodiscard]] const SnapshotMetadata& metadata() const noexcept override { return metadata_; }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "persistence/catalogue/snapshot_catalogue.h"
+#include "persistence/spill_file.h"
 #include "storage/base/result.h"
 
 namespace cachenode {
@@ -66,6 +67,7 @@ class IndexedDraft final : public ByteSink {
   IndexedDraft(std::unique_ptr<SnapshotDraft> draft, SnapshotIndex& index) : draft_(std::move(draft)), index_(index) {}
 
   Status Write(std::span<const char> bytes) override { return draft_->Write(bytes); }
+  [[nodiscard]] std::unique_ptr<SpillFile> MakeSpill() override { return draft_->MakeSpill(); }
   Status Commit() override {
     Status status = draft_->Commit();
     if (status.ok()) {

@@ -161,6 +161,35 @@ TEST(LargeValues, AreWrittenAsTheyWereAtTheCutWhenTheDiskIsSlow) {
   RunSnapshots(4, PropertyRounds(3), slow);
 }
 
+TEST(LargeValues, AreHeldOnlyAsFarAsThereIsRoom) {
+  SnapshotRig rig(false);
+  SetPlainFiles(rig);
+  AccessContext context;
+  context.SetNow(1'700'000'000'000);
+  // More than there ever is room for, and small ones beside it.
+  constexpr size_t kFieldBytes = 8000;
+  constexpr size_t kFields = SnapshotRun::kBufferBytesMax / kFieldBytes;
+  KeySlot large = rig.keyspace.Locate(0, "large", context);
+  for (size_t i = 0; i < kFields; ++i) {
+    ASSERT_TRUE(HashValue(large).Set("field:" + std::to_string(i), std::string(kFieldBytes, 'v')).ok());
+  }
+  for (int i = 0; i < 20000; ++i) {
+    const std::string key = "small:" + std::to_string(i);
+    ASSERT_TRUE(rig.keyspace.Locate(0, key, context).WriteString(std::string(100, 's'), Expiry::kClear).ok());
+  }
+  const EncodedDataSet want = EncodeAll(rig.keyspace, kVersion);
+  TestSink::Behaviour slow;
+  slow.delay = std::chrono::microseconds(200);
+  ASSERT_TRUE(rig.snapshotter.Start(rig.Sink(slow)).ok());
+  rig.RunToEnd();
+  const SnapshotFigures figures = rig.snapshotter.Figures();
+  EXPECT_TRUE(figures.last_ok);
+  EXPECT_GT(figures.buffer_bytes_peak, SnapshotRun::kBufferBytesMax / 2);
+  EXPECT_LT(figures.buffer_bytes_peak, SnapshotRun::kBufferBytesMax);
+  EXPECT_EQ(figures.buffer_bytes, 0U);
+  ExpectSameRecords(RecordsOfFile(rig.file), want);
+}
+
 // Remembers the largest piece it was given.
 class MeasuringSink final : public ByteSink {
  public:

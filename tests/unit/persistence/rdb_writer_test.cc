@@ -61,22 +61,26 @@ struct Seen : RdbObserver {
   std::string log;
 };
 
-TEST(RdbWriter, WritesAFileThatReadsBackWithItsChecksum) {
-  const std::string file = WriteFile(Header(), {Chunk(0, "a", "1"), Chunk(3, "c", "x"), Chunk(0, "b", "2")});
-  EXPECT_EQ(file.substr(0, 9), "REDIS0010");
+// The keys of a file as "db key" in their order; its checksum is right.
+std::string KeysInOrder(std::string_view file, Seen& seen) {
   MemorySource source(file);
-  Seen seen;
   RdbReader reader(source, seen, {});
-  ASSERT_TRUE(reader.ReadHeader().ok());
+  EXPECT_TRUE(reader.ReadHeader().ok());
   RdbBatch batch;
   std::string keys;
   for (;;) {
     Result<bool> more = reader.ReadBatch(batch);
-    ASSERT_TRUE(more.ok()) << more.status().text();
-    if (!*more) break;
+    EXPECT_TRUE(more.ok()) << more.status().text();
+    if (!more.ok() || !*more) return keys;
     for (const RdbRecord& record : batch.records) keys += std::to_string(record.db) + std::string(record.key) + " ";
   }
-  EXPECT_EQ(keys, "0a 3c 0b ");
+}
+
+TEST(RdbWriter, WritesAFileThatReadsBackWithItsChecksum) {
+  const std::string file = WriteFile(Header(), {Chunk(0, "a", "1"), Chunk(3, "c", "x"), Chunk(0, "b", "2")});
+  EXPECT_EQ(file.substr(0, 9), "REDIS0010");
+  Seen seen;
+  EXPECT_EQ(KeysInOrder(file, seen), "0a 3c 0b ");
   EXPECT_EQ(seen.log,
             "redis-ver=7.4.0;redis-bits=64;ctime=1700000000;used-mem=123456;cachenode-used-mem=123456;aof-base=0;"
             "db0:2/1;db3:1/0;cachenode-chunks=v1 7 7 7 @00;");
@@ -162,6 +166,117 @@ TEST_F(ChunkIndexes, ThatDoNotTileTheFileAreNotBelieved) {
   }
   for (size_t size = 0; size < file.size(); ++size) EXPECT_TRUE(Read(file.substr(0, size)).chunks.empty());
   EXPECT_TRUE(Read(std::string(100, '@')).chunks.empty());
+}
+
+// --- Values in pieces ------------------------------------------------------------------------------------------------
+
+// Has room for so many bytes, and lets another encoder write whenever it is asked.
+class PieceHost final : public EncoderHost {
+ public:
+  PieceHost(RdbWriter& writer, size_t room_bytes) : writer_(writer), room_bytes_(room_bytes) {}
+  bool TryHold(size_t bytes) noexcept override {
+    if (held_bytes_ + bytes > room_bytes_) return false;
+    held_bytes_ += bytes;
+    const std::string other = Chunk(1, "other", std::to_string(others_++));
+    const std::string_view part = other;
+    EXPECT_TRUE(writer_.WriteChunk({&part, 1}).ok()) << "would wait for ever if the value held the writer";
+    return true;
+  }
+  void LetGo(size_t bytes) noexcept override { held_bytes_ -= bytes; }
+  [[nodiscard]] bool IsShortOfRoom() const noexcept override { return false; }
+  [[nodiscard]] bool IsStopped() const noexcept override { return false; }
+
+  [[nodiscard]] size_t held_bytes() const { return held_bytes_; }
+  [[nodiscard]] int others() const { return others_; }
+
+ private:
+  RdbWriter& writer_;
+  const size_t room_bytes_;
+  size_t held_bytes_ = 0;
+  int others_ = 0;
+};
+
+EncodeBuffer PieceOf(std::string_view bytes) {
+  EncodeBuffer piece;
+  piece.Append(bytes);
+  return piece;
+}
+
+// Writes one value in six pieces with room for some of them; answers the file.
+std::string WriteInPieces(size_t pieces_held, int& others) {
+  std::string file;
+  MemorySink sink(file);
+  RdbWriter writer(sink);
+  EXPECT_TRUE(writer.WriteHeader(Header()).ok());
+  const std::string value = Chunk(0, "long", "0123456789012345678901234567890123456789");
+  const size_t piece_bytes = value.size() / 6 + 1;
+  PieceHost host(writer, pieces_held * PieceOf(value.substr(0, piece_bytes)).capacity());
+  {
+    RdbWriter::LongChunk chunk(writer, &host);
+    for (size_t at = 0; at < value.size(); at += piece_bytes) {
+      EncodeBuffer piece = PieceOf(std::string_view(value).substr(at, piece_bytes));
+      EXPECT_TRUE(chunk.Take(piece).ok());
+      EXPECT_EQ(piece.size(), 0U);
+      EXPECT_EQ(chunk.holds_writer(), host.held_bytes() == 0);
+    }
+    EXPECT_TRUE(chunk.End().ok());
+    EXPECT_FALSE(chunk.holds_writer());
+  }
+  EXPECT_EQ(host.held_bytes(), 0U);
+  others = host.others();
+  EXPECT_TRUE(writer.Finish().ok());
+  EXPECT_TRUE(sink.Commit().ok());
+  return file;
+}
+
+TEST_F(ChunkIndexes, HaveOneChunkForAValueInPiecesAndOthersBeforeIt) {
+  for (const size_t pieces_held : {size_t{0}, size_t{1}, size_t{3}, size_t{6}}) {
+    SCOPED_TRACE(pieces_held);
+    int others = 0;
+    const std::string file = WriteInPieces(pieces_held, others);
+    EXPECT_EQ(others, static_cast<int>(pieces_held));
+    std::string want;
+    for (int i = 0; i < others; ++i) want += "1other ";
+    Seen seen;
+    EXPECT_EQ(KeysInOrder(file, seen), want + "0long ");
+    EXPECT_EQ(Read(file).chunks.size(), pieces_held + 1);
+  }
+}
+
+TEST(RdbWriter, AValueInPiecesThatFailsLetsGoOfWhatItHeld) {
+  std::string file;
+  MemorySink sink(file, 400);
+  RdbWriter writer(sink);
+  ASSERT_TRUE(writer.WriteHeader(Header()).ok());
+  PieceHost host(writer, size_t{1} << 20);
+  RdbWriter::LongChunk chunk(writer, &host);
+  EncodeBuffer piece = PieceOf(std::string(500, 'x'));
+  ASSERT_TRUE(chunk.Take(piece).ok());
+  EXPECT_GT(host.held_bytes(), 500U);
+  const Status failed = chunk.End();
+  EXPECT_EQ(failed.text(), "planted write error");
+  EXPECT_TRUE(writer.failed());
+  // What comes afterwards is told the reason, and not held.
+  piece = PieceOf("more");
+  EXPECT_EQ(chunk.Take(piece).text(), "planted write error");
+  EXPECT_EQ(host.others(), 1);
+}
+
+TEST(RdbWriter, AValueInPiecesThatIsGivenUpLeavesNothing) {
+  std::string file;
+  MemorySink sink(file);
+  RdbWriter writer(sink);
+  ASSERT_TRUE(writer.WriteHeader(Header()).ok());
+  PieceHost host(writer, size_t{1} << 20);
+  {
+    RdbWriter::LongChunk chunk(writer, &host);
+    EncodeBuffer piece = PieceOf("half of a value");
+    ASSERT_TRUE(chunk.Take(piece).ok());
+  }
+  EXPECT_EQ(host.held_bytes(), 0U);
+  ASSERT_TRUE(writer.Finish().ok());
+  ASSERT_TRUE(sink.Commit().ok());
+  EXPECT_EQ(file.find("half of a value"), std::string::npos);
 }
 
 }  // namespace
