@@ -60,7 +60,7 @@ void ChunkEncoder::AddLarge(const EntryView& entry) noexcept {
 
 bool ChunkEncoder::Take(EncodeBuffer& buffer) noexcept {
   if (!failed() && buffer.overflowed()) status_ = Err::kOutOfMemory;
-  if (!failed() && host_ != nullptr && host_->IsStopped()) status_ = Err::kCancelled;
+  if (!failed() && host_ != nullptr && !host_->OnPiece()) status_ = Err::kCancelled;
   if (!failed() && !long_chunk_) long_chunk_.emplace(writer_, host_);
   if (!failed()) status_ = long_chunk_->Take(buffer);
   buffer.Clear();  // Also after a failure: an encoder that does not look goes on.

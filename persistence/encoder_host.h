@@ -17,8 +17,8 @@ class EncoderHost {
   virtual void LetGo(size_t bytes) noexcept = 0;
   // Whether clients wait, or soon will, until something was written.
   [[nodiscard]] virtual bool IsShortOfRoom() const noexcept = 0;
-  // Whether nobody wants the snapshot any more.
-  [[nodiscard]] virtual bool IsStopped() const noexcept = 0;
+  // Told of each piece of a large value, which is progress. False when nobody wants the snapshot any more.
+  [[nodiscard]] virtual bool OnPiece() noexcept = 0;
 };
 
 }  // namespace cachenode

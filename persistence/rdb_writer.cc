@@ -87,7 +87,7 @@ RdbWriter::LongChunk::LongChunk(RdbWriter& writer, EncoderHost* host) : writer_(
 Status RdbWriter::LongChunk::Take(EncodeBuffer& piece) {
   size_bytes_ += piece.size();
   const uint64_t checksum = writer_.with_checksum_ ? Crc64(0, piece.view()) : 0;
-  if (waiting_ && !holds_writer() && !writer_.failed() && waiting_->Keep(piece, checksum)) return Status::Ok();
+  if (waiting_ && !writer_.failed() && waiting_->Keep(piece, checksum)) return Status::Ok();
   if (Status status = WriteWaiting(); !status.ok()) return status;
   Status status = writer_.Write(piece.view(), checksum);
   piece.Clear();
@@ -106,7 +106,9 @@ Status RdbWriter::LongChunk::WriteWaiting() {
   lock_ = std::unique_lock(writer_.mutex_);
   if (!waiting_) return Status::Ok();
   const auto write = [this](std::string_view piece, uint64_t checksum) { return writer_.Write(piece, checksum); };
-  return waiting_->TakeAll(write);
+  Status status = waiting_->TakeAll(write);
+  waiting_.reset();
+  return status;
 }
 
 Status RdbWriter::Write(std::string_view bytes, uint64_t checksum) {

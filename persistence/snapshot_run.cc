@@ -422,6 +422,11 @@ bool SnapshotRun::TryHold(size_t bytes) noexcept {
 
 void SnapshotRun::LetGo(size_t bytes) noexcept { Uncount(bytes); }
 
+bool SnapshotRun::OnPiece() noexcept {
+  pieces_encoded_.fetch_add(1, std::memory_order_relaxed);
+  return !IsStopped();
+}
+
 // A clue, not a bound: writers are parked a quarter later.
 bool SnapshotRun::IsShortOfRoom() const noexcept {
   return used_bytes_.load(std::memory_order_relaxed) >= kWakeBelowBytes;

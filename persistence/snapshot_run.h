@@ -82,6 +82,10 @@ class SnapshotRun final : public SnapshotObserver, private EncoderHost {
   [[nodiscard]] uint64_t keys_total() const noexcept { return keys_total_; }
   [[nodiscard]] uint64_t KeysCopied() const noexcept;
   [[nodiscard]] uint64_t bytes_written() const noexcept { return bytes_written_.load(std::memory_order_relaxed); }
+  // Changes for as long as the run gets on.
+  [[nodiscard]] uint64_t Progress() const noexcept {
+    return KeysCopied() + bytes_written() + pieces_encoded_.load(std::memory_order_relaxed);
+  }
   // Bytes of buffers and of blocks that live on only for this snapshot (at most; they may also be live values).
   [[nodiscard]] uint64_t buffer_bytes() const noexcept { return used_bytes_.load(std::memory_order_relaxed); }
   [[nodiscard]] uint64_t buffer_bytes_peak() const noexcept { return peak_bytes_.load(std::memory_order_relaxed); }
@@ -152,8 +156,9 @@ class SnapshotRun final : public SnapshotObserver, private EncoderHost {
   [[nodiscard]] bool TryHold(size_t bytes) noexcept override;
   void LetGo(size_t bytes) noexcept override;
   [[nodiscard]] bool IsShortOfRoom() const noexcept override;
-  [[nodiscard]] bool IsStopped() const noexcept override { return stopped_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool OnPiece() noexcept override;
   void GiveWayUnlessShort() const noexcept;
+  [[nodiscard]] bool IsStopped() const noexcept { return stopped_.load(std::memory_order_relaxed); }
   Status WriteEverything();
 
   Keyspace& keyspace_;
@@ -175,6 +180,7 @@ class SnapshotRun final : public SnapshotObserver, private EncoderHost {
   std::atomic<uint64_t> used_bytes_{0};
   std::atomic<uint64_t> peak_bytes_{0};
   std::atomic<uint64_t> bytes_written_{0};
+  std::atomic<uint64_t> pieces_encoded_{0};
 
   std::thread lead_;
   std::unique_ptr<ByteSink> sink_;     // Lead thread only.

@@ -231,7 +231,7 @@ void Snapshotter::StartIfDue() {
 
 void Snapshotter::WatchForStall() {
   SnapshotRun* run = active_.load(std::memory_order_acquire);
-  const uint64_t progress = run->KeysCopied() + run->bytes_written();
+  const uint64_t progress = run->Progress();
   const int64_t now_s = NowSeconds();
   if (progress != progress_seen_) {
     progress_seen_ = progress;

@@ -170,7 +170,7 @@ class Snapshotter {
   bool cancelling_ = false;
   SnapshotJob job_;  // Of what runs, when that is one.
   uint64_t changes_at_cut_ = 0;
-  uint64_t progress_seen_ = 0;  // Keys and bytes at the last look of the watchdog.
+  uint64_t progress_seen_ = 0;  // What the watchdog saw at its last look.
   int64_t progress_seen_s_ = 0;
 
   // Read by any thread.

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "storage/base/background_thread.h"
+
 namespace cachenode {
 
 bool WaitingPieces::Keep(EncodeBuffer& piece, uint64_t checksum) {
@@ -58,6 +60,7 @@ Status WaitingPieces::TakeAll(FunctionRef<Status(std::string_view, uint64_t)> wr
     if (Status status = spill_->ReadAt(offset, {bytes, piece.size_bytes}); !status.ok()) return status;
     if (Status status = write({bytes, piece.size_bytes}, piece.checksum); !status.ok()) return status;
     offset += piece.size_bytes;
+    if (!host_.IsShortOfRoom()) GiveWay();
   }
   spilled_.clear();
   for (const Held& piece : held_) {

@@ -190,6 +190,35 @@ TEST(LargeValues, AreHeldOnlyAsFarAsThereIsRoom) {
   ExpectSameRecords(RecordsOfFile(rig.file), want);
 }
 
+TEST(LargeValues, AreGivenUpInTheMiddle) {
+  constexpr int kPiecesWanted = 3;
+  struct Impatient final : EncoderHost {
+    bool TryHold(size_t) noexcept override { return true; }
+    void LetGo(size_t) noexcept override {}
+    [[nodiscard]] bool IsShortOfRoom() const noexcept override { return false; }
+    [[nodiscard]] bool OnPiece() noexcept override { return ++pieces < kPiecesWanted; }
+    int pieces = 0;
+  } host;
+  SnapshotRig rig(false);
+  AccessContext context;
+  context.SetNow(1'700'000'000'000);
+  KeySlot large = rig.keyspace.Locate(0, "large", context);
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(HashValue(large).Set("field:" + std::to_string(i), std::string(8000, 'v')).ok());
+  }
+  std::string file;
+  MemorySink sink(file);
+  RdbWriter writer(sink);
+  ASSERT_TRUE(writer.WriteHeader({}).ok());
+  const uint64_t before = writer.bytes_written();
+  ChunkEncoder encoder(writer, PlainEncoding(kVersion), &host);
+  encoder.Add(0, large.View());
+  EXPECT_EQ(host.pieces, kPiecesWanted);
+  ASSERT_TRUE(encoder.failed());
+  EXPECT_EQ(encoder.TakeStatus().code(), Err::kCancelled);
+  EXPECT_EQ(writer.bytes_written(), before);
+}
+
 // Remembers the largest piece it was given.
 class MeasuringSink final : public ByteSink {
  public:

@@ -184,7 +184,7 @@ class PieceHost final : public EncoderHost {
   }
   void LetGo(size_t bytes) noexcept override { held_bytes_ -= bytes; }
   [[nodiscard]] bool IsShortOfRoom() const noexcept override { return false; }
-  [[nodiscard]] bool IsStopped() const noexcept override { return false; }
+  [[nodiscard]] bool OnPiece() noexcept override { return true; }
 
   [[nodiscard]] size_t held_bytes() const { return held_bytes_; }
   [[nodiscard]] int others() const { return others_; }

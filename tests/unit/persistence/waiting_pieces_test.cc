@@ -21,7 +21,7 @@ class RoomyHost final : public EncoderHost {
   }
   void LetGo(size_t bytes) noexcept override { held_bytes -= bytes; }
   [[nodiscard]] bool IsShortOfRoom() const noexcept override { return false; }
-  [[nodiscard]] bool IsStopped() const noexcept override { return false; }
+  [[nodiscard]] bool OnPiece() noexcept override { return true; }
 
   size_t room_bytes = SIZE_MAX;
   size_t held_bytes = 0;
