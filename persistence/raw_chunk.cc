@@ -48,13 +48,20 @@ std::unique_ptr<RawChunk> RawChunk::Create(size_t capacity) noexcept {
 }
 
 RawChunk::~RawChunk() {
+  Clear();
+  memory::Free(bytes_, capacity_);
+}
+
+void RawChunk::Clear() noexcept {
   ForEach([](uint32_t, const EntryView& entry) {
     if (IsAllInEntry(entry)) return;
     RemovedValue held{.type = entry.type, .encoding = entry.encoding};
     std::memcpy(held.value, entry.value, sizeof(held.value));
     held.Free();
   });
-  memory::Free(bytes_, capacity_);
+  size_ = 0;
+  pinned_bytes_ = 0;
+  long_value_bytes_ = 0;
 }
 
 void RawChunk::MakePresent() noexcept { MakePagesPresent(bytes_, capacity_); }

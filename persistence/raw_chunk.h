@@ -39,6 +39,8 @@ class RawChunk {
 
   // Copies the entry. Requires bytes == BytesFor(entry) and bytes <= BytesLeft().
   void Append(uint32_t db, const EntryView& entry, size_t bytes) noexcept;
+  // Lets go of the values and is empty.
+  void Clear() noexcept;
   // The entries in the order they came; the views die with the chunk.
   void ForEach(FunctionRef<void(uint32_t db, const EntryView& entry)> visit) const;
 

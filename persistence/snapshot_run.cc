@@ -147,14 +147,32 @@ bool SnapshotRun::OpenChunk(ShardState& state, size_t bytes_needed) {
   const bool filled_one = state.open != nullptr;
   if (filled_one) Push({std::move(state.open), nullptr, 0});
   WaitForRoom();
-  state.open = RawChunk::Create(std::max(chunk_bytes_, bytes_needed));
+  if (bytes_needed <= chunk_bytes_) state.open = TakeSpareChunk();
   if (state.open == nullptr) {
-    Stop(Err::kOutOfMemory);
-    return false;
+    state.open = RawChunk::Create(std::max(chunk_bytes_, bytes_needed));
+    if (state.open == nullptr) {
+      Stop(Err::kOutOfMemory);
+      return false;
+    }
+    if (filled_one) state.open->MakePresent();
   }
-  if (filled_one) state.open->MakePresent();
   Count(state.open->capacity());
   return true;
+}
+
+std::unique_ptr<RawChunk> SnapshotRun::TakeSpareChunk() {
+  const std::lock_guard lock(mutex_);
+  if (spare_chunks_.empty()) return nullptr;
+  std::unique_ptr<RawChunk> chunk = std::move(spare_chunks_.back());
+  spare_chunks_.pop_back();
+  return chunk;
+}
+
+void SnapshotRun::KeepSpareChunk(std::unique_ptr<RawChunk> chunk) {
+  if (chunk->capacity() != chunk_bytes_) return;
+  chunk->Clear();
+  const std::lock_guard lock(mutex_);
+  if ((spare_chunks_.size() + 1) * chunk_bytes_ <= kSpareBytesMax) spare_chunks_.push_back(std::move(chunk));
 }
 
 // Only EXEC and scripts come this far, when even the reserve is used up: they wait for the disk, because they can
@@ -405,7 +423,7 @@ void SnapshotRun::EncodeChunk(ChunkEncoder& encoder, std::unique_ptr<RawChunk> c
       DelayAfterKey();
   });
   const size_t bytes = chunk->BytesHeld();
-  chunk.reset();
+  KeepSpareChunk(std::move(chunk));
   const uint64_t queued = queued_bytes_.fetch_sub(bytes) - bytes;
   if (queued < kWalkAgainBelowBytes && a_walker_waits_.load(std::memory_order_seq_cst) &&
       a_walker_waits_.exchange(false)) {

@@ -4,7 +4,8 @@
 // Thread-safety: Begin, End and the destructor under the world lock. Walk by a loop thread, in its world flag and with
 //   no shard lock held. SaveEntries, CanSave and TakeDetached as SnapshotObserver says. Everything else by any thread.
 // Invariants: an entry is handed to an encoder exactly once. Memory held is at most kBufferBytesMax, plus one chunk per
-//   thread that already holds shard locks when it asks for more, plus one encoder buffer per encoder.
+//   thread that already holds shard locks when it asks for more, plus one encoder buffer per encoder, plus spare chunks
+//   of at most kSpareBytesMax.
 // Errors: the first one stops the run; writes go on at once, nothing is saved any more, and the file never appears.
 #pragma once
 
@@ -60,6 +61,7 @@ class SnapshotRun final : public SnapshotObserver, private EncoderHost {
   static constexpr size_t kBufferBytesMax = size_t{52} << 20;
   // The part of it kept for EXEC and scripts, which cannot be parked half-way.
   static constexpr size_t kReserveBytes = size_t{12} << 20;
+  static constexpr size_t kSpareBytesMax = size_t{2} << 20;
 
   SnapshotRun(Keyspace& keyspace, SnapshotHost& host, SnapshotPlan plan);
   ~SnapshotRun() override;
@@ -126,6 +128,9 @@ class SnapshotRun final : public SnapshotObserver, private EncoderHost {
   // Returns the bytes copied or pinned.
   size_t CopyEntry(ShardState& state, uint32_t db, const EntryView& entry);
   [[nodiscard]] bool OpenChunk(ShardState& state, size_t bytes_needed);
+  // Chunks of the usual size are used again: memory that is present already.
+  [[nodiscard]] std::unique_ptr<RawChunk> TakeSpareChunk();
+  void KeepSpareChunk(std::unique_ptr<RawChunk> chunk);
   static bool IsLonger(const Job& left, const Job& right) noexcept;
   // Requires mutex_; who waits for a job is told afterwards.
   void AddJob(Job job);
@@ -193,6 +198,7 @@ class SnapshotRun final : public SnapshotObserver, private EncoderHost {
   std::vector<Job> long_jobs_;  // Those with large values, a heap with the least work on top.
   unsigned long_jobs_running_ = 0;
   size_t long_bytes_running_ = 0;
+  std::vector<std::unique_ptr<RawChunk>> spare_chunks_;
   uint32_t sources_left_ = 0;  // Shards and detached shards that may still bring chunks.
   Status status_;
 };
