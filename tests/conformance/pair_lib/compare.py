@@ -96,6 +96,18 @@ def ordered(reply):
     return sorted_pairs(Reply("%", parts)) if pairs else sorted_reply(Reply(reply.kind, parts))
 
 
+def without_own_fields(reply):
+    """The reply with a blank for what ours counts in another way, and for times since something."""
+    if not is_listed(reply):
+        return reply
+    parts = []
+    for part in reply.value:
+        field = parts[-1].value if parts and not is_listed(parts[-1]) else None
+        is_own = part.kind == ":" and field in OWN_FIELDS | IDLE_FIELDS
+        parts.append(Reply(":", None) if is_own else without_own_fields(part))
+    return Reply(reply.kind, parts)
+
+
 STRING_TYPE = 0
 SORTED_SET_TYPES = {5, 17}  # Either after a SORT: see KEPT_ENCODINGS.
 
