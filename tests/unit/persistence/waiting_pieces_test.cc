@@ -38,11 +38,17 @@ class WaitingPiecesTest : public testing::Test {
     EXPECT_TRUE(sink.ok());
     return *std::move(sink);
   }
+  static EncodeBuffer Piece(size_t number) {
+    EncodeBuffer piece;
+    piece.Append(std::string(kPieceBytes, static_cast<char>('a' + number % 26)));
+    return piece;
+  }
+  // What a piece takes of the host's room, which is up to the allocator.
+  static size_t RoomOfPieces(size_t count) { return count * Piece(0).capacity(); }
   // Gives pieces away until there is no room, and answers how many were kept.
   size_t Fill(WaitingPieces& pieces) {
     for (size_t i = 0; i < kPieces; ++i) {
-      EncodeBuffer piece;
-      piece.Append(std::string(kPieceBytes, static_cast<char>('a' + i % 26)));
+      EncodeBuffer piece = Piece(i);
       if (!pieces.Keep(piece, i)) {
         EXPECT_EQ(piece.size(), kPieceBytes) << "it is still to be written";
         return i;
@@ -74,7 +80,7 @@ TEST_F(WaitingPiecesTest, LieInAFileBeyondAFewMegabytes) {
   const std::unique_ptr<FileSink> sink = Sink();
   WaitingPieces pieces(host_, *sink);
   EXPECT_EQ(Fill(pieces), kPieces);
-  EXPECT_LE(host_.most_bytes, WaitingPieces::kHeldBytesMax + kPieceBytes);
+  EXPECT_LE(host_.most_bytes, WaitingPieces::kHeldBytesMax + RoomOfPieces(1));
   ExpectAll(pieces, kPieces);
 }
 
@@ -89,7 +95,7 @@ TEST_F(WaitingPiecesTest, NeedNoMemoryWhereThereIsAFile) {
 TEST_F(WaitingPiecesTest, StayInMemoryWhereThereIsNoFile) {
   std::string file;
   MemorySink sink(file);
-  host_.room_bytes = 40 * kPieceBytes;
+  host_.room_bytes = RoomOfPieces(40);
   WaitingPieces pieces(host_, sink);
   EXPECT_EQ(Fill(pieces), 40U);
   ExpectAll(pieces, 40);
@@ -99,7 +105,7 @@ TEST_F(WaitingPiecesTest, StayInMemoryFromWhenTheDiskIsFull) {
   const std::unique_ptr<FileSink> sink = Sink();
   // Half of a piece more than 20.
   files_.disk_bytes_max = 20 * kPieceBytes + kPieceBytes / 2;
-  host_.room_bytes = 25 * kPieceBytes;
+  host_.room_bytes = RoomOfPieces(25);
   WaitingPieces pieces(host_, *sink);
   EXPECT_EQ(Fill(pieces), 45U);
   ExpectAll(pieces, 45);
