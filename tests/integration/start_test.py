@@ -202,7 +202,8 @@ class HugePages(ServerCase):
             self.skipTest("no huge page to be had here")
 
     def filled(self, *directives):
-        server = self.start("--enable-debug-command", "yes", "--save", "", *directives)
+        # More threads cut the keyspace into more shards, too small for a huge page each.
+        server = self.start("--enable-debug-command", "yes", "--save", "", "--io-threads", "2", *directives)
         connection = server.connect(timeout=60.0)
         connection.call("DEBUG", "POPULATE", str(self.KEYS), "key", "100")
         return server, connection
@@ -217,7 +218,7 @@ class HugePages(ServerCase):
             return int(re.search(r"AnonHugePages: +(\d+) kB", file.read()).group(1)) * 1024
 
     def test_full_memory_is_moved_into_them_and_keeps_its_content(self):
-        server, connection = self.filled("--io-threads", "2")
+        server, connection = self.filled()
         digest = connection.call("DEBUG", "DIGEST").value
         self.wait_until(lambda: self.made(connection) >= 32)
         self.assertGreaterEqual(self.huge_bytes(server), 32 * HUGE_PAGE_BYTES)
