@@ -61,6 +61,7 @@ class SnapshotRun final : public SnapshotObserver, private EncoderHost {
   static constexpr size_t kBufferBytesMax = size_t{52} << 20;
   // The part of it kept for EXEC and scripts, which cannot be parked half-way.
   static constexpr size_t kReserveBytes = size_t{12} << 20;
+  // Emptied chunks that are kept for their next use.
   static constexpr size_t kSpareBytesMax = size_t{2} << 20;
 
   SnapshotRun(Keyspace& keyspace, SnapshotHost& host, SnapshotPlan plan);

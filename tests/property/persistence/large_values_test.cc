@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <future>
 #include <thread>
 
 #include "persistence/batch_loader.h"
@@ -188,6 +189,53 @@ TEST(LargeValues, AreHeldOnlyAsFarAsThereIsRoom) {
   EXPECT_LT(figures.buffer_bytes_peak, SnapshotRun::kBufferBytesMax);
   EXPECT_EQ(figures.buffer_bytes, 0U);
   ExpectSameRecords(RecordsOfFile(rig.file), want);
+}
+
+TEST(LargeValues, AreEncodedSmallestFirst) {
+  SnapshotRig rig(false);
+  SnapshotSettings settings;
+  settings.walker_count = 8;
+  settings.compression = false;
+  settings.thread_count = 1;
+  rig.snapshotter.SetSettings(settings);
+  AccessContext context;
+  context.SetNow(1'700'000'000'000);
+  constexpr size_t kCounts[] = {300, 100, 350, 200, 150, 250};
+  for (const size_t count : kCounts) {
+    const std::string key = std::to_string(count);
+    KeySlot slot = rig.keyspace.Locate(0, key, context);
+    for (size_t i = 0; i < count; ++i) {
+      ASSERT_TRUE(HashValue(slot).Set("field:" + std::to_string(i), std::string(8000, 'v')).ok());
+    }
+  }
+  // The encoder begins when all of them wait for it.
+  std::promise<void> all_walked;
+  ASSERT_TRUE(rig.snapshotter
+                  .Start([&, begin = all_walked.get_future().share()]() -> Result<std::unique_ptr<ByteSink>> {
+                    begin.wait();
+                    return std::unique_ptr<ByteSink>(std::make_unique<MemorySink>(rig.file));
+                  })
+                  .ok());
+  while (rig.snapshotter.RunSlice(0, 1000)) {
+  }
+  all_walked.set_value();
+  rig.RunToEnd();
+
+  Nobody nobody;
+  MemorySource source(rig.file);
+  RdbReaderOptions options;
+  options.streamed_value_bytes = SIZE_MAX;
+  RdbReader reader(source, nobody, options);
+  ASSERT_TRUE(reader.ReadHeader().ok());
+  std::string keys;
+  RdbBatch batch;
+  for (;;) {
+    Result<bool> more = reader.ReadBatch(batch);
+    ASSERT_TRUE(more.ok()) << more.status().text();
+    if (!*more) break;
+    for (const RdbRecord& record : batch.records) keys += std::string(record.key) + " ";
+  }
+  EXPECT_EQ(keys, "100 150 200 250 300 350 ");
 }
 
 TEST(LargeValues, AreGivenUpInTheMiddle) {

@@ -38,19 +38,6 @@ class DyingFileSystem final : public FileSystem {
     written_ += size;
     return FileSystem::Write(file, from, size);
   }
-  int OpenUnnamed(const std::string& directory) noexcept override {
-    return Fails() ? -1 : FileSystem::OpenUnnamed(directory);
-  }
-  ssize_t WriteAt(int file, const char* from, size_t size_bytes, int64_t offset) noexcept override {
-    if (Fails()) return -1;
-    const size_t size = std::min(size_bytes, disk_bytes_max - written_);
-    if (size == 0 && size_bytes > 0) {
-      errno = ENOSPC;
-      return -1;
-    }
-    written_ += size;
-    return FileSystem::WriteAt(file, from, size, offset);
-  }
   int Sync(int /*file*/) noexcept override { return Fails() ? -1 : 0; }
   int SyncRange(int /*file*/, int64_t /*offset*/, int64_t /*size_bytes*/) noexcept override { return Fails() ? -1 : 0; }
   int Rename(const std::string& from, const std::string& to) noexcept override {
