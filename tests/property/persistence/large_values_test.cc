@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <future>
+#include <mutex>
 #include <thread>
 
 #include "persistence/batch_loader.h"
@@ -265,6 +267,103 @@ TEST(LargeValues, AreGivenUpInTheMiddle) {
   ASSERT_TRUE(encoder.failed());
   EXPECT_EQ(encoder.TakeStatus().code(), Err::kCancelled);
   EXPECT_EQ(writer.bytes_written(), before);
+}
+
+// Calls `on_spill` on the encoder's thread when a value has filled the memory that its pieces may wait in.
+class ProbingSink final : public ByteSink {
+ public:
+  ProbingSink(std::string& out, std::function<void()> on_spill, std::function<void(std::string_view)> on_write)
+      : memory_(out), on_spill_(std::move(on_spill)), on_write_(std::move(on_write)) {}
+  Status Write(std::span<const char> bytes) override {
+    on_write_({bytes.data(), bytes.size()});
+    return memory_.Write(bytes);
+  }
+  Status Commit() override { return memory_.Commit(); }
+  std::unique_ptr<SpillFile> MakeSpill() override {
+    on_spill_();
+    return nullptr;
+  }
+
+ private:
+  MemorySink memory_;
+  std::function<void()> on_spill_;
+  std::function<void(std::string_view)> on_write_;
+};
+
+void AddLargeHash(SnapshotRig& rig, const std::string& key) {
+  AccessContext context;
+  context.SetNow(1'700'000'000'000);
+  KeySlot slot = rig.keyspace.Locate(0, key, context);
+  for (int i = 0; i < 700; ++i) {
+    ASSERT_TRUE(HashValue(slot).Set("field:" + std::to_string(i), std::string(8000, 'v')).ok());
+  }
+}
+
+TEST(LargeValues, LeaveOneEncoderToTheSmallOnes) {
+  SnapshotRig rig(false);
+  SnapshotSettings settings;
+  settings.walker_count = 8;
+  settings.compression = false;
+  settings.thread_count = 2;
+  rig.snapshotter.SetSettings(settings);
+  AccessContext context;
+  context.SetNow(1'700'000'000'000);
+  for (int i = 0; i < 4; ++i) AddLargeHash(rig, "large:" + std::to_string(i));
+  for (int i = 0; i < 20000; ++i) {
+    const std::string key = "small:" + std::to_string(i);
+    ASSERT_TRUE(rig.keyspace.Locate(0, key, context).WriteString(std::string(100, 's'), Expiry::kClear).ok());
+  }
+  // The encoders begin when everything waits for them, and who is in a large value waits for small ones to be written.
+  std::promise<void> all_walked;
+  std::promise<void> small_written;
+  std::once_flag written_once;
+  std::atomic<bool> waited_in_vain{false};
+  const auto begin = all_walked.get_future().share();
+  const auto written = small_written.get_future().share();
+  ASSERT_TRUE(rig.snapshotter
+                  .Start([&]() -> Result<std::unique_ptr<ByteSink>> {
+                    begin.wait();
+                    const auto on_spill = [&] {
+                      if (written.wait_for(std::chrono::seconds(20)) != std::future_status::ready)
+                        waited_in_vain = true;
+                    };
+                    const auto on_write = [&](std::string_view bytes) {
+                      if (bytes.find("small:") != std::string_view::npos) {
+                        std::call_once(written_once, [&] { small_written.set_value(); });
+                      }
+                    };
+                    return std::unique_ptr<ByteSink>(std::make_unique<ProbingSink>(rig.file, on_spill, on_write));
+                  })
+                  .ok());
+  while (rig.snapshotter.RunSlice(0, 1000)) {
+  }
+  all_walked.set_value();
+  rig.RunToEnd();
+  EXPECT_TRUE(rig.snapshotter.Figures().last_ok);
+  EXPECT_FALSE(waited_in_vain);
+}
+
+TEST(LargeValues, CountAsProgressWhileTheyAreEncoded) {
+  SnapshotRig rig(false);
+  AddLargeHash(rig, "large");
+  SnapshotRun* running = nullptr;
+  uint64_t beyond_keys_and_bytes = 0;
+  SnapshotPlan plan;
+  plan.encoding = PlainEncoding(kVersion);
+  plan.open_sink = [&]() -> Result<std::unique_ptr<ByteSink>> {
+    const auto on_spill = [&] {
+      beyond_keys_and_bytes = running->Progress() - running->KeysCopied() - running->bytes_written();
+    };
+    return std::unique_ptr<ByteSink>(std::make_unique<ProbingSink>(rig.file, on_spill, [](std::string_view) {}));
+  };
+  SnapshotRun run(rig.keyspace, rig.host, std::move(plan));
+  running = &run;
+  run.Begin();
+  while (!run.finished()) {
+    if (run.Walk(0, 1000) != WalkOutcome::kMore) std::this_thread::yield();
+  }
+  EXPECT_TRUE(run.TakeStatus().ok());
+  EXPECT_GT(beyond_keys_and_bytes, 0U);
 }
 
 // Remembers the largest piece it was given.
