@@ -6,6 +6,7 @@ from .process import Candidate, Server, load
 from .report import median
 from .snapshot import MemoryWatch, save_idle
 from .speed import measure
+from .types import ELEMENTS, VALUES, bytes_per_element, fill
 
 KEYS = 5_000_000
 DELETED_SHARE = 0.9
@@ -29,6 +30,38 @@ def run(context: Context) -> None:
         context.fleet.drop(server)
     context.report.table(f"allocators: CPU us per request at -P 16, memory of {KEYS:,} keys in MiB",
                          ["build", "mem_allocator", "GET", "SET", "RSS", "RSS, 90 % deleted", "BGSAVE peak"], rows)
+    run_large_values(context, builds)
+
+
+# Of a member or field that is there; the arguments of a sorted set's and a hash's elements are drawn from all of them.
+LARGE_COMMANDS = {
+    "sorted set, 20 B members": ("ZADD", "large", "__rand_int__", "element:__rand_int__"),
+    "hash, 20 B fields, 8 B values": ("HSET", "large", "element:__rand_int__", "v1234567"),
+}
+
+
+def run_large_values(context: Context, builds: list[Candidate]) -> None:
+    rows = []
+    for title, (command, elements, _) in VALUES.items():
+        cpu_us = {candidate.name: "-" for candidate in builds}
+        if title in LARGE_COMMANDS:
+            servers = []
+            for candidate in builds:
+                server = context.fleet.make(candidate, context.server_cpus, io_threads="1")
+                server.start()
+                with server.client() as client:
+                    fill(client, command, "large", elements(ELEMENTS))
+                server.pause()
+                servers.append(server)
+            workload = Workload(command=LARGE_COMMANDS[title], pipeline=16, key_count=ELEMENTS)
+            for name, samples in measure(context.bench(), servers, workload, context.arguments.rounds).items():
+                cpu_us[name] = median([s.cpu_us for s in samples])
+            for server in servers:
+                context.fleet.drop(server)
+        rows += [[title, candidate.name, bytes_per_element(context, candidate, title), cpu_us[candidate.name]]
+                 for candidate in builds]
+    context.report.table(f"allocators: one value of {ELEMENTS:,} elements; ZADD or HSET of one that is there, -P 16",
+                         ["value", "build", "bytes an element", "CPU us/req"], rows)
 
 
 def start(context: Context, candidate: Candidate, keys: int) -> Server:

@@ -68,20 +68,25 @@ def warm_up(server: Server, cpus: set[int]) -> None:
     time.sleep(SETTLE_S)
 
 
+def bytes_per_element(context: Context, candidate: Candidate, title: str) -> float:
+    """Of one value of ELEMENTS elements in a fresh server."""
+    command, elements, _ = VALUES[title]
+    server = start(context, candidate)
+    warm_up(server, context.client_cpus)
+    empty_bytes = server.rss_bytes()
+    with server.client() as client:
+        fill(client, command, "large", elements(ELEMENTS))
+    time.sleep(SETTLE_S)
+    grown_bytes = server.rss_bytes() - empty_bytes
+    context.fleet.drop(server)
+    return grown_bytes / ELEMENTS
+
+
 def memory_of_large_values(context: Context) -> None:
     rows = []
-    for title, (command, elements, target) in VALUES.items():
-        bytes_each = {}
-        for candidate in context.all:
-            server = start(context, candidate)
-            warm_up(server, context.client_cpus)
-            empty_bytes = server.rss_bytes()
-            with server.client() as client:
-                fill(client, command, "large", elements(ELEMENTS))
-            time.sleep(SETTLE_S)
-            bytes_each[candidate.name] = (server.rss_bytes() - empty_bytes) / ELEMENTS
-            context.fleet.drop(server)
-            rows.append([title, candidate.name, bytes_each[candidate.name]])
+    for title, (_, _, target) in VALUES.items():
+        bytes_each = {candidate.name: bytes_per_element(context, candidate, title) for candidate in context.all}
+        rows += [[title, name, bytes_of_one] for name, bytes_of_one in bytes_each.items()]
         context.report.figure(f"bytes per element, {title}", bytes_each[context.ours.name], "bytes", f"<= {target}",
                               f"{context.reference.name} {bytes_each[context.reference.name]:.1f}")
     context.report.table(f"types: one value of {ELEMENTS:,} elements, (RSS after - before) / elements",
