@@ -7,6 +7,7 @@
 
 #include "persistence/rdb_cursor.h"
 #include "persistence/rdb_value_encoders.h"
+#include "storage/access_time.h"
 #include "storage/base/bytes.h"
 #include "storage/base/crc64.h"
 #include "storage/base/quoting.h"
@@ -21,7 +22,7 @@ constexpr size_t kKeyBytesInErrorMax = 128;
 RdbKeyPrefix PrefixOf(const EntryView& entry, const RdbEncoding& how) noexcept {
   RdbKeyPrefix prefix;
   prefix.expire_at_ms = entry.expire_at_ms;
-  if (how.recency == RdbRecency::kIdleSeconds) prefix.idle_seconds = IdleSeconds(how.lru_clock, entry.access);
+  if (how.recency == RdbRecency::kIdleSeconds) prefix.idle_seconds = recency::IdleSeconds(how.now_ms, entry.access);
   if (how.recency == RdbRecency::kLfuCounter) prefix.lfu_counter = static_cast<int16_t>(entry.access & 0xFF);
   return prefix;
 }

@@ -29,8 +29,8 @@ enum class RdbRecency : uint8_t { kNone, kIdleSeconds, kLfuCounter };
 struct RdbEncoding {
   RdbCompression compression = RdbCompression::kLzf;
   RdbRecency recency = RdbRecency::kNone;
-  uint32_t lru_clock = 0;  // 24 bits, of the moment of writing; kIdleSeconds only.
-  int version = 10;        // Of the file: which forms of values may be written.
+  int64_t now_ms = 0;  // Of the moment of writing; kIdleSeconds only.
+  int version = 10;    // Of the file: which forms of values may be written.
 };
 
 // Whether the value is a string so large that it is written from where it lies, plain, instead of through a buffer.

@@ -68,7 +68,7 @@ SnapshotPlan Snapshotter::MakePlan(SinkFactory open_sink) {
   plan.encoding.compression = settings_.compression ? RdbCompression::kLzf : RdbCompression::kOff;
   plan.encoding.recency = settings_.recency;
   plan.encoding.version = plan.header.version;
-  plan.encoding.lru_clock = static_cast<uint32_t>(NowSeconds()) & 0xFFFFFFU;
+  plan.encoding.now_ms = clock_.NowMs();
   plan.open_sink = open_sink ? std::move(open_sink) : FileFactory(settings_);
   plan.encoder_threads = std::max(settings_.thread_count, 1U);
   plan.encoder_nice = settings_.encoder_nice;

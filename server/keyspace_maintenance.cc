@@ -1,5 +1,7 @@
 #include "server/keyspace_maintenance.h"
 
+#include <algorithm>
+
 #include "server/command_context.h"
 #include "server/config/config.h"
 #include "server/dispatcher.h"
@@ -17,6 +19,24 @@ void KeyspaceMaintenance::Run(Worker& worker) {
   RunSlices(worker);
   huge_pages_.Run(worker);
   if (worker.config().activedefrag) RunDefrag(worker);
+  RunAgeing(worker);
+}
+
+// The part of a round that is due since the last call.
+void KeyspaceMaintenance::RunAgeing(const Worker& worker) {
+  const int64_t elapsed_ms = aged_ms_ == 0 ? 0 : worker.now_ms() - aged_ms_;
+  const bool is_due = elapsed_ms < 0 || elapsed_ms * kAgeBucketsPerSecond >= kUnitsPerSlice * 1000;
+  if (aged_ms_ != 0 && !is_due) return;
+  aged_ms_ = worker.now_ms();
+  if (RecencyOf(worker.config().maxmemory_policy) != Recency::kTime) return;
+  const int64_t buckets = std::min(elapsed_ms * kAgeBucketsPerSecond / 1000, kAgeBucketsMax);
+  for (int64_t done = 0; done < buckets; done += kUnitsPerSlice) {
+    Shard& shard = keyspace_.shard(next_aged_);
+    if (!shard.TryLock()) return;
+    const bool wrapped = shard.AgeSlice(kUnitsPerSlice, worker.now_ms());
+    shard.Unlock();
+    if (wrapped) next_aged_ = After(next_aged_);
+  }
 }
 
 void KeyspaceMaintenance::RunExpiry(Worker& worker) {
@@ -54,7 +74,7 @@ void KeyspaceMaintenance::RunSlices(Worker& worker) {
   const uint64_t end = CycleClock::Ticks() + CycleClock::FromMicroseconds(kMaintainUs);
   for (uint32_t visited = first_; visited < keyspace_.shard_count(); visited += step_) {
     Shard& shard = keyspace_.shard(next_);
-    next_ = next_ + step_ < keyspace_.shard_count() ? next_ + step_ : first_;
+    next_ = After(next_);
     bool more = true;
     while (more && CycleClock::Ticks() < end) {
       if (!shard.TryLock()) break;
@@ -107,7 +127,7 @@ void KeyspaceMaintenance::RunDefrag(Worker& worker) {
     if (moved != 0) idle_rounds_ = 0;
     if (!wrapped) continue;
     if (moved == 0) ++idle_rounds_;
-    next_defrag_ = next_defrag_ + step_ < keyspace_.shard_count() ? next_defrag_ + step_ : first_;
+    next_defrag_ = After(next_defrag_);
   }
   if (idle_rounds_ >= 2 * own_shards) idle_rounds_ = 2 * own_shards - 1;  // Look again, one shard a period.
   state_.defrag_us.fetch_add(CycleClock::ToMicroseconds(CycleClock::Ticks() - begin), std::memory_order_relaxed);

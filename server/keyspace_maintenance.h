@@ -1,5 +1,6 @@
 // A worker's share of the keyspace's background work: expiring due keys, evicting, going on with resizes, giving pages
-// back, moving full memory into huge pages, and with activedefrag moving entries out of sparsely used pages.
+// back, moving full memory into huge pages, keeping times of access from coming round, and with activedefrag moving
+// entries out of sparsely used pages.
 //
 // Thread-safety: its worker's thread, inside the world lock, holding no shard lock. Worker i of n looks after shards
 //   i, i + n, i + 2n, ...
@@ -34,6 +35,10 @@ class KeyspaceMaintenance {
   // Buckets looked at per hold of a shard's lock when entries are moved.
   static constexpr uint32_t kDefragBucketsPerSlice = 32;
 
+  // So that a worker goes round 1.4 G keys in the days that a fine time of access has left (access_time.h).
+  static constexpr int64_t kAgeBucketsPerSecond = 512;
+  static constexpr int64_t kAgeBucketsMax = 1024;  // Of a call, however late.
+
   // `parts` outlives this. `expire_us` stands in for kExpireUs where the time that passes must not count.
   KeyspaceMaintenance(const ServerParts& parts, uint32_t worker_index, uint32_t worker_count,
                       int64_t expire_us = kExpireUs)
@@ -47,7 +52,8 @@ class KeyspaceMaintenance {
         step_(worker_count),
         expire_us_(expire_us),
         next_(worker_index),
-        next_defrag_(worker_index) {}
+        next_defrag_(worker_index),
+        next_aged_(worker_index) {}
 
   // One round of slices. Called at the rate of hz.
   void Run(Worker& worker);
@@ -59,6 +65,10 @@ class KeyspaceMaintenance {
   // How much of a period to spend on defragmentation; 0 when pages are used well enough.
   [[nodiscard]] int64_t DefragPercent(const Config& config) const;
   void RunDefrag(Worker& worker);
+  void RunAgeing(const Worker& worker);
+  [[nodiscard]] uint32_t After(uint32_t shard) const {
+    return shard + step_ < keyspace_.shard_count() ? shard + step_ : first_;
+  }
 
   Keyspace& keyspace_;
   NodeState& state_;
@@ -71,6 +81,8 @@ class KeyspaceMaintenance {
   const int64_t expire_us_;
   uint32_t next_;
   uint32_t next_defrag_;
+  uint32_t next_aged_;
+  int64_t aged_ms_ = 0;  // When RunAgeing was last called; 0: not yet.
   // Shards gone through without moving anything since the last move: after a whole round the rest cannot be helped.
   uint32_t idle_rounds_ = 0;
 };

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "storage/access_time.h"
+
 namespace cachenode {
 
 class KeyObserver;
@@ -28,7 +30,7 @@ enum class EvictionPolicy : uint8_t {
 
 // What the 24 access bits of an entry hold.
 enum class Recency : uint8_t {
-  kTime,       // Unix seconds of the last access: all policies but those below.
+  kTime,       // The time of the last access: all policies but those below.
   kFrequency,  // LFU: minutes and a logarithmic counter.
   kFifo,       // S3-FIFO: see storage/fifo_queues.h.
 };
@@ -63,7 +65,7 @@ enum class ExpiredKeys : uint8_t {
 
 struct AccessContext {
   int64_t now_ms = 0;      // Unix milliseconds; frozen for the length of a command.
-  uint32_t lru_clock = 0;  // 24 bits: Unix seconds.
+  uint32_t lru_clock = 0;  // What an access is noted as, see access_time.h.
   uint32_t lfu_clock = 0;  // 16 bits: Unix minutes.
   Recency recency = Recency::kTime;
   bool touch = true;  // False for CLIENT NO-TOUCH and for commands that only look (OBJECT, TYPE, TTL).
@@ -75,7 +77,7 @@ struct AccessContext {
   // Sets the three clocks from one reading.
   void SetNow(int64_t unix_ms) noexcept {
     now_ms = unix_ms;
-    lru_clock = static_cast<uint32_t>(unix_ms / 1000) & 0xFFFFFFU;
+    lru_clock = recency::FineTime(unix_ms);
     lfu_clock = static_cast<uint32_t>(unix_ms / 60000) & 0xFFFFU;
   }
 };

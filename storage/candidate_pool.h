@@ -30,14 +30,20 @@ class CandidatePool {
     std::string key;
   };
 
-  // Takes the key in if there is room or something worse to give up.
+  // Takes the key in if there is room or something worse to give up. `score` is above 0; of equals the one that came
+  // first is the better one.
   void Offer(uint64_t score, uint32_t db, std::string_view key);
   // Requires that there is one. The reference lives until the next call.
   [[nodiscard]] const Candidate& TakeBest() noexcept { return candidates_[--size_]; }
+  // The one taken last, with a lower score. Requires that the pool has not changed since.
+  void PutBack(uint64_t score) noexcept;
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   void Clear() noexcept { size_ = 0; }
 
  private:
+  // Moves the one at `at` down while one of a score above `above` is below it.
+  void Sink(uint32_t at, uint64_t above) noexcept;
+
   std::array<Candidate, kSize> candidates_;  // Ascending by score.
   uint32_t size_ = 0;
 };

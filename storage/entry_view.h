@@ -29,9 +29,4 @@ struct EntryView {
   return entry.type != ValueType::kString && IsLarge(entry.encoding);
 }
 
-// Seconds since the last access, from the 24-bit LRU clock of now and of the entry (wraps every 194 days).
-[[nodiscard]] inline uint32_t IdleSeconds(uint32_t lru_clock_now, uint32_t access) noexcept {
-  return (lru_clock_now - access) & 0xFFFFFFU;
-}
-
 }  // namespace cachenode

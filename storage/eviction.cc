@@ -1,5 +1,6 @@
 #include "storage/eviction.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "storage/key_observer.h"
@@ -16,7 +17,8 @@ bool IsRandom(EvictionPolicy policy) noexcept {
   return policy == EvictionPolicy::kAllKeysRandom || policy == EvictionPolicy::kVolatileRandom;
 }
 
-// The higher, the sooner it goes. Never 0.
+// The higher, the sooner it goes. Times are points in time, not spans: what one candidate was given an hour ago
+// compares with what another one is given now.
 uint64_t Score(EvictionPolicy policy, const EntryView& view, const AccessContext& context) noexcept {
   switch (policy) {
     case EvictionPolicy::kAllKeysLfu:
@@ -25,7 +27,8 @@ uint64_t Score(EvictionPolicy policy, const EntryView& view, const AccessContext
     case EvictionPolicy::kVolatileTtl:
       return static_cast<uint64_t>(kExpireAtMsMax - view.expire_at_ms) + 1;
     default:
-      return uint64_t{IdleSeconds(context.lru_clock, view.access)} + 1;
+      return static_cast<uint64_t>(kExpireAtMsMax - context.now_ms) / recency::kEighthMs +
+             recency::IdleEighths(context.now_ms, view.access);
   }
 }
 
@@ -74,7 +77,7 @@ bool Evictor::Gather(const Search& search) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
   const auto first = static_cast<uint32_t>(search.random.Below(shards));
   for (uint32_t i = 0; i < kShardTries + shards && looked_at < search.options.samples; ++i) {
     const bool at_random = i < kShardTries;
-    if (!at_random && any) break;
+    if (!at_random && looked_at > 0) break;
     Shard& shard =
         keyspace.shard(at_random ? static_cast<uint32_t>(search.random.Below(shards)) : (first + i) % shards);
     if (!HasEligible(keyspace, shard, search.volatile_only())) continue;
@@ -103,7 +106,7 @@ uint32_t Evictor::Sample(const Search& search, Shard& shard) {
   const EvictionPolicy policy = search.options.policy;
   const FifoQueues* const fifo = RecencyOf(policy) == Recency::kFifo ? &shard.fifo() : nullptr;
   uint32_t seen = 0;
-  shard.SampleBucket(db, volatile_only, search.random, [&](const EntryView& view) {
+  shard.SampleEntries(db, volatile_only, search.random, [&](const EntryView& view) {
     ++seen;
     if (fifo != nullptr) {
       const bool in_main = FifoQueues::IsInMain(view.access);
@@ -128,7 +131,8 @@ Evictor::Fate Evictor::Settle(const Search& search, const CandidatePool::Candida
   Fate fate = Fate::kPassedOver;
   if (shard.MayErase(candidate.db, hash)) {
     KeySlot slot = shard.Find(candidate.db, hash, candidate.key, search.context);
-    if (slot.Exists()) fate = judge(shard, hash, slot);
+    const bool qualifies = slot.Exists() && (!search.volatile_only() || slot.expire_at_ms() >= 0);
+    if (qualifies) fate = judge(shard, hash, slot);
     if (fate == Fate::kErased) {
       slot.Erase();
       shard.PublishMappedBytes();  // Else small keys of many shards go, and nothing seems to be gained.
@@ -140,12 +144,19 @@ Evictor::Fate Evictor::Settle(const Search& search, const CandidatePool::Candida
 }
 
 Evicted Evictor::EvictFromPool(const Search& search, bool any) {
-  if (pool_.empty()) return any ? Evicted::kBusy : Evicted::kNothing;
+  const EvictionPolicy policy = search.options.policy;
   while (!pool_.empty()) {
-    const auto take = [](Shard&, KeyHash, KeySlot&) { return Fate::kErased; };
-    if (Settle(search, pool_.TakeBest(), take) == Fate::kErased) return Evicted::kOne;
+    const CandidatePool::Candidate& candidate = pool_.TakeBest();
+    uint64_t score = candidate.score;
+    const auto judge = [&](Shard&, KeyHash, KeySlot& slot) {
+      if (!IsRandom(policy)) score = std::min(score, Score(policy, slot.View(), search.context));
+      return score < candidate.score ? Fate::kSpared : Fate::kErased;
+    };
+    const Fate fate = Settle(search, candidate, judge);
+    if (fate == Fate::kErased) return Evicted::kOne;
+    if (fate == Fate::kSpared) pool_.PutBack(score);  // It was used meanwhile: others may be better now.
   }
-  return Evicted::kBusy;
+  return any ? Evicted::kBusy : Evicted::kNothing;
 }
 
 // --- S3-FIFO --------------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ std::string_view KeySlot::EncodingName() const noexcept {
 int64_t KeySlot::expire_at_ms() const noexcept { return entry::ExpireAt(Entry()); }
 
 uint32_t KeySlot::IdleSeconds() const noexcept {
-  return cachenode::IdleSeconds(context_->lru_clock, entry::Access(Entry()));
+  return recency::IdleSeconds(context_->now_ms, entry::Access(Entry()));
 }
 
 uint8_t KeySlot::LfuCounter() const noexcept {
@@ -344,7 +344,7 @@ void KeySlot::NoteFieldDeadlineOfCopy() {
 }
 
 void KeySlot::SetIdleSeconds(uint32_t seconds) noexcept {
-  entry::SetAccess(Entry(), (context_->lru_clock - seconds) & 0xFFFFFFU);
+  entry::SetAccess(Entry(), recency::TimeOfIdle(context_->now_ms, seconds));
 }
 
 void KeySlot::SetLfuCounter(uint8_t counter) noexcept {

@@ -153,8 +153,8 @@ std::unique_ptr<DetachedShard> Keyspace::DetachShard(Shard& shard) {
   std::unique_ptr<ShardStore> fresh = std::make_unique<ShardStore>(shard.id(), StoreOptions());
   std::swap(shard.store_, fresh);
   ++shard.layout_version_;
-  shard.defrag_db_ = 0;
-  shard.defrag_position_ = 0;
+  shard.defrag_at_ = {};
+  shard.age_at_ = {};
   const bool unsaved = fresh->HasUnsaved();
   fresh->LeaveTotals();
   auto detached = std::make_unique<DetachedShard>(std::move(fresh), snapshot_);
@@ -258,7 +258,7 @@ uint64_t Keyspace::AverageTtlMs(uint32_t db, int64_t now_ms, Random& random, Loc
     if (shard.VolatileCount(db) == 0) continue;
     const OptionalGuard guard(shard, locking);
     shard.AssertHeld();
-    shard.SampleBucket(db, true, random, [&](const EntryView& view) {
+    shard.SampleEntries(db, true, random, [&](const EntryView& view) {
       sum_ms += std::max<int64_t>(0, view.expire_at_ms - now_ms);
       ++sampled;
     });

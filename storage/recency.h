@@ -1,7 +1,8 @@
 // The 24 bits in each entry that say how recently or how often it was used.
 //
-// Under most policies: Unix seconds modulo 2^24. Under an LFU policy: Unix minutes modulo 2^16 of the last decay, then
-// an 8-bit counter that grows with the logarithm of the number of accesses and shrinks by one per lfu-decay-time.
+// Under most policies: the time of the last access (access_time.h). Under an LFU policy: Unix minutes modulo 2^16 of
+// the last decay, then an 8-bit counter that grows with the logarithm of the number of accesses and shrinks by one per
+// lfu-decay-time.
 // Under an S3-FIFO policy: what FifoQueues says.
 // Thread-safety: pure functions, but for the random generator in the context, which is the thread's own.
 #pragma once

@@ -64,9 +64,10 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
                                       FunctionRef<bool(const EntryView&)> visit) const CACHENODE_REQUIRES(this);
   // A key drawn fairly, expired or not; false when the database has none here. The view dies with the next change.
   [[nodiscard]] bool RandomKey(uint32_t db, Random& random, EntryView& view) const CACHENODE_REQUIRES(this);
-  // Shows the entries of one random bucket that has some, or, for `volatile_only`, the volatile entries of a random
-  // bucket that has such. Nothing when there are none.
-  void SampleBucket(uint32_t db, bool volatile_only, Random& random, FunctionRef<void(const EntryView&)> visit) const
+  // Shows the entries of a few random buckets, kSampleEntries on average, now and then of none; each entry is as likely
+  // as any other. For `volatile_only` the volatile entries of a random bucket that has such, if there is one.
+  static constexpr uint64_t kSampleEntries = 6;
+  void SampleEntries(uint32_t db, bool volatile_only, Random& random, FunctionRef<void(const EntryView&)> visit) const
       CACHENODE_REQUIRES(this);
 
   // The queues of the S3-FIFO policies.
@@ -99,6 +100,9 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
   // Moves entries out of sparsely used pages, looking at about `buckets_max` buckets from where it last stopped.
   // Returns the entries moved; `wrapped` is set when a round over all databases ended.
   uint64_t DefragSlice(uint32_t buckets_max, bool& wrapped) CACHENODE_REQUIRES(this);
+  // Keeps the times of the last access from coming round (access_time.h), looking at about `buckets_max` buckets from
+  // where it last stopped. True when a round over all databases ended. For Recency::kTime.
+  bool AgeSlice(uint32_t buckets_max, int64_t now_ms) CACHENODE_REQUIRES(this);
   // kHugePageBytes of this shard's memory that are worth a huge page (see SlabHeap::TakeFullExtent), each once; null
   // when none was found. They may be unmapped as soon as the lock is free.
   [[nodiscard]] char* TakeFullExtent() noexcept CACHENODE_REQUIRES(this);
@@ -141,6 +145,14 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
   // False when `keys_left` ran out first.
   bool ExpireGroup(uint32_t db, Table& table, const Table::GroupRange& range, const AccessContext& context,
                    uint32_t& keys_left) noexcept;
+  // Where a round over the chains of all databases goes on.
+  struct RoundPlace {
+    uint32_t db = 0;
+    uint64_t position = 0;
+  };
+  // Calls `visit(table, head)` for up to `buckets_max` chains. True when the round ended.
+  template <typename Visit>
+  bool GoRound(RoundPlace& at, uint32_t buckets_max, Visit&& visit);
   uint64_t DefragChain(Table& table, Bucket& head) noexcept;
 
   // Hardly ever changed, and apart from what is: who prefetches reads it without waiting for another thread's line.
@@ -151,9 +163,8 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
   // Advanced whenever an entry or a bucket may have moved: slots then look for their entry again.
   uint64_t layout_version_ = 0;
   OwnedCounter change_count_;
-  // Where defragmentation goes on.
-  uint32_t defrag_db_ = 0;
-  uint64_t defrag_position_ = 0;
+  RoundPlace defrag_at_;
+  RoundPlace age_at_;
 };
 
 inline void KeySlot::Locate() const noexcept {

@@ -1,7 +1,9 @@
-// The background work of a shard, in bounded slices: expiry, resizing and page return, defragmentation, sampling.
+// The background work of a shard, in bounded slices: expiry, resizing and page return, defragmentation, ageing,
+// sampling.
 #include <algorithm>
 #include <cstring>
 
+#include "storage/access_time.h"
 #include "storage/base/random.h"
 #include "storage/entry.h"
 #include "storage/expiry_hint.h"
@@ -10,6 +12,32 @@
 #include "storage/value/hash_value.h"
 
 namespace cachenode {
+namespace {
+
+// A sample ends here when it has shown something: in a table that is nearly empty, what is left is far apart.
+constexpr uint32_t kSampleBucketsMax = 64;
+
+}  // namespace
+
+template <typename Visit>
+bool Shard::GoRound(RoundPlace& at, uint32_t buckets_max, Visit&& visit) {
+  for (uint32_t i = 0; i < buckets_max; ++i) {
+    Table* table = at.db < store_->table_end() ? store_->FindTable(at.db) : nullptr;
+    while (table == nullptr || at.position >= kPositionEnd) {
+      at.position = 0;
+      if (++at.db >= store_->table_end()) {
+        at.db = 0;
+        return true;
+      }
+      table = store_->FindTable(at.db);
+    }
+    const Table::Place place = table->PlaceAt(at.position);
+    if (place.end < kPositionEnd) table->PrefetchPlace(table->PlaceAt(place.end));
+    if (place.head != nullptr) visit(*table, *place.head);
+    at.position = place.end;
+  }
+  return false;
+}
 
 // --- Expiry ---------------------------------------------------------------------------------------------------------
 
@@ -168,33 +196,27 @@ uint64_t Shard::DefragChain(Table& table, Bucket& head) noexcept {
 }
 
 uint64_t Shard::DefragSlice(uint32_t buckets_max, bool& wrapped) {
-  wrapped = false;
   uint64_t moved = 0;
-  for (uint32_t i = 0; i < buckets_max; ++i) {
-    Table* table = defrag_db_ < store_->table_end() ? store_->FindTable(defrag_db_) : nullptr;
-    while (table == nullptr || defrag_position_ >= kPositionEnd) {
-      defrag_position_ = 0;
-      if (++defrag_db_ >= store_->table_end()) {
-        defrag_db_ = 0;
-        wrapped = true;
-        ++layout_version_;
-        return moved;
-      }
-      table = store_->FindTable(defrag_db_);
-    }
-    const Table::Place place = table->PlaceAt(defrag_position_);
-    if (place.end < kPositionEnd) table->PrefetchPlace(table->PlaceAt(place.end));
-    if (place.head != nullptr) moved += DefragChain(*table, *place.head);
-    defrag_position_ = place.end;
-  }
+  wrapped = GoRound(defrag_at_, buckets_max, [&](Table& table, Bucket& head) { moved += DefragChain(table, head); });
   ++layout_version_;
   return moved;
 }
 
+// --- Ageing ---------------------------------------------------------------------------------------------------------
+
+bool Shard::AgeSlice(uint32_t buckets_max, int64_t now_ms) {
+  return GoRound(age_at_, buckets_max, [&](Table& table, Bucket& head) {
+    table.ForEachInChain(head, [&](const Bucket& bucket, uint32_t slot) {
+      char* const at = store_->heap().Address(bucket.refs[slot]);
+      entry::SetAccess(at, recency::Aged(now_ms, entry::Access(at)));
+    });
+  });
+}
+
 // --- Sampling -------------------------------------------------------------------------------------------------------
 
-void Shard::SampleBucket(uint32_t db, bool volatile_only, Random& random,
-                         FunctionRef<void(const EntryView&)> visit) const {
+void Shard::SampleEntries(uint32_t db, bool volatile_only, Random& random,
+                          FunctionRef<void(const EntryView&)> visit) const {
   const Table* const table = store_->FindTable(db);
   if (table == nullptr || (volatile_only ? table->volatile_count() : table->entry_count()) == 0) return;
   const auto show = [&](Bucket& head) {
@@ -208,15 +230,24 @@ void Shard::SampleBucket(uint32_t db, bool volatile_only, Random& random,
     });
     return shown;
   };
-  // From a random place on, to the first bucket that has something to show; groups say where deadlines are.
   if (!volatile_only) {
-    uint64_t position = random.Below(kPositionEnd);
-    while (true) {
-      const Table::Place place = table->PlaceAt(position);
-      if (show(*place.head)) return;
-      position = place.end < kPositionEnd ? place.end : 0;
+    // The buckets that begin within a span of hash positions that holds kSampleEntries on average: so a key is as
+    // likely to be shown in a table with many small buckets as in one with few full ones, or in the middle of a resize.
+    const uint64_t span = kPositionEnd / std::max<uint64_t>(1, table->entry_count() / kSampleEntries);
+    const uint64_t first = random.Below(kPositionEnd);
+    uint64_t at = table->PlaceAt(first).end;
+    uint64_t passed = at - first;
+    bool shown = false;
+    for (uint32_t looked_at = 0; passed < span && (!shown || looked_at < kSampleBucketsMax); ++looked_at) {
+      if (at == kPositionEnd) at = 0;
+      const Table::Place place = table->PlaceAt(at);
+      shown |= show(*place.head);
+      passed += place.end - at;
+      at = place.end;
     }
+    return;
   }
+  // From a random place on, to the first bucket that has something to show; groups say where deadlines are.
   const uint64_t groups = table->GroupCount();
   const uint64_t first_group = random.Below(groups);
   for (uint64_t i = 0; i < groups; ++i) {

@@ -58,6 +58,12 @@ Status DebugDigestValue(CommandContext& context, Args args) {
   return Status::Ok();
 }
 
+// What Redis' object header would say: the LRU clock of the last access, in seconds, or what else the policy keeps.
+uint32_t LruFieldOf(const CommandContext& context, const KeySlot& slot) {
+  if (context.access().recency != Recency::kTime) return slot.View().access;
+  return static_cast<uint32_t>(context.now_ms() / 1000 - slot.IdleSeconds()) & 0xFFFFFFU;
+}
+
 Status DebugObject(CommandContext& context, Args args) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {  // Under the world lock.
   AccessContext as_it_is = context.access();  // A key whose deadline passed is shown while it is there.
   as_it_is.touch = false;
@@ -71,7 +77,7 @@ Status DebugObject(CommandContext& context, Args args) CACHENODE_NO_THREAD_SAFET
   const int size = std::snprintf(
       line, sizeof line, "Value at:%p refcount:1 encoding:%.*s serializedlength:%zu lru:%u lru_seconds_idle:%u",
       static_cast<const void*>(slot.View().value), static_cast<int>(slot.EncodingName().size()),
-      slot.EncodingName().data(), payload.size() - kDumpOverheadBytes, slot.View().access, slot.IdleSeconds());
+      slot.EncodingName().data(), payload.size() - kDumpOverheadBytes, LruFieldOf(context, slot), slot.IdleSeconds());
   std::string text(line, static_cast<size_t>(size));
   const bool in_nodes = slot.type() == ValueType::kList && !IsListpackNamed(slot);
   if (in_nodes) text += DescribeNodes(context, ListView::Of(slot));

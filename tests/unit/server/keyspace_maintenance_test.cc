@@ -77,6 +77,22 @@ TEST_F(Maintenance, ErasesDueKeysAndTellsHowManyWereStale) {
   WaitForIdleWork();
 }
 
+TEST_F(Maintenance, IdleTimesGrowForMonths) {
+  ASSERT_EQ(Ask({"SET", "key", "v"}, 5), "+OK\r\n");
+  constexpr int kDays = 40;
+  for (int round = 0; round < kDays * 2; ++round) {
+    Round();
+    node.clock.Advance(std::chrono::hours(12));
+  }
+  Round();
+  // A coarse time is good to two seconds.
+  const std::string answer = Ask({"OBJECT", "IDLETIME", "key"}, std::string(":3456000\r\n").size());
+  ASSERT_EQ(answer[0], ':');
+  EXPECT_NEAR(std::stoi(answer.substr(1)), kDays * 86400, 2);
+  EXPECT_EQ(Ask({"GET", "key"}, 7), "$1\r\nv\r\n");
+  EXPECT_EQ(Ask({"OBJECT", "IDLETIME", "key"}, 4), ":0\r\n");
+}
+
 TEST_F(Maintenance, CountsRoundsThatEndedForLackOfTime) {
   constexpr int kKeys = 200'000;
   Fill(kKeys);

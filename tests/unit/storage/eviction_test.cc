@@ -90,6 +90,36 @@ TEST_F(EvictionTest, TtlPolicyTakesTheNearestDeadlinesFirst) {
   EXPECT_LT(far_lost, 10);
 }
 
+TEST(Sampling, ShowsEveryKeyAsOftenWhateverItsTable) {
+  // So many that some shards' tables have twice as many buckets as others, and some are about to.
+  constexpr int kKeys = 10'000;
+  constexpr int kSamples = 500'000;
+  Keyspace keyspace{KeyspaceOptions{}};
+  Random random(11);
+  AccessContext context;
+  context.SetNow(1'700'000'000'000);
+  for (int i = 0; i < kKeys; ++i) {
+    ASSERT_TRUE(keyspace.Locate(0, std::to_string(i), context).WriteString("value", Expiry::kClear).ok());
+  }
+  std::vector<int> shown(kKeys);
+  for (int i = 0; i < kSamples; ++i) {
+    const Shard& shard = keyspace.shard(static_cast<uint32_t>(random.Below(keyspace.shard_count())));
+    shard.SampleEntries(0, false, random,
+                        [&](const EntryView& view) { ++shown[static_cast<size_t>(std::stoi(std::string(view.key)))]; });
+  }
+  double sum = 0;
+  double squares = 0;
+  for (const double count : shown) {
+    sum += count;
+    squares += count * count;
+  }
+  const double mean = sum / kKeys;
+  EXPECT_NEAR(mean, static_cast<double>(kSamples * Shard::kSampleEntries) / kKeys, mean / 20);
+  // Chance alone makes 6 per cent of it, and that shards differ in their number of keys 4.
+  EXPECT_LT(std::sqrt(squares / kKeys - mean * mean), 0.1 * mean);
+  EXPECT_GT(*std::min_element(shown.begin(), shown.end()), mean / 2);
+}
+
 // Hits of 200,000 reads with a write on each miss, keys drawn as by a Zipf law, room for 1000 of 50,000.
 int HitsUnder(EvictionPolicy policy) {
   constexpr int kKeys = 50'000;
@@ -153,6 +183,71 @@ TEST_F(EvictionTest, OneVolatileKeyAmongManyIsFoundAtOnce) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(20));  // Usually microseconds.
   EXPECT_FALSE(Exists("volatile"));
   EXPECT_EQ(keyspace_.KeyCount(0), 300'000U);
+}
+
+TEST(CandidatePool, OfEqualsTheFirstIsTheBestAndOfAllTheHighestScore) {
+  CandidatePool pool;
+  for (const char* const key : {"a", "b", "c"}) pool.Offer(5, 0, key);
+  pool.Offer(7, 0, "high");
+  pool.Offer(1, 0, "low");
+  pool.Offer(5, 1, "a");    // Of another database, so another key.
+  pool.Offer(5, 0, "b");    // Offered again with the same score: keeps its place.
+  pool.Offer(7, 0, "low");  // Offered again with a better one.
+  std::string order;
+  while (!pool.empty()) order += pool.TakeBest().key + " ";
+  EXPECT_EQ(order, "high low a b c a ");
+}
+
+TEST(CandidatePool, FullItGivesUpTheWorstAndNoneForAnEqual) {
+  CandidatePool pool;
+  for (uint32_t i = 0; i < CandidatePool::kSize; ++i) pool.Offer(10 + i, 0, std::to_string(i));
+  pool.Offer(10, 0, "equal to the worst");
+  pool.Offer(11, 0, "better");  // Takes the place of "0", below "1".
+  uint32_t left = CandidatePool::kSize;
+  while (left > 2) ASSERT_EQ(pool.TakeBest().key, std::to_string(--left)) << left;
+  EXPECT_EQ(pool.TakeBest().key, "1");
+  EXPECT_EQ(pool.TakeBest().key, "better");
+  EXPECT_TRUE(pool.empty());
+}
+
+TEST(CandidatePool, WhatIsPutBackTakesThePlaceOfItsNewScore) {
+  CandidatePool pool;
+  for (uint32_t i = 1; i <= 4; ++i) pool.Offer(i * 10, 0, std::to_string(i));
+  ASSERT_EQ(pool.TakeBest().key, "4");
+  pool.PutBack(15);
+  std::string order;
+  while (!pool.empty()) order += pool.TakeBest().key + " ";
+  EXPECT_EQ(order, "3 2 4 1 ");
+}
+
+TEST_F(EvictionTest, ACandidateUsedOrPersistedMeanwhileIsSpared) {
+  constexpr uint64_t kKeys = 10;  // Few enough for the pool to know all.
+  constexpr uint64_t kSpared = 3;
+  for (const bool persisted : {false, true}) {
+    const auto evict = [this] {
+      return evictor_.EvictOne(keyspace_, {EvictionPolicy::kVolatileLru, 1000}, context_, random_);
+    };
+    for (uint64_t i = 0; i < kKeys; ++i) {
+      Put("old:" + std::to_string(i), Expiry::At(context_.now_ms + 1'000'000));
+    }
+    context_.SetNow(context_.now_ms + 50'000);
+    ASSERT_EQ(evict(), Evicted::kOne);
+    std::vector<std::string> spared;
+    for (uint64_t i = 0; i < kKeys && spared.size() < kSpared; ++i) {
+      const std::string key = "old:" + std::to_string(i);
+      if (!Exists(key)) continue;
+      KeySlot slot = keyspace_.Locate(0, key, context_);
+      if (persisted) {
+        ASSERT_TRUE(slot.Persist().ok());
+      }
+      spared.push_back(key);
+    }
+    for (uint64_t left = kKeys - 1; left > kSpared; --left) ASSERT_EQ(evict(), Evicted::kOne);
+    for (const std::string& key : spared) EXPECT_TRUE(Exists(key)) << key << " " << persisted;
+    EXPECT_EQ(evict(), persisted ? Evicted::kNothing : Evicted::kOne);
+    static_cast<void>(keyspace_.FlushAll());
+    evictor_.Reset();
+  }
 }
 
 TEST_F(EvictionTest, TheFirstOfLongKeysMakesRoomAtOnce) {
