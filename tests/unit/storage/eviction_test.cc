@@ -210,6 +210,59 @@ TEST(CandidatePool, FullItGivesUpTheWorstAndNoneForAnEqual) {
   EXPECT_TRUE(pool.empty());
 }
 
+TEST(CandidatePool, AgreesWithAModelOfIt) {
+  // Few keys and scores, so that the same come again, equals meet, and the pool overflows.
+  Random random(3);
+  CandidatePool pool;
+  struct Model {
+    uint64_t score;
+    uint64_t turn;
+    std::string key;
+  };
+  std::vector<Model> model;  // The worst first.
+  const auto place = [&](const Model& entry) {
+    const auto worse = [](const Model& left, const Model& right) {
+      return left.score != right.score ? left.score < right.score : left.turn > right.turn;
+    };
+    model.insert(std::upper_bound(model.begin(), model.end(), entry, worse), entry);
+  };
+  for (uint64_t turn = 1; turn < 200'000; ++turn) {
+    if (random.Below(3) == 0 && !model.empty()) {
+      const CandidatePool::Candidate& taken = pool.TakeBest();
+      ASSERT_EQ(taken.key, model.back().key) << turn;
+      ASSERT_EQ(taken.score, model.back().score);
+      Model entry = model.back();
+      model.pop_back();
+      if (random.Below(2) == 0 || entry.score == 1) continue;
+      // Lowered: above its new equals, as if it had come before all of them.
+      entry = {1 + random.Below(entry.score - 1), 0, entry.key};
+      pool.PutBack(entry.score);
+      place(entry);
+      for (Model& each : model) {
+        if (each.turn == 0) each.turn = 1;
+      }
+      continue;
+    }
+    const uint64_t score = 1 + random.Below(20);
+    const std::string key = "key:" + std::to_string(random.Below(30));
+    pool.Offer(score, 0, key);
+    const auto known = std::find_if(model.begin(), model.end(), [&](const Model& each) { return each.key == key; });
+    if (model.size() == CandidatePool::kSize && score <= model.front().score) continue;
+    if (known != model.end()) {
+      if (known->score == score) continue;
+      const bool lowered = score < known->score;
+      model.erase(known);
+      place({score, lowered ? 0 : turn, key});
+      for (Model& each : model) {
+        if (each.turn == 0) each.turn = 1;
+      }
+      continue;
+    }
+    if (model.size() == CandidatePool::kSize) model.erase(model.begin());
+    place({score, turn, key});
+  }
+}
+
 TEST(CandidatePool, WhatIsPutBackTakesThePlaceOfItsNewScore) {
   CandidatePool pool;
   for (uint32_t i = 1; i <= 4; ++i) pool.Offer(i * 10, 0, std::to_string(i));
@@ -221,31 +274,41 @@ TEST(CandidatePool, WhatIsPutBackTakesThePlaceOfItsNewScore) {
 }
 
 TEST_F(EvictionTest, ACandidateUsedOrPersistedMeanwhileIsSpared) {
-  constexpr uint64_t kKeys = 10;  // Few enough for the pool to know all.
+  constexpr uint64_t kKeys = 10;  // So few, and in one shard: the pool knows all.
   constexpr uint64_t kSpared = 3;
+  KeyspaceOptions options;
+  options.shard_count = 1;
+  Keyspace keyspace{options};
+  const auto exists = [&](const std::string& key) {
+    AccessContext look = context_;
+    look.touch = false;
+    return keyspace.Locate(0, key, look).Exists();
+  };
   for (const bool persisted : {false, true}) {
-    const auto evict = [this] {
-      return evictor_.EvictOne(keyspace_, {EvictionPolicy::kVolatileLru, 1000}, context_, random_);
+    const auto evict = [&] {
+      return evictor_.EvictOne(keyspace, {EvictionPolicy::kVolatileLru, 5}, context_, random_);
     };
     for (uint64_t i = 0; i < kKeys; ++i) {
-      Put("old:" + std::to_string(i), Expiry::At(context_.now_ms + 1'000'000));
+      const std::string key = "old:" + std::to_string(i);
+      const Expiry expiry = Expiry::At(context_.now_ms + 1'000'000);
+      ASSERT_TRUE(keyspace.Locate(0, key, context_).WriteString("value", expiry).ok());
     }
     context_.SetNow(context_.now_ms + 50'000);
     ASSERT_EQ(evict(), Evicted::kOne);
     std::vector<std::string> spared;
     for (uint64_t i = 0; i < kKeys && spared.size() < kSpared; ++i) {
       const std::string key = "old:" + std::to_string(i);
-      if (!Exists(key)) continue;
-      KeySlot slot = keyspace_.Locate(0, key, context_);
+      if (!exists(key)) continue;
+      KeySlot slot = keyspace.Locate(0, key, context_);
       if (persisted) {
         ASSERT_TRUE(slot.Persist().ok());
       }
       spared.push_back(key);
     }
     for (uint64_t left = kKeys - 1; left > kSpared; --left) ASSERT_EQ(evict(), Evicted::kOne);
-    for (const std::string& key : spared) EXPECT_TRUE(Exists(key)) << key << " " << persisted;
+    for (const std::string& key : spared) EXPECT_TRUE(exists(key)) << key << " " << persisted;
     EXPECT_EQ(evict(), persisted ? Evicted::kNothing : Evicted::kOne);
-    static_cast<void>(keyspace_.FlushAll());
+    static_cast<void>(keyspace.FlushAll());
     evictor_.Reset();
   }
 }
