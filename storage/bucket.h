@@ -73,7 +73,9 @@ struct alignas(64) Bucket {
   }
   void SetOverflow(uint32_t value) noexcept { Store(overflow, value); }
 
-  // For prefetchers, without the lock: the reference of the first slot with this tag, 0 when there is none.
+  // For prefetchers, without the lock: what a slot refers to, or did a moment ago; 0 when that is nothing.
+  [[nodiscard]] uint32_t PeekSlot(uint32_t slot) const noexcept { return Load(refs[slot]); }
+  // The same of the first slot with this tag.
   [[nodiscard]] uint32_t PeekRef(uint8_t tag) const noexcept {
 #if defined(__SSE2__)
     // Tags are read as two words; what they say may be out of date, which costs a useless prefetch.

@@ -78,8 +78,8 @@ bool Evictor::Gather(const Search& search) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
   for (uint32_t i = 0; i < kShardTries + shards && looked_at < search.options.samples; ++i) {
     const bool at_random = i < kShardTries;
     if (!at_random && looked_at > 0) break;
-    Shard& shard =
-        keyspace.shard(at_random ? static_cast<uint32_t>(search.random.Below(shards)) : (first + i) % shards);
+    const KeyHash from = NextPlace(search);
+    Shard& shard = at_random ? keyspace.ShardOf(from) : keyspace.shard((first + i) % shards);
     if (!HasEligible(keyspace, shard, search.volatile_only())) continue;
     any = true;
     if (takes_locks && !shard.TryLock()) {
@@ -87,14 +87,26 @@ bool Evictor::Gather(const Search& search) CACHENODE_NO_THREAD_SAFETY_ANALYSIS {
       if (++locked < kShardTries) continue;
       shard.Lock();
     }
-    looked_at += Sample(search, shard);
+    looked_at += Sample(search, shard, from);
     if (takes_locks) shard.Unlock();
   }
   return any;
 }
 
+// The place drawn two calls ago: what is there was fetched meanwhile, the bucket first, then its entries.
+KeyHash Evictor::NextPlace(const Search& search) {
+  if (!places_drawn_) ahead_ = {KeyHash(search.random.Next()), KeyHash(search.random.Next())};
+  places_drawn_ = true;
+  const KeyHash place = ahead_[0];
+  ahead_ = {ahead_[1], KeyHash(search.random.Next())};
+  if (search.volatile_only()) return place;  // Where those are is looked for in the groups.
+  search.keyspace.ShardOf(ahead_[1]).PrefetchBucket(last_db_, ahead_[1]);
+  search.keyspace.ShardOf(ahead_[0]).PrefetchEntries(last_db_, ahead_[0]);
+  return place;
+}
+
 // Looks at whole buckets of one database, chosen in proportion to its keys that qualify. Returns the entries seen.
-uint32_t Evictor::Sample(const Search& search, Shard& shard) {
+uint32_t Evictor::Sample(const Search& search, Shard& shard, KeyHash from) {
   const bool volatile_only = search.volatile_only();
   uint64_t total = 0;
   for (uint32_t db = 0; db < search.keyspace.database_count(); ++db) total += Eligible(shard, db, volatile_only);
@@ -106,7 +118,7 @@ uint32_t Evictor::Sample(const Search& search, Shard& shard) {
   const EvictionPolicy policy = search.options.policy;
   const FifoQueues* const fifo = RecencyOf(policy) == Recency::kFifo ? &shard.fifo() : nullptr;
   uint32_t seen = 0;
-  shard.SampleEntries(db, volatile_only, search.random, [&](const EntryView& view) {
+  const auto look = [&](const EntryView& view) {
     ++seen;
     if (fifo != nullptr) {
       const bool in_main = FifoQueues::IsInMain(view.access);
@@ -116,7 +128,13 @@ uint32_t Evictor::Sample(const Search& search, Shard& shard) {
     }
     const uint64_t score = IsRandom(policy) ? search.random.Next() | 1 : Score(policy, view, search.context);
     pool_.Offer(score, db, view.key);
-  });
+  };
+  last_db_ = db;
+  if (volatile_only) {
+    shard.SampleVolatile(db, search.random, look);
+  } else {
+    shard.SampleEntries(db, from, look);
+  }
   return seen;
 }
 

@@ -6,6 +6,7 @@
 // Invariants: a candidate is looked up again, and judged by what it is then, before it is erased.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "storage/access_context.h"
@@ -56,7 +57,8 @@ class Evictor {
   enum class Fate : uint8_t { kErased, kSpared, kPassedOver };
 
   [[nodiscard]] bool Gather(const Search& search);
-  uint32_t Sample(const Search& search, Shard& shard) CACHENODE_REQUIRES(shard);
+  [[nodiscard]] KeyHash NextPlace(const Search& search);
+  uint32_t Sample(const Search& search, Shard& shard, KeyHash from) CACHENODE_REQUIRES(shard);
   [[nodiscard]] Evicted EvictFromPool(const Search& search, bool any);
   [[nodiscard]] Evicted EvictFromQueues(const Search& search);
   [[nodiscard]] CandidatePool& NextQueue() noexcept;
@@ -66,6 +68,9 @@ class Evictor {
   CandidatePool pool_;        // Of the main queue under S3-FIFO.
   CandidatePool small_pool_;  // S3-FIFO only.
   double small_share_ = kSmallShare;
+  std::array<KeyHash, 2> ahead_{};  // The next places to look at, in any shard.
+  bool places_drawn_ = false;
+  uint32_t last_db_ = 0;
   EvictionPolicy pool_policy_ = EvictionPolicy::kNoEviction;
 };
 

@@ -258,7 +258,7 @@ uint64_t Keyspace::AverageTtlMs(uint32_t db, int64_t now_ms, Random& random, Loc
     if (shard.VolatileCount(db) == 0) continue;
     const OptionalGuard guard(shard, locking);
     shard.AssertHeld();
-    shard.SampleEntries(db, true, random, [&](const EntryView& view) {
+    shard.SampleVolatile(db, random, [&](const EntryView& view) {
       sum_ms += std::max<int64_t>(0, view.expire_at_ms - now_ms);
       ++sampled;
     });

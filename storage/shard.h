@@ -64,10 +64,13 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
                                       FunctionRef<bool(const EntryView&)> visit) const CACHENODE_REQUIRES(this);
   // A key drawn fairly, expired or not; false when the database has none here. The view dies with the next change.
   [[nodiscard]] bool RandomKey(uint32_t db, Random& random, EntryView& view) const CACHENODE_REQUIRES(this);
-  // Shows the entries of a few random buckets, kSampleEntries on average, now and then of none; each entry is as likely
-  // as any other. For `volatile_only` the volatile entries of a random bucket that has such, if there is one.
+  // Shows the entries of the buckets that end within a span of hash positions from `from` on, so wide that it holds
+  // kSampleEntries on average. Each entry is as likely as any other for a random `from`; now and then there is none.
   static constexpr uint64_t kSampleEntries = 6;
-  void SampleEntries(uint32_t db, bool volatile_only, Random& random, FunctionRef<void(const EntryView&)> visit) const
+  void SampleEntries(uint32_t db, KeyHash from, FunctionRef<void(const EntryView&)> visit) const
+      CACHENODE_REQUIRES(this);
+  // Shows the volatile entries of a random bucket that has some. Nothing when there are none.
+  void SampleVolatile(uint32_t db, Random& random, FunctionRef<void(const EntryView&)> visit) const
       CACHENODE_REQUIRES(this);
 
   // The queues of the S3-FIFO policies.
@@ -82,6 +85,8 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
     store_->PrefetchBucket(db, hash);
   }
   void PrefetchEntry(uint32_t db, KeyHash hash) const noexcept { store_->PrefetchEntry(db, hash); }
+  // What SampleEntries from there will look at, mostly.
+  void PrefetchEntries(uint32_t db, KeyHash from) const noexcept { store_->PrefetchEntries(db, from); }
 
   // --- Background slices; all under the lock. Each does a bounded piece of work ------------------------------------
 
@@ -154,6 +159,8 @@ class CACHENODE_CAPABILITY("shard") alignas(64) Shard {
   template <typename Visit>
   bool GoRound(RoundPlace& at, uint32_t buckets_max, Visit&& visit);
   uint64_t DefragChain(Table& table, Bucket& head) noexcept;
+  // Shows the entries of a chain that have a deadline, or all. False when there was none.
+  bool ShowChain(const Table& table, Bucket& head, bool volatile_only, FunctionRef<void(const EntryView&)> visit) const;
 
   // Hardly ever changed, and apart from what is: who prefetches reads it without waiting for another thread's line.
   const uint32_t id_;

@@ -215,38 +215,40 @@ bool Shard::AgeSlice(uint32_t buckets_max, int64_t now_ms) {
 
 // --- Sampling -------------------------------------------------------------------------------------------------------
 
-void Shard::SampleEntries(uint32_t db, bool volatile_only, Random& random,
-                          FunctionRef<void(const EntryView&)> visit) const {
+bool Shard::ShowChain(const Table& table, Bucket& head, bool volatile_only,
+                      FunctionRef<void(const EntryView&)> visit) const {
+  bool shown = false;
+  table.PrefetchPlace({&head, 0});
+  table.ForEachInChain(head, [&](const Bucket& bucket, uint32_t slot) {
+    const char* const at = store_->heap().Address(bucket.refs[slot]);
+    if (volatile_only && !entry::HasTtl(at)) return;
+    visit(entry::View(at));
+    shown = true;
+  });
+  return shown;
+}
+
+// By spans and not by buckets: so a key is as likely to be shown in a table with many small buckets as in one with few
+// full ones, or in the middle of a resize. Every bucket ends at one position, however wide it is.
+void Shard::SampleEntries(uint32_t db, KeyHash from, FunctionRef<void(const EntryView&)> visit) const {
   const Table* const table = store_->FindTable(db);
-  if (table == nullptr || (volatile_only ? table->volatile_count() : table->entry_count()) == 0) return;
-  const auto show = [&](Bucket& head) {
-    bool shown = false;
-    table->PrefetchPlace({&head, 0});
-    table->ForEachInChain(head, [&](const Bucket& bucket, uint32_t slot) {
-      const char* const at = store_->heap().Address(bucket.refs[slot]);
-      if (volatile_only && !entry::HasTtl(at)) return;
-      visit(entry::View(at));
-      shown = true;
-    });
-    return shown;
-  };
-  if (!volatile_only) {
-    // The buckets that begin within a span of hash positions that holds kSampleEntries on average: so a key is as
-    // likely to be shown in a table with many small buckets as in one with few full ones, or in the middle of a resize.
-    const uint64_t span = kPositionEnd / std::max<uint64_t>(1, table->entry_count() / kSampleEntries);
-    const uint64_t first = random.Below(kPositionEnd);
-    uint64_t at = table->PlaceAt(first).end;
-    uint64_t passed = at - first;
-    bool shown = false;
-    for (uint32_t looked_at = 0; passed < span && (!shown || looked_at < kSampleBucketsMax); ++looked_at) {
-      if (at == kPositionEnd) at = 0;
-      const Table::Place place = table->PlaceAt(at);
-      shown |= show(*place.head);
-      passed += place.end - at;
-      at = place.end;
-    }
-    return;
+  if (table == nullptr || table->entry_count() == 0) return;
+  const uint64_t span = kPositionEnd / std::max<uint64_t>(1, table->entry_count() / kSampleEntries);
+  uint64_t at = from.position();
+  uint64_t passed = 0;
+  bool shown = false;
+  for (uint32_t looked_at = 0; !shown || looked_at < kSampleBucketsMax; ++looked_at) {
+    const Table::Place place = table->PlaceAt(at);
+    passed += place.end - at;
+    if (passed > span) return;
+    shown |= ShowChain(*table, *place.head, false, visit);
+    at = place.end < kPositionEnd ? place.end : 0;
   }
+}
+
+void Shard::SampleVolatile(uint32_t db, Random& random, FunctionRef<void(const EntryView&)> visit) const {
+  const Table* const table = store_->FindTable(db);
+  if (table == nullptr || table->volatile_count() == 0) return;
   // From a random place on, to the first bucket that has something to show; groups say where deadlines are.
   const uint64_t groups = table->GroupCount();
   const uint64_t first_group = random.Below(groups);
@@ -257,7 +259,7 @@ void Shard::SampleEntries(uint32_t db, bool volatile_only, Random& random,
     const uint64_t first = random.Below(count);
     for (uint64_t k = 0; k < count; ++k) {
       Bucket& head = range.first[(first + k) % count];
-      if (head.ttl_hint != 0 && show(head)) return;
+      if (head.ttl_hint != 0 && ShowChain(*table, head, true, visit)) return;
     }
   }
 }

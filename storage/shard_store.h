@@ -138,6 +138,9 @@ class ShardStore final : private TableOwner {
   void PrefetchEntry(uint32_t db, KeyHash hash) const noexcept {
     if (const Table* table = FindTable(db); table != nullptr) table->PrefetchEntry(hash);
   }
+  void PrefetchEntries(uint32_t db, KeyHash hash) const noexcept {
+    if (const Table* table = FindTable(db); table != nullptr) table->PrefetchEntries(hash);
+  }
 
   // --- Figures; relaxed ------------------------------------------------------------------------------------------
 

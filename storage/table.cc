@@ -151,31 +151,36 @@ void Table::NoteDeadline(Bucket& head, int64_t expire_at_ms, int64_t now_ms) noe
 
 // --- Prefetching ----------------------------------------------------------------------------------------------------
 
-void Table::PrefetchBucket(KeyHash hash) const noexcept {
+const Bucket* Table::PeekHead(KeyHash hash) const noexcept {
   const Generations* seen = generations_.load(std::memory_order_acquire);
-  if (seen == nullptr) return;
+  if (seen == nullptr) return nullptr;
   const uint64_t scaled = hash.scaled_position();
   if (seen->old_base != nullptr) {
     const uint64_t index = Scale(scaled, seen->old_count);
-    if (index >= merge_index_seen_.load(std::memory_order_relaxed)) {
-      __builtin_prefetch(seen->old_base + index);
-      return;
-    }
+    if (index >= merge_index_seen_.load(std::memory_order_relaxed)) return seen->old_base + index;
   }
-  __builtin_prefetch(seen->base + Scale(scaled, seen->count));
+  return seen->base + Scale(scaled, seen->count);
+}
+
+void Table::PrefetchBucket(KeyHash hash) const noexcept {
+  const Bucket* const head = PeekHead(hash);
+  if (head != nullptr) __builtin_prefetch(head);
 }
 
 void Table::PrefetchEntry(KeyHash hash) const noexcept {
-  const Generations* seen = generations_.load(std::memory_order_acquire);
-  if (seen == nullptr) return;
-  const uint64_t scaled = hash.scaled_position();
-  const Bucket* head = seen->base + Scale(scaled, seen->count);
-  if (seen->old_base != nullptr) {
-    const uint64_t index = Scale(scaled, seen->old_count);
-    if (index >= merge_index_seen_.load(std::memory_order_relaxed)) head = seen->old_base + index;
-  }
+  const Bucket* const head = PeekHead(hash);
+  if (head == nullptr) return;
   const uint32_t ref = head->PeekRef(hash.tag());
   if (ref != SlabHeap::kNull) __builtin_prefetch(heap_.Address(ref));
+}
+
+void Table::PrefetchEntries(KeyHash hash) const noexcept {
+  const Bucket* const head = PeekHead(hash);
+  if (head == nullptr) return;
+  for (uint32_t slot = 0; slot < Bucket::kSlots; ++slot) {
+    const uint32_t ref = head->PeekSlot(slot);
+    if (ref != SlabHeap::kNull) __builtin_prefetch(heap_.Address(ref));
+  }
 }
 
 // --- Walking --------------------------------------------------------------------------------------------------------

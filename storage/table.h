@@ -98,6 +98,8 @@ class Table {
   }
   void PrefetchBucket(KeyHash hash) const noexcept;
   void PrefetchEntry(KeyHash hash) const noexcept;
+  // All entries of the first bucket of the chain.
+  void PrefetchEntries(KeyHash hash) const noexcept;
 
   // --- Walking in hash order ---------------------------------------------------------------------------------------
 
@@ -204,6 +206,8 @@ class Table {
   void NoteDeadline(Bucket& head, int64_t expire_at_ms, int64_t now_ms) noexcept;
   void UndoMerge(Bucket& old_head, uint32_t moved) noexcept;
   void PrefetchChain(const Bucket& head) const noexcept;
+  // For prefetchers: Head as it was a moment ago.
+  [[nodiscard]] const Bucket* PeekHead(KeyHash hash) const noexcept;
   void UpdateIndexBytes() noexcept;
 
   TableOwner& owner_;

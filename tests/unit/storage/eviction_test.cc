@@ -103,9 +103,9 @@ TEST(Sampling, ShowsEveryKeyAsOftenWhateverItsTable) {
   }
   std::vector<int> shown(kKeys);
   for (int i = 0; i < kSamples; ++i) {
-    const Shard& shard = keyspace.shard(static_cast<uint32_t>(random.Below(keyspace.shard_count())));
-    shard.SampleEntries(0, false, random,
-                        [&](const EntryView& view) { ++shown[static_cast<size_t>(std::stoi(std::string(view.key)))]; });
+    const KeyHash from(random.Next());
+    keyspace.ShardOf(from).SampleEntries(
+        0, from, [&](const EntryView& view) { ++shown[static_cast<size_t>(std::stoi(std::string(view.key)))]; });
   }
   double sum = 0;
   double squares = 0;
