@@ -79,7 +79,8 @@ std::string S3PartLane::MismatchOf(const HttpResponse& head) const {
 bool S3PartLane::Take(std::span<const char> bytes) {
   const std::span<char> buffer = ring_.Buffer(part_);
   if (!mismatch.empty() || bytes.size() > buffer.size() - filled_) return false;
-  if (filled_ == 0) MakePagesPresent(buffer.data(), buffer.size());
+  if (!pages_present_) MakePagesPresent(buffer.data(), buffer.size());
+  pages_present_ = true;
   std::memcpy(buffer.data() + filled_, bytes.data(), bytes.size());
   filled_ += bytes.size();
   ring_.Publish(part_, filled_);

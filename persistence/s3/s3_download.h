@@ -73,6 +73,7 @@ class S3PartLane final : public HttpBodySink {
   const S3ObjectFacts& facts_;
   S3Progress& progress_;
   const int64_t ring_part_bytes_ = static_cast<int64_t>(ring_.PartBytes(0));
+  bool pages_present_ = false;  // Of the slot, which is the same for all parts of this lane.
   int64_t part_ = -1;
   size_t filled_ = 0;
 };
