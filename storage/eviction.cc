@@ -116,6 +116,12 @@ uint32_t Evictor::Sample(const Search& search, Shard& shard, KeyHash from) {
   while (number >= Eligible(shard, db, volatile_only)) number -= Eligible(shard, db++, volatile_only);
 
   const EvictionPolicy policy = search.options.policy;
+  if (policy == EvictionPolicy::kAllKeysRandom) {  // One is enough.
+    EntryView view;
+    if (!shard.RandomKey(db, search.random, view)) return 0;
+    pool_.Offer(1, db, view.key);
+    return search.options.samples;
+  }
   const FifoQueues* const fifo = RecencyOf(policy) == Recency::kFifo ? &shard.fifo() : nullptr;
   uint32_t seen = 0;
   const auto look = [&](const EntryView& view) {

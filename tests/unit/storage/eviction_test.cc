@@ -80,6 +80,33 @@ TEST_F(EvictionTest, LruSparesRecentKeysAndLfuFrequentOnes) {
   }
 }
 
+TEST(Eviction, RandomPolicyTakesEveryKeyAsOften) {
+  constexpr int kKeys = 40;
+  constexpr int kRounds = 20'000;
+  KeyspaceOptions options;
+  options.shard_count = 1;
+  Keyspace keyspace{options};
+  Random random(7);
+  AccessContext context;
+  context.SetNow(1'700'000'000'000);
+  context.random = &random;
+  Evictor evictor;
+  std::vector<int> evicted(kKeys);
+  const auto put = [&](int i) {
+    return keyspace.Locate(0, std::to_string(i), context).WriteString("v", Expiry::kClear).ok();
+  };
+  for (int i = 0; i < kKeys; ++i) ASSERT_TRUE(put(i));
+  for (int round = 0; round < kRounds; ++round) {
+    ASSERT_EQ(evictor.EvictOne(keyspace, {EvictionPolicy::kAllKeysRandom, 5}, context, random), Evicted::kOne);
+    for (int i = 0; i < kKeys; ++i) {
+      if (keyspace.Locate(0, std::to_string(i), context).Exists()) continue;
+      ++evicted[static_cast<size_t>(i)];
+      ASSERT_TRUE(put(i));
+    }
+  }
+  for (const int count : evicted) EXPECT_NEAR(count, kRounds / kKeys, kRounds / kKeys * 0.4);
+}
+
 TEST_F(EvictionTest, TtlPolicyTakesTheNearestDeadlinesFirst) {
   for (int i = 0; i < 2000; ++i) {
     Put("key:" + std::to_string(i), Expiry::At(context_.now_ms + (i < 1000 ? 10'000 : 1'000'000)));
