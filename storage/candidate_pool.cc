@@ -21,7 +21,7 @@ uint64_t MarkOf(uint32_t db, std::string_view key) noexcept {
   uint64_t end = 0;
   const size_t bytes = std::min(key.size(), sizeof(end));
   std::memcpy(&end, key.data() + key.size() - bytes, bytes);
-  return end ^ uint64_t { db } << 32 ^ key.size();
+  return end ^ (static_cast<uint64_t>(db) << 32) ^ key.size();
 }
 
 }  // namespace

@@ -99,7 +99,8 @@ KeyHash Evictor::NextPlace(const Search& search) {
   places_drawn_ = true;
   const KeyHash place = ahead_[0];
   ahead_ = {ahead_[1], KeyHash(search.random.Next())};
-  if (search.volatile_only()) return place;  // Where those are is looked for in the groups.
+  const bool looks_there = !search.volatile_only() && search.options.policy != EvictionPolicy::kAllKeysRandom;
+  if (!looks_there) return place;
   search.keyspace.ShardOf(ahead_[1]).PrefetchBucket(last_db_, ahead_[1]);
   search.keyspace.ShardOf(ahead_[0]).PrefetchEntries(last_db_, ahead_[0]);
   return place;

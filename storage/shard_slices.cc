@@ -16,6 +16,8 @@ namespace {
 
 // A sample ends here when it has shown something: in a table that is nearly empty, what is left is far apart.
 constexpr uint32_t kSampleBucketsMax = 64;
+// And here when it has not: the lock is held, and another place may be luckier.
+constexpr uint32_t kSampleEmptyBucketsMax = 4096;
 
 }  // namespace
 
@@ -237,7 +239,7 @@ void Shard::SampleEntries(uint32_t db, KeyHash from, FunctionRef<void(const Entr
   uint64_t at = from.position();
   uint64_t passed = 0;
   bool shown = false;
-  for (uint32_t looked_at = 0; !shown || looked_at < kSampleBucketsMax; ++looked_at) {
+  for (uint32_t looked_at = 0; looked_at < (shown ? kSampleBucketsMax : kSampleEmptyBucketsMax); ++looked_at) {
     const Table::Place place = table->PlaceAt(at);
     passed += place.end - at;
     if (passed > span) return;
