@@ -24,13 +24,11 @@ void KeyspaceMaintenance::Run(Worker& worker) {
 
 // The part of a round that is due since the last call.
 void KeyspaceMaintenance::RunAgeing(const Worker& worker) {
-  const int64_t elapsed_ms = aged_ms_ == 0 ? 0 : worker.now_ms() - aged_ms_;
-  const bool is_due = elapsed_ms < 0 || elapsed_ms * kAgeBucketsPerSecond >= kUnitsPerSlice * 1000;
-  if (aged_ms_ != 0 && !is_due) return;
-  aged_ms_ = worker.now_ms();
   if (RecencyOf(worker.config().maxmemory_policy) != Recency::kTime) return;
-  const int64_t buckets = std::min(elapsed_ms * kAgeBucketsPerSecond / 1000, kAgeBucketsMax);
-  for (int64_t done = 0; done < buckets; done += kUnitsPerSlice) {
+  const int64_t due = (worker.now_ms() - aged_ms_) * kAgeBucketsPerSecond / 1000;
+  if (due >= 0 && due < kUnitsPerSlice) return;
+  aged_ms_ = worker.now_ms();
+  for (int64_t done = 0; done < std::min(due, kAgeBucketsMax); done += kUnitsPerSlice) {
     Shard& shard = keyspace_.shard(next_aged_);
     if (!shard.TryLock()) return;
     const bool wrapped = shard.AgeSlice(kUnitsPerSlice, worker.now_ms());

@@ -82,7 +82,7 @@ class KeyspaceMaintenance {
   uint32_t next_;
   uint32_t next_defrag_;
   uint32_t next_aged_;
-  int64_t aged_ms_ = 0;  // When RunAgeing was last called; 0: not yet.
+  int64_t aged_ms_ = 0;  // When RunAgeing last did its part.
   // Shards gone through without moving anything since the last move: after a whole round the rest cannot be helped.
   uint32_t idle_rounds_ = 0;
 };
