@@ -111,11 +111,34 @@ class Worker {
   AccessContext context_;
 };
 
-void SetPlainFiles(SnapshotRig& rig) {
+void SetPlainFiles(SnapshotRig& rig, unsigned threads = SnapshotSettings().thread_count) {
   SnapshotSettings settings;
+  settings.thread_count = threads;
   settings.walker_count = 8;
   settings.compression = false;
   rig.snapshotter.SetSettings(settings);
+}
+
+constexpr int64_t kNowMs = 1'700'000'000'000;
+constexpr size_t kFieldBytes = 8000;
+
+// A hash of `fields` fields of kFieldBytes.
+void AddLargeHash(SnapshotRig& rig, const std::string& key, size_t fields) {
+  AccessContext context;
+  context.SetNow(kNowMs);
+  KeySlot slot = rig.keyspace.Locate(0, key, context);
+  for (size_t i = 0; i < fields; ++i) {
+    ASSERT_TRUE(HashValue(slot).Set("field:" + std::to_string(i), std::string(kFieldBytes, 'v')).ok());
+  }
+}
+
+void AddSmallStrings(SnapshotRig& rig) {
+  AccessContext context;
+  context.SetNow(kNowMs);
+  for (int i = 0; i < 20000; ++i) {
+    const std::string key = "small:" + std::to_string(i);
+    ASSERT_TRUE(rig.keyspace.Locate(0, key, context).WriteString(std::string(100, 's'), Expiry::kClear).ok());
+  }
 }
 
 void RunSnapshots(unsigned workers, size_t rounds, TestSink::Behaviour behaviour) {
@@ -167,19 +190,9 @@ TEST(LargeValues, AreWrittenAsTheyWereAtTheCutWhenTheDiskIsSlow) {
 TEST(LargeValues, AreHeldOnlyAsFarAsThereIsRoom) {
   SnapshotRig rig(false);
   SetPlainFiles(rig);
-  AccessContext context;
-  context.SetNow(1'700'000'000'000);
   // More than there ever is room for, and small ones beside it.
-  constexpr size_t kFieldBytes = 8000;
-  constexpr size_t kFields = SnapshotRun::kBufferBytesMax / kFieldBytes;
-  KeySlot large = rig.keyspace.Locate(0, "large", context);
-  for (size_t i = 0; i < kFields; ++i) {
-    ASSERT_TRUE(HashValue(large).Set("field:" + std::to_string(i), std::string(kFieldBytes, 'v')).ok());
-  }
-  for (int i = 0; i < 20000; ++i) {
-    const std::string key = "small:" + std::to_string(i);
-    ASSERT_TRUE(rig.keyspace.Locate(0, key, context).WriteString(std::string(100, 's'), Expiry::kClear).ok());
-  }
+  AddLargeHash(rig, "large", SnapshotRun::kBufferBytesMax / kFieldBytes);
+  AddSmallStrings(rig);
   const EncodedDataSet want = EncodeAll(rig.keyspace, kVersion);
   TestSink::Behaviour slow;
   slow.delay = std::chrono::microseconds(200);
@@ -195,21 +208,8 @@ TEST(LargeValues, AreHeldOnlyAsFarAsThereIsRoom) {
 
 TEST(LargeValues, AreEncodedSmallestFirst) {
   SnapshotRig rig(false);
-  SnapshotSettings settings;
-  settings.walker_count = 8;
-  settings.compression = false;
-  settings.thread_count = 1;
-  rig.snapshotter.SetSettings(settings);
-  AccessContext context;
-  context.SetNow(1'700'000'000'000);
-  constexpr size_t kCounts[] = {300, 100, 350, 200, 150, 250};
-  for (const size_t count : kCounts) {
-    const std::string key = std::to_string(count);
-    KeySlot slot = rig.keyspace.Locate(0, key, context);
-    for (size_t i = 0; i < count; ++i) {
-      ASSERT_TRUE(HashValue(slot).Set("field:" + std::to_string(i), std::string(8000, 'v')).ok());
-    }
-  }
+  SetPlainFiles(rig, 1);
+  for (const size_t fields : {300U, 100U, 350U, 200U, 150U, 250U}) AddLargeHash(rig, std::to_string(fields), fields);
   // The encoder begins when all of them wait for it.
   std::promise<void> all_walked;
   ASSERT_TRUE(rig.snapshotter
@@ -250,19 +250,16 @@ TEST(LargeValues, AreGivenUpInTheMiddle) {
     int pieces = 0;
   } host;
   SnapshotRig rig(false);
-  AccessContext context;
-  context.SetNow(1'700'000'000'000);
-  KeySlot large = rig.keyspace.Locate(0, "large", context);
-  for (int i = 0; i < 1000; ++i) {
-    ASSERT_TRUE(HashValue(large).Set("field:" + std::to_string(i), std::string(8000, 'v')).ok());
-  }
+  AddLargeHash(rig, "large", 1000);
   std::string file;
   MemorySink sink(file);
   RdbWriter writer(sink);
   ASSERT_TRUE(writer.WriteHeader({}).ok());
   const uint64_t before = writer.bytes_written();
   ChunkEncoder encoder(writer, PlainEncoding(kVersion), &host);
-  encoder.Add(0, large.View());
+  AccessContext context;
+  context.SetNow(kNowMs);
+  encoder.Add(0, rig.keyspace.Locate(0, "large", context).View());
   EXPECT_EQ(host.pieces, kPiecesWanted);
   ASSERT_TRUE(encoder.failed());
   EXPECT_EQ(encoder.TakeStatus().code(), Err::kCancelled);
@@ -290,29 +287,13 @@ class ProbingSink final : public ByteSink {
   std::function<void(std::string_view)> on_write_;
 };
 
-void AddLargeHash(SnapshotRig& rig, const std::string& key) {
-  AccessContext context;
-  context.SetNow(1'700'000'000'000);
-  KeySlot slot = rig.keyspace.Locate(0, key, context);
-  for (int i = 0; i < 700; ++i) {
-    ASSERT_TRUE(HashValue(slot).Set("field:" + std::to_string(i), std::string(8000, 'v')).ok());
-  }
-}
+constexpr size_t kSpillingFields = 700;  // More than may wait in memory.
 
 TEST(LargeValues, LeaveOneEncoderToTheSmallOnes) {
   SnapshotRig rig(false);
-  SnapshotSettings settings;
-  settings.walker_count = 8;
-  settings.compression = false;
-  settings.thread_count = 2;
-  rig.snapshotter.SetSettings(settings);
-  AccessContext context;
-  context.SetNow(1'700'000'000'000);
-  for (int i = 0; i < 4; ++i) AddLargeHash(rig, "large:" + std::to_string(i));
-  for (int i = 0; i < 20000; ++i) {
-    const std::string key = "small:" + std::to_string(i);
-    ASSERT_TRUE(rig.keyspace.Locate(0, key, context).WriteString(std::string(100, 's'), Expiry::kClear).ok());
-  }
+  SetPlainFiles(rig, 2);
+  for (int i = 0; i < 4; ++i) AddLargeHash(rig, "large:" + std::to_string(i), kSpillingFields);
+  AddSmallStrings(rig);
   // The encoders begin when everything waits for them, and who is in a large value waits for small ones to be written.
   std::promise<void> all_walked;
   std::promise<void> small_written;
@@ -345,7 +326,7 @@ TEST(LargeValues, LeaveOneEncoderToTheSmallOnes) {
 
 TEST(LargeValues, CountAsProgressWhileTheyAreEncoded) {
   SnapshotRig rig(false);
-  AddLargeHash(rig, "large");
+  AddLargeHash(rig, "large", kSpillingFields);
   SnapshotRun* running = nullptr;
   uint64_t beyond_keys_and_bytes = 0;
   SnapshotPlan plan;
