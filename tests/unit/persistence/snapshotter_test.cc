@@ -61,6 +61,34 @@ TEST_F(SnapshotterTest, WritesAfterTheCutAreNotInTheFile) {
   EXPECT_EQ(rig_.snapshotter.Figures().changes_since_save, 1000U + 1000U + 3000U);
 }
 
+TEST_F(SnapshotterTest, IdleTimesAreThoseOfTheCut) {
+  SnapshotSettings settings;
+  settings.recency = RdbRecency::kIdleSeconds;
+  rig_.snapshotter.SetSettings(settings);
+  const int64_t cut_ms = rig_.clock.NowMs();
+  context_.SetNow(cut_ms - 100'000);
+  Put("idle", "v");
+  Put("used", "v");
+  ASSERT_TRUE(rig_.snapshotter.Start(rig_.Sink()).ok());
+  context_.SetNow(cut_ms + 5000);  // After the cut, and before the walk.
+  ASSERT_TRUE(rig_.keyspace.Locate(0, "used", context_).Exists());
+  rig_.RunToEnd();
+  struct Nobody : RdbObserver {
+    void OnAux(std::string_view, std::string_view) override {}
+    void OnResizeDb(uint32_t, uint64_t, uint64_t) override {}
+    Status OnFunction(std::string_view) override { return Status::Ok(); }
+  } nobody;
+  MemorySource source(rig_.file);
+  RdbReader reader(source, nobody, {});
+  RdbBatch batch;
+  ASSERT_TRUE(reader.ReadHeader().ok());
+  ASSERT_TRUE(reader.ReadBatch(batch).ok());
+  ASSERT_EQ(batch.records.size(), 2U);
+  for (const RdbRecord& record : batch.records) {
+    EXPECT_NEAR(static_cast<double>(record.idle_seconds), record.key == "idle" ? 100 : 0, 1) << record.key;
+  }
+}
+
 TEST_F(SnapshotterTest, PinnedStringsKeepTheirBytesWhileWritersGoOn) {
   const std::string old(100000, 'o');
   Put("big", old);

@@ -72,6 +72,11 @@ TEST_F(DebugCommand, ObjectAndSdslenDescribeAValue) {
   redis.Run("set k 12345");
   redis.Run("set text hello");
   EXPECT_THAT(redis.Run("debug object k"), HasSubstr(" refcount:1 encoding:int serializedlength:3 lru:"));
+  // Redis' LRU clock: the seconds of the last access in 24 bits.
+  const int64_t set_s = redis.clock().NowMs() / 1000;
+  redis.clock().Advance(std::chrono::seconds(30));
+  EXPECT_THAT(redis.Run("debug object k"),
+              HasSubstr(" lru:" + std::to_string(set_s & 0xFFFFFF) + " lru_seconds_idle:30"));
   EXPECT_EQ(redis.Run("debug object nosuch"), "-ERR no such key");
   EXPECT_THAT(redis.Run("debug sdslen text"), StartsWith("+key_sds_len:4, key_sds_avail:0, key_zmalloc: "));
   EXPECT_THAT(redis.Run("debug sdslen text"), HasSubstr("val_sds_len:5, "));
