@@ -22,18 +22,25 @@ void KeyspaceMaintenance::Run(Worker& worker) {
   RunAgeing(worker);
 }
 
-// The part of a round that is due since the last call.
+// The part of a round that is due since the last call; nothing while it rests between two rounds.
 void KeyspaceMaintenance::RunAgeing(const Worker& worker) {
-  if (RecencyOf(worker.config().maxmemory_policy) != Recency::kTime) return;
-  const int64_t due = (worker.now_ms() - aged_ms_) * kAgeBucketsPerSecond / 1000;
+  const int64_t now_ms = worker.now_ms();
+  const int64_t rest_ms = age_again_ms_ - now_ms;
+  const bool rests = rest_ms > 0 && rest_ms <= kAgeRestMs;  // More is left only if the clock was set back.
+  if (rests || RecencyOf(worker.config().maxmemory_policy) != Recency::kTime) return;
+  const int64_t due = (now_ms - aged_ms_) * kAgeBucketsPerSecond / 1000;
   if (due >= 0 && due < kUnitsPerSlice) return;
-  aged_ms_ = worker.now_ms();
+  aged_ms_ = now_ms;
   for (int64_t done = 0; done < std::min(due, kAgeBucketsMax); done += kUnitsPerSlice) {
     Shard& shard = keyspace_.shard(next_aged_);
     if (!shard.TryLock()) return;
-    const bool wrapped = shard.AgeSlice(kUnitsPerSlice, worker.now_ms());
+    const bool wrapped = shard.AgeSlice(kUnitsPerSlice, now_ms);
     shard.Unlock();
     if (wrapped) next_aged_ = After(next_aged_);
+    if (wrapped && next_aged_ == first_) {
+      age_again_ms_ = now_ms + kAgeRestMs;
+      return;
+    }
   }
 }
 

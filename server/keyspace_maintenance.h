@@ -16,6 +16,7 @@
 #include "server/node_state.h"
 #include "server/resize_work.h"
 #include "server/server_parts.h"
+#include "storage/base/clock.h"
 #include "storage/expiry_cycle.h"
 
 namespace cachenode {
@@ -37,7 +38,8 @@ class KeyspaceMaintenance {
 
   // So that a worker goes round 1.4 G keys in the days that a fine time of access has left (access_time.h).
   static constexpr int64_t kAgeBucketsPerSecond = 512;
-  static constexpr int64_t kAgeBucketsMax = 1024;  // Of a call, however late.
+  static constexpr int64_t kAgeBucketsMax = 1024;                  // Of a call, however late.
+  static constexpr int64_t kAgeRestMs = int64_t{6} * 3600 * 1000;  // Before the first round and between two.
 
   // `parts` outlives this. `expire_us` stands in for kExpireUs where the time that passes must not count.
   KeyspaceMaintenance(const ServerParts& parts, uint32_t worker_index, uint32_t worker_count,
@@ -53,7 +55,8 @@ class KeyspaceMaintenance {
         expire_us_(expire_us),
         next_(worker_index),
         next_defrag_(worker_index),
-        next_aged_(worker_index) {}
+        next_aged_(worker_index),
+        age_again_ms_(parts.clock->NowMs() + kAgeRestMs) {}
 
   // One round of slices. Called at the rate of hz.
   void Run(Worker& worker);
@@ -83,6 +86,7 @@ class KeyspaceMaintenance {
   uint32_t next_defrag_;
   uint32_t next_aged_;
   int64_t aged_ms_ = 0;  // When RunAgeing last did its part.
+  int64_t age_again_ms_;
   // Shards gone through without moving anything since the last move: after a whole round the rest cannot be helped.
   uint32_t idle_rounds_ = 0;
 };
