@@ -98,7 +98,10 @@ void BatchLoader::AddCounts(Scratch& scratch) noexcept {
 
 Status BatchLoader::LoadGroups(const RdbBatch& batch, Scratch& scratch) {
   scratch.postponed.clear();
+  uint32_t begin = 0;
   for (uint32_t shard = 0; shard < keyspace_.shard_count(); ++shard) {
+    // Of our own chunks all keys but few are of one shard: the others are none to wait for.
+    if (std::exchange(begin, scratch.group_ends[shard]) == scratch.group_ends[shard]) continue;
     std::unique_lock gate(gates_[shard].mutex, std::try_to_lock);
     if (!gate.owns_lock()) {
       scratch.postponed.push_back(shard);

@@ -15,9 +15,10 @@
 namespace cachenode {
 namespace {
 
-constexpr size_t kBatchBytes = size_t{512} << 10;
-// Batches that may wait for a helper; when there are as many, the reading thread decodes too.
-constexpr size_t kBatchesWaitingMax = 8;
+// What one thread decodes at once. A chunk of ours is one batch.
+constexpr size_t kChunkBatchBytes = size_t{512} << 10;
+// Of a stream: with its records it stays within a processor's second-level cache.
+constexpr size_t kStreamBatchBytes = size_t{256} << 10;
 constexpr int64_t kMsPerSecond = 1000;
 constexpr size_t kLogTextBytesMax = 128;
 constexpr int kEmptyKeysLoggedMax = 10;
@@ -45,12 +46,12 @@ Restore::Restore(Keyspace& keyspace, Clock& clock, Log& log, const RestoreOption
 
 Restore::~Restore() = default;
 
-RdbReaderOptions Restore::ReaderOptions() const {
+RdbReaderOptions Restore::ReaderOptions(size_t batch_bytes) const {
   RdbReaderOptions options;
   options.version_check = options_.version_check;
   options.verify_checksum = options_.verify_checksum;
   options.database_count = keyspace_.database_count();
-  options.block_bytes = kBatchBytes;
+  options.block_bytes = batch_bytes;
   options.unsupported = options_.unsupported;
   return options;
 }
@@ -102,7 +103,7 @@ Status Restore::FromFile(const std::string& path) {
 Status Restore::CheckFile(const std::string& path) {
   Result<std::unique_ptr<FileSource>> file = FileSource::Open(path);
   if (!file) return file.error();
-  const RdbReaderOptions loaded = ReaderOptions();
+  const RdbReaderOptions loaded = ReaderOptions(kChunkBatchBytes);
   RdbCheckOptions how;
   how.stop = &cancelled_;
   how.version_check = loaded.version_check;
@@ -118,12 +119,9 @@ Status Restore::CheckFile(const std::string& path) {
 }
 
 void Restore::Fail(Status status) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (status_.ok()) status_ = std::move(status);
-    failed_.store(true, std::memory_order_relaxed);
-  }
-  changed_.notify_all();
+  const std::lock_guard lock(mutex_);
+  if (status_.ok()) status_ = std::move(status);
+  failed_.store(true, std::memory_order_relaxed);
 }
 
 RestoreProgress Restore::Progress() const noexcept {
@@ -199,81 +197,40 @@ void Restore::OnHelpers(Body body, FunctionRef<void()> own_part) {
   }
 }
 
-// --- One thread reads, all decode --------------------------------------------------------------------------------
+// --- One thread after the other reads ----------------------------------------------------------------------------
 
 Status Restore::Stream(ByteSource& source) {
-  RdbReader reader(source, *this, ReaderOptions());
+  RdbReader reader(source, *this, ReaderOptions(kStreamBatchBytes));
   if (Status status = reader.ReadHeader(); !status.ok()) return status;
-  OnHelpers([this] { DecodeBatches(); },
-            [&] {
-              if (Status status = ReadBatches(reader); !status.ok()) Fail(std::move(status));
-              {
-                const std::lock_guard lock(mutex_);
-                reading_ended_ = true;
-              }
-              changed_.notify_all();
-              DecodeBatches();
-            });
+  OnHelpers([&] { LoadInTurns(reader); }, [&] { LoadInTurns(reader); });
+  if (cancelled_.load(std::memory_order_relaxed)) return Err::kCancelled;
   const std::lock_guard lock(mutex_);
   return std::move(status_);
 }
 
-Status Restore::ReadBatches(RdbReader& reader) {
+// Who reads a batch also decodes it, while its bytes are in that processor's cache.
+void Restore::LoadInTurns(RdbReader& reader) {
+  RdbBatch batch;
   BatchLoader::Scratch scratch;
-  while (!ShouldStop()) {
-    std::unique_ptr<RdbBatch> batch = FreshBatch();
-    Result<bool> more = reader.ReadBatch(*batch);
-    if (!more) return more.error();
-    if (!refusal_.ok()) return std::move(refusal_);
-    loaded_bytes_.store(reader.bytes_read(), std::memory_order_relaxed);
-    if (!*more) return Status::Ok();
-    if (!batch->streamed) batch = OfferBatch(std::move(batch));
-    if (batch == nullptr) continue;
-    if (Status status = LoadBatch(reader, *batch, scratch); !status.ok()) return status;
-    const std::lock_guard lock(mutex_);
-    spare_.push_back(std::move(batch));
+  while (ReadInTurn(reader, batch, scratch)) {
+    if (batch.streamed) continue;
+    if (Status status = loader_->Load(batch, scratch); !status.ok()) return Fail(std::move(status));
   }
-  return cancelled_.load(std::memory_order_relaxed) ? Status(Err::kCancelled) : Status::Ok();
 }
 
-std::unique_ptr<RdbBatch> Restore::FreshBatch() {
-  const std::lock_guard lock(mutex_);
-  if (spare_.empty()) return std::make_unique<RdbBatch>();
-  std::unique_ptr<RdbBatch> batch = std::move(spare_.back());
-  spare_.pop_back();
-  return batch;
-}
-
-std::unique_ptr<RdbBatch> Restore::OfferBatch(std::unique_ptr<RdbBatch> batch) {
-  if (options_.thread_count == 1) return batch;
-  {
-    const std::lock_guard lock(mutex_);
-    if (full_.size() >= kBatchesWaitingMax) return batch;
-    full_.push_back(std::move(batch));
+// False at the end and after a failure. A streamed batch is loaded as well: its value is read on meanwhile.
+bool Restore::ReadInTurn(RdbReader& reader, RdbBatch& batch, BatchLoader::Scratch& scratch) {
+  const std::lock_guard turn(turn_);
+  if (ShouldStop()) return false;
+  Result<bool> more = reader.ReadBatch(batch);
+  Status status = more ? std::move(refusal_) : more.error();
+  if (status.ok() && batch.streamed) status = loader_->LoadStreamed(reader, batch, scratch);
+  if (!status.ok()) {
+    Fail(std::move(status));
+    return false;
   }
-  changed_.notify_one();
-  return nullptr;
-}
-
-void Restore::DecodeBatches() {
-  BatchLoader::Scratch scratch;
-  for (;;) {
-    std::unique_ptr<RdbBatch> batch;
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock,
-                    [this] { return !full_.empty() || reading_ended_ || failed_.load(std::memory_order_relaxed); });
-      if (full_.empty() || ShouldStop()) return;
-      batch = std::move(full_.front());
-      full_.pop_front();
-    }
-    if (Status status = loader_->Load(*batch, scratch); !status.ok()) {
-      Fail(std::move(status));
-      return;
-    }
-    const std::lock_guard lock(mutex_);
-    spare_.push_back(std::move(batch));
-  }
+  loaded_bytes_.store(reader.bytes_read(), std::memory_order_relaxed);
+  return *more;
 }
 
 // --- All threads read ----------------------------------------------------------------------------------------------
@@ -296,7 +253,7 @@ Status Restore::LoadChunks(FileSource& file, const ChunkIndex& index) {
 
 Status Restore::LoadHead(const FileSource& file, const ChunkIndex& index, uint64_t& checksum) {
   FileRangeSource head(file, 0, index.head_bytes);
-  RdbReaderOptions options = ReaderOptions();
+  RdbReaderOptions options = ReaderOptions(kChunkBatchBytes);
   options.whole_file_bytes = static_cast<uint64_t>(file.SizeBytes());
   RdbReader reader(head, *this, options);
   if (Status status = reader.ReadHeader(); !status.ok()) return status;
@@ -334,7 +291,7 @@ void Restore::LoadChunksOfOneThread(const FileSource& file, const ChunkIndex& in
     const ChunkIndex::Chunk& chunk = index.chunks[number];
     FileRangeSource range(file, chunk.offset, chunk.size_bytes);
     ChunkObserver observer;
-    RdbReader reader(range, observer, ReaderOptions());
+    RdbReader reader(range, observer, ReaderOptions(kChunkBatchBytes));
     reader.StartFragment(version_, dialect_, chunk.offset);
     if (Status status = LoadFragment(reader, batch, scratch); !status.ok()) {
       Fail(std::move(status));

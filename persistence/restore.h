@@ -9,9 +9,7 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -68,9 +66,9 @@ class Restore final : private RdbObserver {
   void Cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
 
   [[nodiscard]] RestoreProgress Progress() const noexcept;
-  // The sources of the function libraries of a file that was loaded.
   // "3 keys of 2 types were left out: ReJSON-RL 2, MBbloom-- 1", or nothing when none was. After the load.
   [[nodiscard]] std::string DescribeSkipped() const;
+  // The sources of the function libraries of a file that was loaded.
   [[nodiscard]] std::vector<std::string> TakeFunctions() noexcept { return std::move(functions_); }
 
  private:
@@ -85,15 +83,12 @@ class Restore final : private RdbObserver {
   void Begin(int64_t total_bytes);
   void RefuseIfTooMuch(uint64_t needed_bytes);
   Status Finish(Status status, std::string_view name);
-  [[nodiscard]] RdbReaderOptions ReaderOptions() const;
+  [[nodiscard]] RdbReaderOptions ReaderOptions(size_t batch_bytes) const;
 
-  // One thread reads, all decode.
+  // One thread after the other reads.
   Status Stream(ByteSource& source);
-  Status ReadBatches(RdbReader& reader);
-  void DecodeBatches();
-  // Gives the batch to a helper, or back when all are busy.
-  [[nodiscard]] std::unique_ptr<RdbBatch> OfferBatch(std::unique_ptr<RdbBatch> batch);
-  [[nodiscard]] std::unique_ptr<RdbBatch> FreshBatch();
+  void LoadInTurns(RdbReader& reader);
+  bool ReadInTurn(RdbReader& reader, RdbBatch& batch, BatchLoader::Scratch& scratch);
 
   // All threads read.
   Status LoadChunks(FileSource& file, const ChunkIndex& index);
@@ -119,7 +114,7 @@ class Restore final : private RdbObserver {
 
   int version_ = 0;  // Of the file; constant once the head was read.
   RdbDialect dialect_ = RdbDialect::kRedis;
-  Status refusal_;  // Of the thread that reads, as are the next.
+  Status refusal_;  // Of the thread that reads at the time, as are the next.
   std::vector<std::string> functions_;
   std::map<std::string, uint64_t> skipped_;  // Keys that were left out, by type. The same.
   uint64_t lasting_keys_ = 0;                // Without a deadline, as announced so far. The same.
@@ -134,11 +129,8 @@ class Restore final : private RdbObserver {
   std::atomic<uint64_t> loaded_bytes_{0};
   std::atomic<uint64_t> writer_used_memory_bytes_{0};
 
+  std::mutex turn_;   // Of the threads that read one source in turn. Held while the source is waited for.
   std::mutex mutex_;  // Guards what follows.
-  std::condition_variable changed_;
-  std::deque<std::unique_ptr<RdbBatch>> full_;
-  std::vector<std::unique_ptr<RdbBatch>> spare_;
-  bool reading_ended_ = false;
   Status status_;
 };
 
