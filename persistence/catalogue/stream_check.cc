@@ -1,6 +1,7 @@
 #include "persistence/catalogue/stream_check.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "persistence/start_thread.h"
@@ -36,34 +37,51 @@ void StreamCheck::Close(bool abandon) {
 }
 
 Status StreamCheck::Write(std::span<const char> bytes) {
-  std::unique_lock<std::mutex> lock(mutex_);
   while (!bytes.empty()) {
-    changed_.wait(lock, [this] { return used_ < buffer_.size() || ended_; });
-    if (ended_) {
-      if (outcome_) return Status::WithText(Err::kCorrupt, "there are bytes behind the end of the data");
-      return Status::WithText(outcome_.status().code(), std::string(outcome_.status().text()));
-    }
-    const size_t end = (begin_ + used_) % buffer_.size();
-    const size_t room = std::min(buffer_.size() - used_, buffer_.size() - end);
-    const size_t count = std::min(room, bytes.size());
-    std::copy_n(bytes.begin(), count, buffer_.begin() + static_cast<ptrdiff_t>(end));
-    used_ += count;
+    Result<std::span<char>> room = WaitForRoom();
+    if (!room) return room.error();
+    const size_t count = std::min(room->size(), bytes.size());
+    std::memcpy(room->data(), bytes.data(), count);
     bytes = bytes.subspan(count);
-    changed_.notify_all();
+    const std::lock_guard<std::mutex> guard(mutex_);
+    used_ += count;
+    if (used_ >= kWakeBytes) changed_.notify_one();
   }
   return Status::Ok();
 }
 
-Result<size_t> StreamCheck::Take(std::span<char> into) {
+// The first free bytes, which nobody touches until they count as used.
+Result<std::span<char>> StreamCheck::WaitForRoom() {
   std::unique_lock<std::mutex> lock(mutex_);
-  changed_.wait(lock, [this] { return used_ != 0 || closed_; });
-  if (abandoned_) return Err::kCancelled;
-  const size_t count = std::min({into.size(), used_, buffer_.size() - begin_});
-  std::copy_n(buffer_.begin() + static_cast<ptrdiff_t>(begin_), count, into.begin());
+  if (used_ == buffer_.size()) {
+    changed_.wait(lock, [this] { return used_ <= buffer_.size() - kWakeBytes || ended_; });
+  }
+  if (ended_) {
+    if (outcome_) return Status::WithText(Err::kCorrupt, "there are bytes behind the end of the data");
+    return Status::WithText(outcome_.status().code(), std::string(outcome_.status().text()));
+  }
+  const size_t end = (begin_ + used_) % buffer_.size();
+  return std::span(buffer_).subspan(end, std::min(buffer_.size() - used_, buffer_.size() - end));
+}
+
+Result<size_t> StreamCheck::Take(std::span<char> into) {
+  Result<std::span<const char>> bytes = WaitForBytes();
+  if (!bytes) return bytes.error();
+  const size_t count = std::min(bytes->size(), into.size());
+  std::memcpy(into.data(), bytes->data(), count);
+  const std::lock_guard<std::mutex> guard(mutex_);
   begin_ = (begin_ + count) % buffer_.size();
   used_ -= count;
-  changed_.notify_all();
+  if (used_ <= buffer_.size() - kWakeBytes) changed_.notify_one();
   return count;
+}
+
+// The oldest bytes, which nobody touches until they count as free. None: no more come.
+Result<std::span<const char>> StreamCheck::WaitForBytes() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (used_ == 0) changed_.wait(lock, [this] { return used_ >= kWakeBytes || closed_; });
+  if (abandoned_) return Err::kCancelled;
+  return std::span<const char>(buffer_).subspan(begin_, std::min(used_, buffer_.size() - begin_));
 }
 
 Result<RdbSummary> StreamCheck::Finish() {

@@ -23,6 +23,8 @@ namespace cachenode {
 class StreamCheck {
  public:
   static constexpr size_t kBufferBytes = size_t{2} << 20;
+  // Who waits for bytes or for room is woken for this many, not for each piece.
+  static constexpr size_t kWakeBytes = kBufferBytes / 8;
 
   // `stop` outlives the check; null: none. Error: kIo, there is no thread.
   static Result<std::unique_ptr<StreamCheck>> Start(const std::atomic<bool>* stop);
@@ -48,13 +50,15 @@ class StreamCheck {
   };
 
   StreamCheck() : buffer_(kBufferBytes) {}
+  Result<std::span<char>> WaitForRoom();
   Result<size_t> Take(std::span<char> into);
+  Result<std::span<const char>> WaitForBytes();
   void Close(bool abandon);
 
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::vector<char> buffer_;  // A ring: the used bytes are the check's, the free ones the writer's.
   // Guarded by mutex_.
-  std::vector<char> buffer_;  // A ring.
   size_t begin_ = 0;
   size_t used_ = 0;
   bool closed_ = false;
