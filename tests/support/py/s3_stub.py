@@ -88,6 +88,8 @@ class S3Stub(HttpServer):
         self.metadata = {}           # Path -> body or callable(request), of instance metadata and container services.
         self.metadata_token = "metadata-token"
         self.sts = None              # callable(parameters) -> (status, body).
+        self.uploads_kept = 0        # Of multipart uploads into one folder, the newest that stay; 0: all.
+        self._uploaded = {}          # Folder -> their places, in order.
         self._objects = {}
 
     # What tests call, beside `inject`.
@@ -284,9 +286,18 @@ class S3Stub(HttpServer):
         stored = StoredObject(files, upload.headers, '"%s-%d"' % (hashlib.md5(digests).hexdigest(), len(listed)))
         with self._lock:
             self._objects[upload.place] = stored
+            self._forget_old_uploads(upload.place)
         del self.uploads[request.parameters["uploadId"]]
         return self._send_upload_answer(connection, request, fault, "CompleteMultipartUploadResult",
                                         "<ETag>%s</ETag>" % escape(self.etag(*upload.place)))
+
+    def _forget_old_uploads(self, place):
+        """Removes what was uploaded into the folder before the newest `uploads_kept`."""
+        bucket, key = place
+        folder = self._uploaded.setdefault((bucket, key.rpartition("/")[0]), [])
+        folder.append(place)
+        while self.uploads_kept and len(folder) > self.uploads_kept:
+            self._objects.pop(folder.pop(0), None)
 
     def _list_uploads(self, connection, request):
         prefix = request.parameters.get("prefix", "")
@@ -333,6 +344,8 @@ def main():
     parser.add_argument("--key", default="AKIDTEST:secret/test+key", help="ID:SECRET")
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--trust-bodies", action="store_true", help="do not hash what is uploaded")
+    parser.add_argument("--keep-uploads", type=int, default=0, metavar="N",
+                        help="of a folder, keep the newest N multipart uploads only: their memory is used again")
     parser.add_argument("--receive-rate", type=int, default=0, metavar="N", help="take N bytes of uploads a second")
     parser.add_argument("objects", nargs="+", help="bucket/key=file, or a bucket")
     options = parser.parse_args()
@@ -340,6 +353,7 @@ def main():
     key_id, _, secret = options.key.partition(":")
     stub.keys = {key_id: Key(secret)}
     stub.trusts_bodies, stub.receive_rate = options.trust_bodies, options.receive_rate
+    stub.uploads_kept = options.keep_uploads
     for text in options.objects:
         name, _, path = text.partition("=")
         bucket, _, key = name.partition("/")
