@@ -13,9 +13,10 @@
 namespace cachenode {
 
 inline constexpr uint32_t kGiveWayUs = 50;
-// What others may run for in return before the background thread is due again: a tenth of a busy processor is left to
-// it. Asked for as the length of its slice, which kernels before 6.12 do not hear; there it is theirs, about 3 ms.
-inline constexpr uint32_t kGivenUpUs = 500;
+// What others may run for in return before the background thread is due again: a thirtieth of a busy processor is left
+// to it, and what is idle of it. Asked for as the length of its slice, which kernels before 6.12 do not hear; there it
+// is theirs, about 3 ms.
+inline constexpr uint32_t kGivenUpUs = 1500;
 
 namespace detail {
 inline constinit thread_local bool is_background_thread = false;
