@@ -46,6 +46,17 @@ class RestoreTest : public testing::Test {
     progress_ = restore.Progress();
     return status;
   }
+  Status LoadStream(SnapshotRig& target, ByteSource& source, unsigned threads) {
+    RestoreOptions options;
+    options.thread_count = threads;
+    Restore restore(target.keyspace, rig_.clock, rig_.log, options);
+    return restore.FromSource(source, "a stream");
+  }
+  [[nodiscard]] std::string FileBytes() const {
+    std::stringstream bytes;
+    bytes << std::ifstream(Path(), std::ios::binary).rdbuf();
+    return bytes.str();
+  }
   std::string ErrorOfBody(const std::string& body) {
     WriteFile(body);
     SnapshotRig target(false);
@@ -116,25 +127,67 @@ TEST_F(RestoreTest, LeavesValuesOfModulesOutWhenTold) {
 }
 
 TEST_F(RestoreTest, LoadsFromAStreamInPieces) {
-  for (int i = 0; i < 5000; ++i) Put("key:" + std::to_string(i), "value");
+  for (int i = 0; i < 20000; ++i) Put("key:" + std::to_string(i), std::string(60, static_cast<char>('a' + i % 26)));
+  Put("larger than a batch", std::string(1 << 20, 'L') + "e");
   const DataSet want = rig_.Everything();
   Save();
-  std::stringstream bytes;
-  bytes << std::ifstream(Path(), std::ios::binary).rdbuf();
-  const std::string text = bytes.str();
+  const std::string text = FileBytes();
   for (const unsigned threads : {1U, 3U}) {
     MemorySource::Options pieces;
     pieces.piece_bytes_max = 777;
     pieces.size_known = false;
     MemorySource source(text, pieces);
     SnapshotRig target(true);
-    RestoreOptions options;
-    options.thread_count = threads;
-    Restore restore(target.keyspace, rig_.clock, rig_.log, options);
-    const Status status = restore.FromSource(source, "a stream");
+    const Status status = LoadStream(target, source, threads);
     ASSERT_TRUE(status.ok()) << status.text();
     ExpectSame(target.Everything(), want);
   }
+}
+
+TEST_F(RestoreTest, AStreamThatBreaksIsRefusedByAnyNumberOfThreads) {
+  for (int i = 0; i < 20000; ++i) Put("key:" + std::to_string(i), std::string(60, static_cast<char>('a' + i % 26)));
+  Save();
+  std::string text = FileBytes();
+  for (const unsigned threads : {1U, 3U}) {
+    MemorySource::Options breaks;
+    breaks.fail_at = text.size() / 2;
+    MemorySource source(text, breaks);
+    SnapshotRig target(true);
+    EXPECT_EQ(LoadStream(target, source, threads).text(), "a stream: planted read error");
+    MemorySource whole(text);
+    SnapshotRig full(true);
+    ASSERT_TRUE(full.keyspace.Locate(0, "key:19999", context_).WriteString("x", Expiry::kClear).ok());
+    const Status status = LoadStream(full, whole, threads);
+    EXPECT_TRUE(status.text().ends_with("the key is there already")) << status.text();
+  }
+}
+
+// Cancels the restore when it has given all its bytes.
+class CancellingSource final : public ByteSource {
+ public:
+  explicit CancellingSource(std::string_view bytes) : bytes_(bytes) {}
+  Result<size_t> Read(std::span<char> into) override {
+    Result<size_t> count = bytes_.Read(into);
+    if (count && *count == 0) restore->Cancel();
+    return count;
+  }
+  [[nodiscard]] int64_t SizeBytes() const override { return -1; }
+
+  Restore* restore = nullptr;
+
+ private:
+  MemorySource bytes_;
+};
+
+TEST_F(RestoreTest, AStreamThatWasCancelledAtItsEndIsNotTakenForWhole) {
+  for (int i = 0; i < 20000; ++i) Put("key:" + std::to_string(i), "value");
+  Save();
+  const std::string text = FileBytes();
+  CancellingSource source(text);
+  SnapshotRig target(true);
+  Restore restore(target.keyspace, rig_.clock, rig_.log, {});
+  source.restore = &restore;
+  EXPECT_EQ(restore.FromSource(source, "a stream").code(), Err::kCancelled);
 }
 
 TEST_F(RestoreTest, DropsExpiredKeysUnlessToldNotTo) {

@@ -8,6 +8,8 @@
 #include <string>
 
 #include "persistence/catalogue/snapshot_catalogue.h"
+#include "storage/base/bytes.h"
+#include "storage/base/crc64.h"
 #include "tests/support/source_path.h"
 
 namespace cachenode {
@@ -37,6 +39,29 @@ TEST(StreamCheck, SaysWhatACheckOfTheFileSays) {
     EXPECT_EQ(summary->size_bytes, bytes.size());
     EXPECT_GT(summary->key_count, 0U);
     EXPECT_TRUE(summary->has_stored_checksum);
+  }
+}
+
+// Two and a half times as much as its buffer, which the checksum in the file covers.
+TEST(StreamCheck, PassesEveryByteOnWhereItsBufferEnds) {
+  std::string bytes = "REDIS0010";
+  uint64_t keys = 0;
+  for (; bytes.size() < StreamCheck::kBufferBytes * 5 / 2; ++keys) {
+    const std::string key = std::to_string(1'000'000 + keys);
+    bytes.append({'\x00', static_cast<char>(key.size())})
+        .append(key)
+        .append("\x3F")
+        .append(63, static_cast<char>(keys));
+  }
+  bytes.push_back('\xFF');
+  char checksum[8];
+  StoreLittleEndian(checksum, Crc64(0, bytes));
+  bytes.append(checksum, sizeof(checksum));
+  for (const size_t piece : {size_t{1009}, size_t{300'007}, StreamCheck::kBufferBytes - 1, bytes.size()}) {
+    Result<RdbSummary> summary = CheckPieces(bytes, piece);
+    ASSERT_TRUE(summary.ok()) << summary.status().text();
+    EXPECT_EQ(summary->key_count, keys);
+    EXPECT_EQ(summary->size_bytes, bytes.size());
   }
 }
 
