@@ -42,6 +42,7 @@ BatchLoader::BatchLoader(Keyspace& keyspace, const LoadRules& rules, EmptyKeyObs
   context_.expired = ExpiredKeys::kShow;
 }
 
+// After each batch: threads that ask before theirs would take in what all of them have in work.
 Status BatchLoader::CheckMemory() const {
   if (rules_.memory_bytes_max == 0) return Status::Ok();
   const uint64_t used = keyspace_.Memory().UsedBytes();
@@ -81,13 +82,12 @@ void BatchLoader::SortByShard(const RdbBatch& batch, Scratch& scratch) const {
 
 Status BatchLoader::Load(const RdbBatch& batch, Scratch& scratch) {
   if (batch.records.empty()) return Status::Ok();
-  if (Status status = CheckMemory(); !status.ok()) return status;
   SortByShard(batch, scratch);
   Status status = LoadGroups(batch, scratch);
   AddCounts(scratch);
   if (rules_.key_delay_us != 0) [[unlikely]]
     DelayAfter(batch.records.size());
-  return status;
+  return status.ok() ? CheckMemory() : std::move(status);
 }
 
 void BatchLoader::AddCounts(Scratch& scratch) noexcept {
@@ -197,7 +197,6 @@ Status BatchLoader::LoadRecord(const RdbBatch& batch, const RdbRecord& record, K
 }
 
 Status BatchLoader::LoadStreamed(RdbReader& reader, RdbBatch& batch, Scratch& scratch) {
-  if (Status status = CheckMemory(); !status.ok()) return status;
   const RdbRecord& record = batch.records.front();
   const KeyHash hash = Keyspace::Hash(record.key);
   const uint32_t index = keyspace_.ShardIndexOf(hash);
@@ -219,7 +218,7 @@ Status BatchLoader::LoadStreamed(RdbReader& reader, RdbBatch& batch, Scratch& sc
     ++(IsDropped(record) ? scratch.keys_expired : scratch.keys_loaded);
   }
   AddCounts(scratch);
-  return Status::Ok();
+  return CheckMemory();
 }
 
 }  // namespace cachenode

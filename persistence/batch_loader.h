@@ -29,7 +29,7 @@ struct LoadRules {
   Recency recency = Recency::kTime;  // What the eviction policy goes by.
   // key-load-delay, for tests that need a load to last: so many microseconds for each key; negative: keys for each one.
   int64_t key_delay_us = 0;
-  // Bytes the keyspace may take; 0: no limit.
+  // Bytes the keyspace may take; 0: no limit. Asked after each batch, so that Ok for the last one holds for all.
   uint64_t memory_bytes_max = 0;
 };
 
