@@ -27,6 +27,10 @@ Status AtRecord(const RdbBatch& batch, const RdbRecord& record, const Status& ca
                                       record.type->name, static_cast<int>(record.type->type), batch.version, reason));
 }
 
+uint32_t GroupBegin(const BatchLoader::Scratch& scratch, uint32_t shard) {
+  return shard == 0 ? 0 : scratch.group_ends[shard - 1];
+}
+
 Status CheckDeadline(const RdbRecord& record) {
   if (record.expire_at_ms >= kRdbNoExpiry && record.expire_at_ms <= kExpireAtMsMax) return Status::Ok();
   return Status::WithText(Err::kCorrupt, fmt::format("impossible expiry {}", record.expire_at_ms));
@@ -98,10 +102,9 @@ void BatchLoader::AddCounts(Scratch& scratch) noexcept {
 
 Status BatchLoader::LoadGroups(const RdbBatch& batch, Scratch& scratch) {
   scratch.postponed.clear();
-  uint32_t begin = 0;
   for (uint32_t shard = 0; shard < keyspace_.shard_count(); ++shard) {
-    // Of our own chunks all keys but few are of one shard: the others are none to wait for.
-    if (std::exchange(begin, scratch.group_ends[shard]) == scratch.group_ends[shard]) continue;
+    // A chunk of ours has keys of few shards: the others are none to wait for.
+    if (GroupBegin(scratch, shard) == scratch.group_ends[shard]) continue;
     std::unique_lock gate(gates_[shard].mutex, std::try_to_lock);
     if (!gate.owns_lock()) {
       scratch.postponed.push_back(shard);
@@ -119,7 +122,7 @@ Status BatchLoader::LoadGroups(const RdbBatch& batch, Scratch& scratch) {
 Status BatchLoader::LoadGroup(const RdbBatch& batch, uint32_t shard_index, Scratch& scratch) {
   Shard& shard = keyspace_.shard(shard_index);
   shard.AssertHeld();
-  const uint32_t begin = shard_index == 0 ? 0 : scratch.group_ends[shard_index - 1];
+  const uint32_t begin = GroupBegin(scratch, shard_index);
   const uint32_t end = scratch.group_ends[shard_index];
   for (uint32_t place = begin; place < end; ++place) {
     if (place + kBucketsAhead < end) {

@@ -46,12 +46,12 @@ Restore::Restore(Keyspace& keyspace, Clock& clock, Log& log, const RestoreOption
 
 Restore::~Restore() = default;
 
-RdbReaderOptions Restore::ReaderOptions(size_t batch_bytes) const {
+RdbReaderOptions Restore::ReaderOptions() const {
   RdbReaderOptions options;
   options.version_check = options_.version_check;
   options.verify_checksum = options_.verify_checksum;
   options.database_count = keyspace_.database_count();
-  options.block_bytes = batch_bytes;
+  options.block_bytes = kChunkBatchBytes;
   options.unsupported = options_.unsupported;
   return options;
 }
@@ -103,7 +103,7 @@ Status Restore::FromFile(const std::string& path) {
 Status Restore::CheckFile(const std::string& path) {
   Result<std::unique_ptr<FileSource>> file = FileSource::Open(path);
   if (!file) return file.error();
-  const RdbReaderOptions loaded = ReaderOptions(kChunkBatchBytes);
+  const RdbReaderOptions loaded = ReaderOptions();
   RdbCheckOptions how;
   how.stop = &cancelled_;
   how.version_check = loaded.version_check;
@@ -187,25 +187,27 @@ void Restore::OnEmptyKey(std::string_view key) {
 }
 
 template <typename Body>
-void Restore::OnHelpers(Body body, FunctionRef<void()> own_part) {
+Status Restore::OnAllThreads(Body body) {
   std::vector<std::thread> helpers(options_.thread_count - 1);
   // Helpers that cannot be started are done without.
   for (std::thread& helper : helpers) (void)StartThread(helper, "restore", body);
-  own_part();
+  body();
   for (std::thread& helper : helpers) {
     if (helper.joinable()) helper.join();
   }
+  if (cancelled_.load(std::memory_order_relaxed)) return Err::kCancelled;
+  const std::lock_guard lock(mutex_);
+  return std::move(status_);
 }
 
 // --- One thread after the other reads ----------------------------------------------------------------------------
 
 Status Restore::Stream(ByteSource& source) {
-  RdbReader reader(source, *this, ReaderOptions(kStreamBatchBytes));
+  RdbReaderOptions options = ReaderOptions();
+  options.block_bytes = kStreamBatchBytes;
+  RdbReader reader(source, *this, options);
   if (Status status = reader.ReadHeader(); !status.ok()) return status;
-  OnHelpers([&] { LoadInTurns(reader); }, [&] { LoadInTurns(reader); });
-  if (cancelled_.load(std::memory_order_relaxed)) return Err::kCancelled;
-  const std::lock_guard lock(mutex_);
-  return std::move(status_);
+  return OnAllThreads([&] { LoadInTurns(reader); });
 }
 
 // Who reads a batch also decodes it, while its bytes are in that processor's cache.
@@ -239,12 +241,7 @@ Status Restore::LoadChunks(FileSource& file, const ChunkIndex& index) {
   uint64_t checksum = 0;
   if (Status status = LoadHead(file, index, checksum); !status.ok()) return status;
   chunk_checksums_.assign(index.chunks.size(), 0);
-  OnHelpers([&] { LoadChunksOfOneThread(file, index); }, [&] { LoadChunksOfOneThread(file, index); });
-  if (cancelled_.load(std::memory_order_relaxed)) return Err::kCancelled;
-  {
-    const std::lock_guard lock(mutex_);
-    if (!status_.ok()) return std::move(status_);
-  }
+  if (Status status = OnAllThreads([&] { LoadChunksOfOneThread(file, index); }); !status.ok()) return status;
   for (size_t i = 0; i < index.chunks.size(); ++i) {
     checksum = Crc64Combine(checksum, chunk_checksums_[i], index.chunks[i].size_bytes);
   }
@@ -253,7 +250,7 @@ Status Restore::LoadChunks(FileSource& file, const ChunkIndex& index) {
 
 Status Restore::LoadHead(const FileSource& file, const ChunkIndex& index, uint64_t& checksum) {
   FileRangeSource head(file, 0, index.head_bytes);
-  RdbReaderOptions options = ReaderOptions(kChunkBatchBytes);
+  RdbReaderOptions options = ReaderOptions();
   options.whole_file_bytes = static_cast<uint64_t>(file.SizeBytes());
   RdbReader reader(head, *this, options);
   if (Status status = reader.ReadHeader(); !status.ok()) return status;
@@ -291,7 +288,7 @@ void Restore::LoadChunksOfOneThread(const FileSource& file, const ChunkIndex& in
     const ChunkIndex::Chunk& chunk = index.chunks[number];
     FileRangeSource range(file, chunk.offset, chunk.size_bytes);
     ChunkObserver observer;
-    RdbReader reader(range, observer, ReaderOptions(kChunkBatchBytes));
+    RdbReader reader(range, observer, ReaderOptions());
     reader.StartFragment(version_, dialect_, chunk.offset);
     if (Status status = LoadFragment(reader, batch, scratch); !status.ok()) {
       Fail(std::move(status));

@@ -83,7 +83,7 @@ class Restore final : private RdbObserver {
   void Begin(int64_t total_bytes);
   void RefuseIfTooMuch(uint64_t needed_bytes);
   Status Finish(Status status, std::string_view name);
-  [[nodiscard]] RdbReaderOptions ReaderOptions(size_t batch_bytes) const;
+  [[nodiscard]] RdbReaderOptions ReaderOptions() const;
 
   // One thread after the other reads.
   Status Stream(ByteSource& source);
@@ -98,8 +98,9 @@ class Restore final : private RdbObserver {
   // By the thread that reads.
   Status LoadBatch(RdbReader& reader, RdbBatch& batch, BatchLoader::Scratch& scratch);
   Status CheckTail(const FileSource& file, const ChunkIndex& index, uint64_t checksum);
+  // kCancelled, or the first failure of any of them.
   template <typename Body>
-  void OnHelpers(Body body, FunctionRef<void()> own_part);
+  Status OnAllThreads(Body body);
 
   void Fail(Status status);
   [[nodiscard]] bool ShouldStop() const noexcept {

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from .process import REPOSITORY
 
 # Bodies are not hashed: in Python that took five times as long as all else, on a processor the server could have used.
-# Requests and their signatures are verified. Old uploads go: memory that a virtual machine never touched before costs
-# the store five times as much as all else.
+# Requests and their signatures are verified. Old uploads go: memory that a virtual machine never touched before cost
+# the store four times as much as all else.
 STUB = (f"python3 {REPOSITORY}/tests/support/py/s3_stub.py --port {{port}} --key bench:bench-secret --trust-bodies "
         "--keep-uploads 1 bucket")
 DIRECTIVES = "--s3-endpoint http://127.0.0.1:{port} --s3-region us-east-1"

@@ -89,7 +89,6 @@ class S3Stub(HttpServer):
         self.metadata_token = "metadata-token"
         self.sts = None              # callable(parameters) -> (status, body).
         self.uploads_kept = 0        # Of multipart uploads into one folder, the newest that stay; 0: all.
-        self._uploaded = {}          # Folder -> their places, in order.
         self._objects = {}
 
     # What tests call, beside `inject`.
@@ -286,18 +285,18 @@ class S3Stub(HttpServer):
         stored = StoredObject(files, upload.headers, '"%s-%d"' % (hashlib.md5(digests).hexdigest(), len(listed)))
         with self._lock:
             self._objects[upload.place] = stored
-            self._forget_old_uploads(upload.place)
+            self._forget_old_uploads(*upload.place)
         del self.uploads[request.parameters["uploadId"]]
         return self._send_upload_answer(connection, request, fault, "CompleteMultipartUploadResult",
                                         "<ETag>%s</ETag>" % escape(self.etag(*upload.place)))
 
-    def _forget_old_uploads(self, place):
-        """Removes what was uploaded into the folder before the newest `uploads_kept`."""
-        bucket, key = place
-        folder = self._uploaded.setdefault((bucket, key.rpartition("/")[0]), [])
-        folder.append(place)
-        while self.uploads_kept and len(folder) > self.uploads_kept:
-            self._objects.pop(folder.pop(0), None)
+    def _forget_old_uploads(self, bucket, key):
+        """Of the multipart uploads in the key's folder, whose ETags have a dash, keeps the newest `uploads_kept`."""
+        folder = bucket, key.rpartition("/")[0]
+        uploads = [place for place, stored in self._objects.items()
+                   if (place[0], place[1].rpartition("/")[0]) == folder and "-" in stored.etag]
+        for place in uploads[:-self.uploads_kept] if self.uploads_kept else ():
+            del self._objects[place]
 
     def _list_uploads(self, connection, request):
         prefix = request.parameters.get("prefix", "")

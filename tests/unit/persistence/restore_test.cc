@@ -295,6 +295,17 @@ TEST_F(RestoreTest, RefusesWhatNeedsMoreMemoryThanThereIs) {
   EXPECT_EQ(untouched.keyspace.KeyCount(0), 0U);
 }
 
+// The keys of one batch, compressed so well that they fit into it.
+TEST_F(RestoreTest, AsksForMemoryAfterTheLastBatchToo) {
+  for (int i = 0; i < 3000; ++i) Put("key:" + std::to_string(i), std::string(1000, 'a'));
+  Save();
+  ASSERT_LT(FileBytes().size(), size_t{256} << 10);
+  LoadRules rules;
+  rules.memory_bytes_max = 1 << 20;
+  SnapshotRig target(false);
+  EXPECT_EQ(LoadInto(target, 1, rules).code(), Err::kOutOfMemory);
+}
+
 TEST_F(RestoreTest, RefusesMoreKeysThanCertainlyFit) {
   // SELECT 0, RESIZEDB 64 keys of which `expiring` may be gone, and the keys.
   const auto file = [](char expiring) {
