@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <random>
 #include <sstream>
 #include <string>
+#include <thread>
 
 #include "persistence/rdb_value_codec.h"
 #include "storage/base/crc64.h"
@@ -358,6 +361,47 @@ TEST_F(RestoreTest, CanBeCancelled) {
   Restore restore(target.keyspace, rig_.clock, rig_.log, {});
   restore.Cancel();
   EXPECT_EQ(restore.FromFile(Path()).code(), Err::kCancelled);
+}
+
+class Ignoring final : public RdbObserver {
+ public:
+  void OnAux(std::string_view, std::string_view) override {}
+  void OnResizeDb(uint32_t, uint64_t, uint64_t) override {}
+  Status OnFunction(std::string_view) override { return Status::Ok(); }
+};
+
+Status LoadRecords(BatchLoader& loader, const std::string& records) {
+  const std::string bytes = "REDIS0010" + records + "\xFF\0\0\0\0\0\0\0\0"s;
+  MemorySource source(bytes);
+  Ignoring observer;
+  RdbReader reader(source, observer, {});
+  if (Status status = reader.ReadHeader(); !status.ok()) return status;
+  RdbBatch batch;
+  if (Result<bool> more = reader.ReadBatch(batch); !more) return more.error();
+  BatchLoader::Scratch scratch;
+  return loader.Load(batch, scratch);
+}
+
+TEST_F(RestoreTest, ABatchDoesNotWaitForShardsItHasNoKeysOf) {
+  SnapshotRig target(true);
+  std::promise<void> stands_inside;
+  std::promise<void> go_on;
+  // An empty list is told of while its shard is being filled.
+  BatchLoader loader(target.keyspace, {}, [&](std::string_view) {
+    stands_inside.set_value();
+    go_on.get_future().wait();
+  });
+  std::thread first([&] { EXPECT_TRUE(LoadRecords(loader, "\x01\x01"s + "e" + "\0"s).ok()); });
+  stands_inside.get_future().wait();
+  const auto shard_of = [&](std::string_view key) { return target.keyspace.ShardIndexOf(Keyspace::Hash(key)); };
+  std::string key = "a";
+  while (shard_of(key) == shard_of("e")) ++key[0];
+  std::future<bool> second =
+      std::async(std::launch::async, [&] { return LoadRecords(loader, "\0\x01"s + key + "\x01v").ok(); });
+  EXPECT_EQ(second.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  go_on.set_value();
+  first.join();
+  EXPECT_TRUE(second.get());
 }
 
 TEST_F(RestoreTest, EverySampleLoadsButThreeThatAreDamaged) {
