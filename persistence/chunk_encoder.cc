@@ -5,8 +5,8 @@ namespace {
 
 // A buffer that grew for one long string is not kept.
 constexpr size_t kKeepBytesMax = 2 * ChunkEncoder::kChunkBytes;
-constexpr uint32_t kFailuresInARow = 64;
-constexpr uint32_t kTrialEvery = 16;
+constexpr uint8_t kFailuresInARow = 64;
+constexpr uint8_t kTrialEvery = 16;
 
 }  // namespace
 
@@ -18,39 +18,48 @@ void ChunkEncoder::Add(uint32_t db, const EntryView& entry) noexcept {
     AppendRdbLength(buffer_, db);
     db_ = db;
   }
-  if (IsRdbStringLarge(entry)) [[unlikely]] {
-    AddLarge(entry);
-    return;
-  }
-  const size_t bytes_before = buffer_.size();
-  const RdbEncoding& how = plain_ahead_ == 0 || entry.type != ValueType::kString ? how_ : plain_;
-  RdbOutput out(buffer_, how.compression, this);
-  Status status = AppendRdbEntry(out, entry, how);
-  if (long_chunk_) [[unlikely]] {
-    EndLongChunk();
+  if (entry.type == ValueType::kString) [[likely]] {
+    AddString(entry);
   } else {
-    NoteCompression(entry, bytes_before);
-  }
-  if (!status.ok()) [[unlikely]] {
-    if (!failed()) status_ = std::move(status);
-    return;
+    AddCollection(entry);
   }
   if (buffer_.size() >= kChunkBytes) WriteOut({});
 }
 
 // Trying to compress what cannot be compressed is a third of the work of a snapshot. After a long row of failures only
-// one string in kTrialEvery is tried, and the first success ends that.
-void ChunkEncoder::NoteCompression(const EntryView& entry, size_t bytes_before) noexcept {
-  if (entry.type != ValueType::kString) return;
+// one string in kTrialEvery is tried, and the first success ends that. Each length for itself: of many short strings
+// that gain nothing a few long ones that do would not be heard, and those are most of such a file.
+void ChunkEncoder::AddString(const EntryView& entry) noexcept {
   const size_t text_bytes = entry.String().SizeBytes();
-  if (text_bytes <= kRdbCompressAbove) return;
-  if (plain_ahead_ > 0) {
-    --plain_ahead_;
+  if (text_bytes <= kRdbCompressAbove) {
+    AppendRdbStringEntry(buffer_, entry, how_);
     return;
   }
-  const bool shorter = buffer_.size() - bytes_before < entry.key.size() + text_bytes;
-  failures_ = shorter ? 0 : failures_ + 1;
-  if (failures_ >= kFailuresInARow) plain_ahead_ = kTrialEvery - 1;
+  if (text_bytes > kRdbCompressBytesMax) [[unlikely]] {
+    AddLarge(entry);
+    return;
+  }
+  Trials& trials = trials_[std::bit_width(text_bytes)];
+  if (trials.plain_ahead > 0) {
+    --trials.plain_ahead;
+    AppendRdbStringEntry(buffer_, entry, plain_);
+    return;
+  }
+  if (AppendRdbStringEntry(buffer_, entry, how_)) {
+    trials.failures = 0;
+  } else if (trials.failures < kFailuresInARow) {
+    ++trials.failures;
+  } else {
+    trials.plain_ahead = kTrialEvery - 1;
+  }
+}
+
+void ChunkEncoder::AddCollection(const EntryView& entry) noexcept {
+  RdbOutput out(buffer_, how_.compression, this);
+  Status status = AppendRdbEntry(out, entry, how_);
+  if (long_chunk_) [[unlikely]]
+    EndLongChunk();
+  if (!status.ok() && !failed()) status_ = std::move(status);
 }
 
 void ChunkEncoder::AddLarge(const EntryView& entry) noexcept {

@@ -6,6 +6,8 @@
 // Errors: the first one is kept; entries that follow are dropped.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstdint>
 #include <optional>
 
@@ -36,8 +38,16 @@ class ChunkEncoder final : private RdbOutput::Drain {
   [[nodiscard]] Status TakeStatus() noexcept { return std::move(status_); }
 
  private:
+  // What came of compressing strings of about one length.
+  struct Trials {
+    uint8_t failures = 0;     // In a row.
+    uint8_t plain_ahead = 0;  // Strings to store as they are before the next trial.
+  };
+  static constexpr size_t kLengths = std::bit_width(kRdbCompressBytesMax) + 1;  // By the power of two they are below.
+
+  void AddString(const EntryView& entry) noexcept;
+  void AddCollection(const EntryView& entry) noexcept;
   void AddLarge(const EntryView& entry) noexcept;
-  void NoteCompression(const EntryView& entry, size_t bytes_before) noexcept;
   // One piece of a value that is being encoded.
   [[nodiscard]] bool Take(EncodeBuffer& buffer) noexcept override;
   [[nodiscard]] bool IsUrgent() const noexcept override;
@@ -51,8 +61,7 @@ class ChunkEncoder final : private RdbOutput::Drain {
   EncodeBuffer buffer_;
   std::optional<RdbWriter::LongChunk> long_chunk_;  // While a value in pieces is encoded.
   uint32_t db_ = 0;
-  uint32_t failures_ = 0;     // Strings in a row that did not become shorter.
-  uint32_t plain_ahead_ = 0;  // Strings to store as they are before the next attempt.
+  std::array<Trials, kLengths> trials_{};
   Status status_;
 };
 

@@ -118,16 +118,18 @@ Status AtKey(const EntryView& entry, const Status& cause) {
 
 }  // namespace
 
-bool IsRdbStringLarge(const EntryView& entry) noexcept {
-  return entry.type == ValueType::kString && entry.String().SizeBytes() > kRdbCompressBytesMax;
+bool AppendRdbStringEntry(EncodeBuffer& out, const EntryView& entry, const RdbEncoding& how) noexcept {
+  const StringView text = entry.String();
+  char* const value = PutHead(out, entry, how, RdbType::kString, StringValueBytesMax(text));
+  if (value == nullptr) return false;
+  out.Advance(PutStringValue(value, text, how.compression));
+  return static_cast<uint8_t>(*value) == kRdbStringLzf;
 }
 
 Status AppendRdbEntry(RdbOutput& out, const EntryView& entry, const RdbEncoding& how) {
   EncodeBuffer& buffer = out.buffer();
-  if (entry.type == ValueType::kString) [[likely]] {
-    const StringView text = entry.String();
-    char* to = PutHead(buffer, entry, how, RdbType::kString, StringValueBytesMax(text));
-    if (to != nullptr) buffer.Advance(PutStringValue(to, text, how.compression));
+  if (entry.type == ValueType::kString) {
+    AppendRdbStringEntry(buffer, entry, how);
     return Status::Ok();
   }
   Result<RdbType> type = TypeFor(entry, how.version);

@@ -33,13 +33,14 @@ struct RdbEncoding {
   int version = 10;    // Of the file: which forms of values may be written.
 };
 
-// Whether the value is a string so large that it is written from where it lies, plain, instead of through a buffer.
-[[nodiscard]] bool IsRdbStringLarge(const EntryView& entry) noexcept;
-// For such strings: appends all that precedes the value's bytes, which follow from the answer's memory.
+// For strings of more than kRdbCompressBytesMax, which are written from where they lie, plain, instead of through a
+// buffer: appends all that precedes the value's bytes, which follow from the answer's memory.
 [[nodiscard]] std::string_view AppendRdbEntryHead(EncodeBuffer& out, const EntryView& entry,
                                                   const RdbEncoding& how) noexcept;
 
-// Appends prefix, type, key and value. An error names the key, and nothing was appended then.
+// Appends prefix, type, key and value of any other string. Returns whether it was compressed.
+bool AppendRdbStringEntry(EncodeBuffer& out, const EntryView& entry, const RdbEncoding& how) noexcept;
+// The same for all types. An error names the key, and nothing was appended then.
 Status AppendRdbEntry(RdbOutput& out, const EntryView& entry, const RdbEncoding& how);
 
 // Decodes the string `value` and writes it to `slot`. `scratch` is memory to reuse between calls.
