@@ -14,17 +14,14 @@ namespace {
 // Some milliseconds of encoding.
 constexpr size_t kLongValueBytes = size_t{512} << 10;
 
-// What precedes the bytes of key and value. Read and written by memcpy: chunks are packed.
-struct RawHeader {
-  int64_t expire_at_ms;
-  uint32_t access;
-  uint32_t db;
-  uint32_t key_bytes;
-  uint16_t value_bytes;
-  ValueType type;
-  Encoding encoding;
-};
-static_assert(sizeof(RawHeader) == 24);
+// What precedes the bytes of key and value: three words. Each is put together in a register: a structure filled field
+// by field and then copied waits until its fields have left the store buffer, behind all that was copied before.
+constexpr size_t kHeaderBytes = 3 * sizeof(uint64_t);
+constexpr unsigned kDbShift = 32;  // In the second word, above the 24 bits of the access time.
+// In the third one, above the key's size.
+constexpr unsigned kValueBytesShift = 32;
+constexpr unsigned kTypeShift = 48;
+constexpr unsigned kEncodingShift = 56;
 
 // As most values are: there is nothing to share then, and nothing to pin.
 bool IsAllInEntry(const EntryView& entry) noexcept {
@@ -38,7 +35,7 @@ size_t ValueBytes(const EntryView& entry) noexcept {
 }  // namespace
 
 size_t RawChunk::BytesFor(const EntryView& entry) noexcept {
-  return sizeof(RawHeader) + entry.key.size() + ValueBytes(entry);
+  return kHeaderBytes + entry.key.size() + ValueBytes(entry);
 }
 
 std::unique_ptr<RawChunk> RawChunk::Create(size_t capacity) noexcept {
@@ -67,17 +64,16 @@ void RawChunk::Clear() noexcept {
 void RawChunk::MakePresent() noexcept { MakePagesPresent(bytes_, capacity_); }
 
 void RawChunk::Append(uint32_t db, const EntryView& entry, size_t bytes) noexcept {
-  const size_t value_bytes = bytes - sizeof(RawHeader) - entry.key.size();
-  const RawHeader header{entry.expire_at_ms,
-                         entry.access,
-                         db,
-                         static_cast<uint32_t>(entry.key.size()),
-                         static_cast<uint16_t>(value_bytes),
-                         entry.type,
-                         entry.encoding};
+  const uint64_t value_bytes = bytes - kHeaderBytes - entry.key.size();
+  const uint64_t words[] = {static_cast<uint64_t>(entry.expire_at_ms), entry.access | uint64_t{db} << kDbShift,
+                            entry.key.size() | value_bytes << kValueBytesShift |
+                                static_cast<uint64_t>(entry.type) << kTypeShift |
+                                uint64_t{entry.encoding} << kEncodingShift};
   char* to = bytes_ + size_;
-  std::memcpy(to, &header, sizeof(header));
-  to += sizeof(header);
+  for (const uint64_t word : words) {
+    StoreLittleEndian(to, word);
+    to += sizeof(word);
+  }
   CopyShort(to, entry.key.data(), entry.key.size());
   to += entry.key.size();
   CopyShort(to, entry.value, value_bytes);
@@ -98,19 +94,17 @@ void RawChunk::ForEach(FunctionRef<void(uint32_t, const EntryView&)> visit) cons
   const char* at = bytes_;
   const char* end = bytes_ + size_;
   while (at < end) {
-    RawHeader header;
-    std::memcpy(&header, at, sizeof(header));
-    at += sizeof(header);
+    const auto access_and_db = LoadLittleEndian<uint64_t>(at + sizeof(uint64_t));
+    const auto sizes = LoadLittleEndian<uint64_t>(at + 2 * sizeof(uint64_t));
     EntryView entry;
-    entry.key = std::string_view(at, header.key_bytes);
-    at += header.key_bytes;
-    entry.type = header.type;
-    entry.encoding = header.encoding;
-    entry.expire_at_ms = header.expire_at_ms;
-    entry.access = header.access;
-    entry.value = at;
-    at += header.value_bytes;
-    visit(header.db, entry);
+    entry.key = std::string_view(at + kHeaderBytes, static_cast<uint32_t>(sizes));
+    entry.type = static_cast<ValueType>(sizes >> kTypeShift & UINT8_MAX);
+    entry.encoding = static_cast<Encoding>(sizes >> kEncodingShift);
+    entry.expire_at_ms = static_cast<int64_t>(LoadLittleEndian<uint64_t>(at));
+    entry.access = static_cast<uint32_t>(access_and_db);
+    entry.value = entry.key.data() + entry.key.size();
+    at = entry.value + static_cast<uint16_t>(sizes >> kValueBytesShift);
+    visit(static_cast<uint32_t>(access_and_db >> kDbShift), entry);
   }
 }
 

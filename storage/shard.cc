@@ -101,7 +101,7 @@ uint64_t Shard::VisitBuckets(uint32_t db, uint64_t position, uint64_t buckets_ma
   while (position < kPositionEnd && go_on && buckets_max-- > 0) {
     const Table::Place place = table->PlaceAt(position);
     if (place.head == nullptr) return kPositionEnd;
-    if (place.end < kPositionEnd) table->PrefetchPlace(table->PlaceAt(place.end));
+    table->PrefetchPlace(table->PlaceAt(place.end));
     table->ForEachInChain(*place.head, [&](const Bucket& bucket, uint32_t slot) {
       go_on &= visit(entry::View(store_->heap().Address(bucket.refs[slot])));
     });

@@ -34,7 +34,7 @@ bool Shard::GoRound(RoundPlace& at, uint32_t buckets_max, Visit&& visit) {
       table = store_->FindTable(at.db);
     }
     const Table::Place place = table->PlaceAt(at.position);
-    if (place.end < kPositionEnd) table->PrefetchPlace(table->PlaceAt(place.end));
+    table->PrefetchPlace(table->PlaceAt(place.end));
     if (place.head != nullptr) visit(*table, *place.head);
     at.position = place.end;
   }

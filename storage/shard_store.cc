@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "storage/base/background_thread.h"
@@ -15,6 +16,14 @@ namespace {
 
 // A stale epoch is swept away within this many cuts, long before its value comes again.
 constexpr uint64_t kSweepCuts = Bucket::kEpochMax / 2;
+
+// The views of a bucket and a little of its chain, not set before they are needed: to clear them all would take as long
+// as to fill those of a bucket.
+union EntryViewRoom {
+  EntryViewRoom() noexcept {}  // Leaves them as they are.
+  std::array<EntryView, 2 * Bucket::kSlots> views;
+};
+static_assert(std::is_trivially_copyable_v<EntryView> && std::is_trivially_destructible_v<EntryView>);
 
 }  // namespace
 
@@ -184,19 +193,19 @@ bool ShardStore::FreeSlice(uint32_t units) noexcept {
 uint64_t ShardStore::SaveChain(Table& table, Bucket& head) noexcept {
   const uint32_t saved = head.SavedMask(snapshot_->epoch);
   head.SetSaved(snapshot_->epoch, Bucket::kSlotMask);
-  std::array<EntryView, 2 * Bucket::kSlots> views;
+  EntryViewRoom room;
   size_t count = 0;
   uint64_t total = 0;
   table.ForEachInChain(head, [&](const Bucket& bucket, uint32_t slot) {
     if (&bucket == &head && (saved >> slot & 1U) != 0) return;
-    if (count == views.size()) {
-      snapshot_->observer->SaveEntries(shard_, table.cut_db(), {views.data(), count});
+    if (count == room.views.size()) {
+      snapshot_->observer->SaveEntries(shard_, table.cut_db(), {room.views.data(), count});
       count = 0;
     }
-    views[count++] = entry::View(heap_.Address(bucket.refs[slot]));
+    room.views[count++] = entry::View(heap_.Address(bucket.refs[slot]));
     ++total;
   });
-  if (count != 0) snapshot_->observer->SaveEntries(shard_, table.cut_db(), {views.data(), count});
+  if (count != 0) snapshot_->observer->SaveEntries(shard_, table.cut_db(), {room.views.data(), count});
   return total;
 }
 
@@ -259,10 +268,12 @@ uint64_t ShardStore::WalkUnsaved(SnapshotCursor& cursor, uint64_t units_max) noe
   uint64_t units = 0;
   while (snapshot_->observer != nullptr && cursor.table < cut_tables_.size()) {
     Table* const table = cut_tables_[cursor.table];
+    Table::Place next = table != nullptr ? table->PlaceAt(cursor.position) : Table::Place{};
     while (table != nullptr && cursor.position < kPositionEnd) {
       if (units >= units_max) return saved;
-      const Table::Place place = table->PlaceAt(cursor.position);
-      if (place.end < kPositionEnd) table->PrefetchPlace(table->PlaceAt(place.end));
+      const Table::Place place = next;
+      next = table->PlaceAt(place.end);
+      table->PrefetchPlace(next);
       if (place.head != nullptr && !place.head->IsSaved(snapshot_->epoch)) {
         const uint64_t entries = SaveChain(*table, *place.head);
         saved += entries;

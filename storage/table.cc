@@ -187,7 +187,7 @@ void Table::PrefetchEntries(KeyHash hash) const noexcept {
 // --- Walking --------------------------------------------------------------------------------------------------------
 
 Table::Place Table::PlaceAt(uint64_t position) const noexcept {
-  if (base_ == nullptr) return {nullptr, kPositionEnd};
+  if (base_ == nullptr || position >= kPositionEnd) return {nullptr, kPositionEnd};
   const uint64_t scaled = position << (64 - kPositionBits);
   uint64_t line = kPositionEnd;
   if (old_base_ != nullptr) {

@@ -12,6 +12,7 @@
 // Errors: Insert answers false without memory; a resize that cannot get memory is put off, the table then just fills.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -104,18 +105,23 @@ class Table {
   // --- Walking in hash order ---------------------------------------------------------------------------------------
 
   struct Place {
-    Bucket* head;  // Null in an empty table.
+    Bucket* head;  // Null in an empty table, and at the end.
     uint64_t end;  // First position after those this visit covers.
   };
-  // The chain that holds `position`; entries of positions before it may be among them.
+  // The chain that holds `position`; entries of positions before it may be among them. None at kPositionEnd.
   [[nodiscard]] Place PlaceAt(uint64_t position) const noexcept;
-  // Fetches the entries of a place that will be copied: of most of them two cache lines.
+  // Fetches the entries of a place that will be copied, each from end to end unless it is long: processors see for
+  // themselves how those go on.
   void PrefetchPlace(const Place& place) const noexcept {
+    constexpr size_t kLineBytes = sizeof(Bucket);
+    constexpr size_t kBytesMax = 4 * kLineBytes;
     if (place.head == nullptr) return;
     for (uint32_t mask = place.head->UsedMask(); mask != 0; mask &= mask - 1) {
-      const char* const at = heap_.Address(place.head->refs[std::countr_zero(mask)]);
-      __builtin_prefetch(at);
-      __builtin_prefetch(at + sizeof(Bucket));
+      const uint32_t ref = place.head->refs[std::countr_zero(mask)];
+      const char* const at = heap_.Address(ref);
+      const char* const end = at + std::min(heap_.SlotBytes(ref), kBytesMax);
+      for (const char* line = at; line < end; line += kLineBytes) __builtin_prefetch(line);
+      __builtin_prefetch(end - 1);
     }
   }
   // Calls `visit(bucket, slot)` for each entry of a chain; `visit` must not change the chain.
