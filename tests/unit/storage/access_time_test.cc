@@ -65,9 +65,12 @@ TEST(AccessTime, RoundsOfAShardKeepItFromComingRound) {
   int slices = 0;
   for (int day = 1; day <= 30; day += 3) {
     context.SetNow(kNowMs + day * kDayMs);
-    for (uint32_t shard = 0; shard < keyspace.shard_count(); ++shard) {
-      for (++slices; !keyspace.shard(shard).AgeSlice(16, context.now_ms); ++slices) {
+    for (uint32_t i = 0; i < keyspace.shard_count(); ++i) {
+      Shard& shard = keyspace.shard(i);
+      shard.Lock();
+      for (++slices; !shard.AgeSlice(16, context.now_ms); ++slices) {
       }
+      shard.Unlock();
     }
   }
   EXPECT_GT(slices, 10 * static_cast<int>(keyspace.shard_count()));  // No slice did a whole round.

@@ -131,8 +131,11 @@ TEST(Sampling, ShowsEveryKeyAsOftenWhateverItsTable) {
   std::vector<int> shown(kKeys);
   for (int i = 0; i < kSamples; ++i) {
     const KeyHash from(random.Next());
-    keyspace.ShardOf(from).SampleEntries(
-        0, from, [&](const EntryView& view) { ++shown[static_cast<size_t>(std::stoi(std::string(view.key)))]; });
+    Shard& shard = keyspace.ShardOf(from);
+    shard.Lock();
+    shard.SampleEntries(0, from,
+                        [&](const EntryView& view) { ++shown[static_cast<size_t>(std::stoi(std::string(view.key)))]; });
+    shard.Unlock();
   }
   double sum = 0;
   double squares = 0;
