@@ -82,6 +82,8 @@ class Keyspace {
   [[nodiscard]] std::vector<std::unique_ptr<DetachedShard>> FlushAll();
   // Frees everything detached and not needed by a snapshot, now (FLUSHDB SYNC). World lock.
   void FreeDetached();
+  // Counts a change that is none of a key but lasts in files: databases swapped, functions. World lock.
+  void CountChange() noexcept { shards_.front()->CountChange(); }
 
   // --- Snapshots; world lock ---------------------------------------------------------------------------------------
 

@@ -64,9 +64,12 @@ Status Swapdb(CommandContext& context, Args args) {
   if (!second) return Status::Text("ERR invalid second DB index");
   const auto count = static_cast<int64_t>(context.keyspace().database_count());
   if (*first < 0 || *first >= count || *second < 0 || *second >= count) return Err::kDbOutOfRange;
-  context.events().DatabaseChanges(DatabaseChange::kSwapped, static_cast<uint32_t>(*first),
-                                   static_cast<uint32_t>(*second));
-  context.keyspace().SwapDatabases(static_cast<uint32_t>(*first), static_cast<uint32_t>(*second));
+  if (*first != *second) {
+    context.events().DatabaseChanges(DatabaseChange::kSwapped, static_cast<uint32_t>(*first),
+                                     static_cast<uint32_t>(*second));
+    context.keyspace().SwapDatabases(static_cast<uint32_t>(*first), static_cast<uint32_t>(*second));
+  }
+  context.keyspace().CountChange();
   context.reply().Ok();
   return Status::Ok();
 }

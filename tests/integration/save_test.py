@@ -82,6 +82,22 @@ class Restart(SaveCase):
         self.assertEqual(0, server.wait())
         self.holds(self.start(), model)
 
+    def test_what_no_key_shows_counts_as_a_change(self):
+        connection = self.start().connect()
+        code = "#!lua name=%s\nredis.register_function('%s', function() return 1 end)"
+        self.value(connection.call("FUNCTION", "LOAD", code % ("kept", "f")))
+        payload = self.value(connection.call("FUNCTION", "DUMP"))
+        self.value(connection.call("SAVE"))
+        requests = [["SWAPDB", "1", "2"], ["SWAPDB", "3", "3"], ["FUNCTION", "LOAD", code % ("other", "g")],
+                    ["FUNCTION", "DELETE", "other"], ["FUNCTION", "RESTORE", payload, "REPLACE"], ["FUNCTION", "FLUSH"]]
+        for count, words in enumerate(requests, 1):
+            self.value(connection.call(*words))
+            self.assertIn(b"rdb_changes_since_last_save:%d\r\n" % count, connection.call("INFO", "persistence").value,
+                          words)
+        for words in (["FUNCTION", "DELETE", "none"], ["FUNCTION", "RESTORE", "damaged"], ["SWAPDB", "0", "99"]):
+            self.assertEqual("-", connection.call(*words).kind)
+        self.assertIn(b"rdb_changes_since_last_save:6\r\n", connection.call("INFO", "persistence").value)
+
     def test_every_database_comes_back(self):
         server = self.start()
         connection = server.connect()

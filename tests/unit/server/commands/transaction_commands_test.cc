@@ -153,8 +153,8 @@ INSTANTIATE_TEST_SUITE_P(
                     WatchCase{"set key 1", "flushall", false}, WatchCase{"ping", "flushall", true},
                     WatchCase{"set key 1", "flushdb", false}, WatchCase{"set key 1", "swapdb 0 1", false},
                     WatchCase{"ping", "swapdb 0 1", true}, WatchCase{"set key 1", "swapdb 2 3", true},
-                    WatchCase{"set key 1", "move key 3", false}, WatchCase{"sadd key a", "sadd key a", true},
-                    WatchCase{"sadd key a", "sadd key b", false}));
+                    WatchCase{"set key 1", "swapdb 0 0", true}, WatchCase{"set key 1", "move key 3", false},
+                    WatchCase{"sadd key a", "sadd key a", true}, WatchCase{"sadd key a", "sadd key b", false}));
 
 TEST(Watch, FailsWhenTheKeyExpired) {
   CommandHarness redis;
