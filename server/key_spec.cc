@@ -66,6 +66,8 @@ KeySearch FindKeys(const KeySpecs& specs, Args args, std::vector<KeyPosition>& p
     KeyRange range = RangeOf(spec, begin, count);
     if (spec.find == KeySpec::Find::kKeyNumber && !CountedRangeOf(spec, begin, args, range)) return KeySearch::kInvalid;
     if (range.last < range.first) {
+      // A count of 0 behind a destination: refused by the command itself.
+      if (spec.find == KeySpec::Find::kKeyNumber && !positions.empty()) return KeySearch::kInvalid;
       if (outcome == KeySearch::kFound) outcome = KeySearch::kPartly;
       continue;
     }

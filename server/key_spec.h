@@ -83,7 +83,8 @@ struct KeyPosition {
 enum class KeySearch : uint8_t {
   kFound,       // All keys are listed.
   kPartly,      // The same, and a specification has none (a count of 0, nothing behind a destination).
-  kInvalid,     // The arguments do not fit the specification (a count is no number or larger than the rest).
+  kInvalid,     // The arguments do not fit the specification (a count is no number, larger than the rest, or 0 behind
+                // a destination).
   kIncomplete,  // A specification is unknown or marked incomplete: there may be further keys.
 };
 

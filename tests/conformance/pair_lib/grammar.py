@@ -60,7 +60,7 @@ class Grammar:
     def __init__(self, docs):
         excluded = set(" ".join(EXCLUDED.values()).split())
         self.commands = []
-        for name, fields in as_map(docs).items():
+        for name, fields in sorted(as_map(docs).items()):  # The reference lists them in another order at each start.
             fields = as_map(fields)
             if name in SUBCOMMANDS:
                 subcommands = as_map(fields["subcommands"])
