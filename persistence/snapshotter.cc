@@ -53,7 +53,10 @@ void Snapshotter::SetSettings(SnapshotSettings settings) {
 }
 
 void Snapshotter::SetFunctions(std::vector<std::string> sources) {
-  host_.RunExclusive([&] { functions_ = std::move(sources); });
+  host_.RunExclusive([&] {
+    functions_ = std::move(sources);
+    keyspace_.CountChange();
+  });
 }
 
 SnapshotPlan Snapshotter::MakePlan(SinkFactory open_sink) {

@@ -141,6 +141,7 @@ bool Keyspace::RandomKey(uint32_t db, int64_t now_ms, Random& random, Locking lo
 // --- Whole databases ------------------------------------------------------------------------------------------------
 
 void Keyspace::SwapDatabases(uint32_t first, uint32_t second) noexcept {
+  CountChange();
   if (first == second) return;
   for (const std::unique_ptr<Shard>& shard : shards_) {
     shard->store_->SwapTables(first, second);

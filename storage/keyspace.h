@@ -82,7 +82,7 @@ class Keyspace {
   [[nodiscard]] std::vector<std::unique_ptr<DetachedShard>> FlushAll();
   // Frees everything detached and not needed by a snapshot, now (FLUSHDB SYNC). World lock.
   void FreeDetached();
-  // Counts a change that is none of a key but lasts in files: databases swapped, functions. World lock.
+  // Counts a change that is none of a key but goes into files, as functions do. World lock.
   void CountChange() noexcept { shards_.front()->CountChange(); }
 
   // --- Snapshots; world lock ---------------------------------------------------------------------------------------

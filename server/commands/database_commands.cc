@@ -67,9 +67,8 @@ Status Swapdb(CommandContext& context, Args args) {
   if (*first != *second) {
     context.events().DatabaseChanges(DatabaseChange::kSwapped, static_cast<uint32_t>(*first),
                                      static_cast<uint32_t>(*second));
-    context.keyspace().SwapDatabases(static_cast<uint32_t>(*first), static_cast<uint32_t>(*second));
   }
-  context.keyspace().CountChange();
+  context.keyspace().SwapDatabases(static_cast<uint32_t>(*first), static_cast<uint32_t>(*second));
   context.reply().Ok();
   return Status::Ok();
 }

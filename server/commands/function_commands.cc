@@ -60,7 +60,6 @@ Status FunctionDelete(CommandContext& context, Args args) {
   LibrarySet changed = EngineOf(context).libraries();
   if (!changed.Remove(std::string(args[2]))) return Status::Text("ERR Library not found");
   EngineOf(context).SetLibraries(std::move(changed));
-  context.keyspace().CountChange();
   context.reply().Ok();
   return Status::Ok();
 }
@@ -81,7 +80,6 @@ Status FunctionFlush(CommandContext& context, Args args) {
     return Status::Text("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
   }
   EngineOf(context).FlushLibraries();
-  context.keyspace().CountChange();
   context.reply().Ok();
   return Status::Ok();
 }
@@ -176,7 +174,6 @@ Status FunctionLoadCode(CommandContext& context, Args args) {
   }
   Result<std::string> name = EngineOf(context).LoadLibrary(args.back(), replace);
   if (!name) return name.error();
-  context.keyspace().CountChange();
   context.reply().Bulk(*name);
   return Status::Ok();
 }
@@ -198,10 +195,9 @@ Status FunctionRestore(CommandContext& context, Args args) {
   Result<std::vector<std::string>> sources =
       ParseFunctionPayload(args[2], skip ? PayloadChecksum::kIgnore : PayloadChecksum::kVerify);
   if (!sources) return sources.error();
-  if (Status status = EngineOf(context).RestoreLibraries(*sources, policy); !status.ok()) return status;
-  context.keyspace().CountChange();
-  context.reply().Ok();
-  return Status::Ok();
+  Status status = EngineOf(context).RestoreLibraries(*sources, policy);
+  if (status.ok()) context.reply().Ok();
+  return status;
 }
 
 void WriteRunning(RespWriter& reply, const ScriptEngine::Running& running) {
